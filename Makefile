@@ -1,0 +1,62 @@
+# One word for everything: make demo, test, lint, crash, bench, acceptance, clean.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python on the path that is new enough; another one: make PYTHON=/path/to/python3
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTEST_ARGS ?=
+SHARED ?= ../shared
+
+.PHONY: demo test lint crash bench acceptance clean
+.DEFAULT_GOAL := demo
+
+# Stamps, so that the second call has nothing to install.
+$(VENV)/.created:
+	@test -n "$(PYTHON)" || { echo "batchbook needs Python 3.11 or newer as python3 (or: make PYTHON=...)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python's venv module is missing (Debian: python3-venv)" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml
+	$(PIP) --editable '.[fast]'
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.created pyproject.toml
+	$(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-lint: $(VENV)/.created pyproject.toml
+	$(PIP) --editable '.[lint]'
+	@touch $@
+
+# The sample workbook and its nightly review, offline; a second call resumes or runs again over the same workbook.
+demo: $(VENV)/.installed
+	@test -e demo/config/batchbook.yaml || $(BIN)/batchbook init --sample demo
+	cd demo && ../$(BIN)/batchbook run config/jobs/package-review.yaml --resume-auto || test $$? -eq 3
+	@echo "The finished workbook: $(CURDIR)/demo/data/packages.xlsx"
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-test $(VENV)/.installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+crash: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m crash $(PYTEST_ARGS)
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python benchmarks/run.py
+
+acceptance: $(VENV)/.installed-test
+	$(BIN)/python $(SHARED)/acceptance/kill_resume.py --kills 40
+	$(BIN)/python $(SHARED)/acceptance/fidelity.py --allow-refused
+	$(BIN)/python $(SHARED)/acceptance/fidelity.py --allow-refused --where existing --value text
+	$(BIN)/python $(SHARED)/acceptance/fidelity.py --allow-refused --where formula
+	$(BIN)/python $(SHARED)/acceptance/fidelity.py --allow-refused --where existing --value nothing
+
+clean:
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

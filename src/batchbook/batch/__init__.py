@@ -1,0 +1,24 @@
+"""The engine: a controller drives a processor over the rows of a workbook, durably and resumably."""
+
+from batchbook.batch.controller import BatchController
+from batchbook.batch.interrupt import StopToken, handle_signals
+from batchbook.batch.outcomes import Counts, Outcome
+from batchbook.batch.processors import DetailSheet, JobContext, Processor, RowResult
+from batchbook.batch.report import RunResult
+from batchbook.batch.start import StartRequest
+from batchbook.xlsx import SheetColumn
+
+__all__ = [
+    "BatchController",
+    "Counts",
+    "DetailSheet",
+    "JobContext",
+    "Outcome",
+    "Processor",
+    "RowResult",
+    "RunResult",
+    "SheetColumn",
+    "StartRequest",
+    "StopToken",
+    "handle_signals",
+]

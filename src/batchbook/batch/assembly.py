@@ -1,0 +1,130 @@
+"""A job made ready to run: its processor, its columns, what its checkpoints must agree with."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchbook.batch.checkpoints import Definition
+from batchbook.batch.details import PackedRows
+from batchbook.batch.judging import Judge
+from batchbook.batch.loader import find_processor, make_processor
+from batchbook.batch.processors import JobContext, Processor
+from batchbook.batch.start import StartRequest
+from batchbook.config import JobConfig, did_you_mean
+from batchbook.errors import ConfigurationError, Finding
+from batchbook.tables.inputs import InputTable, file_digest
+from batchbook.tables.table import Table, TableSpec
+from batchbook.xlsx import Book
+
+Clock = Callable[[], dt.datetime]
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A job and its processor."""
+
+    job: JobConfig
+    processor: Processor
+    spec: TableSpec
+    writes: tuple[str, ...]
+    """The columns that the processor may write (the engine's marks not included)."""
+    reference: Mapping[str, str]
+
+    def definition(self, request: StartRequest, target: Path, sheet: str) -> Definition:
+        """What a checkpoint of this job over this workbook must agree with."""
+        job = self.job
+        asked = [
+            job.definition_hash,
+            request.offline,
+            request.start_row,
+            request.end_row,
+            list(request.keys),
+            request.run,
+        ]
+        return Definition(
+            job=job.job,
+            workbook=str(target),
+            source=str(job.input or job.workbook),
+            sheet=sheet,
+            hash=hashlib.sha256(repr(asked).encode()).hexdigest(),
+            processor=f"{job.processor} {self.processor.version}",
+            reference=self.reference,
+            max_age=job.resume_max_age,
+        )
+
+    def table(self, book: Book) -> Table:
+        """The job's table in an opened workbook; its rows come from the input file where the job names one."""
+        if self.job.input is not None:
+            return InputTable(book, self.spec, self.job.input)
+        return Table(book, self.spec)
+
+    def judge(self, *, date1904: bool, clock: Clock, known: Mapping[str, Mapping[str, PackedRows]]) -> Judge:
+        """The judge of this job's rows; `known` is what the detail sheets hold now."""
+        flat = {(sheet, key): rows for sheet, groups in known.items() for key, rows in groups.items()}
+        return Judge(
+            writes=frozenset(self.writes),
+            marks=self.job.marks,
+            clear_problems=self.job.on_problem == "clear",
+            details=self.processor.details,
+            date1904=date1904,
+            clock=clock,
+            known_details=flat,
+        )
+
+
+def assemble(job: JobConfig, request: StartRequest, clock: Clock) -> Assembly:
+    """Load the job's processor and settle which columns it works on.
+
+    Raises ConfigurationError where something does not fit.
+    """
+    if job.on_open == "later":
+        raise ConfigurationError(
+            "`on_open: later` (publish when the workbook is closed) is not available in this version.",
+            "Use `on_open: refuse` or `on_open: wait`.",
+        )
+    target = find_processor(job)
+    kind: type[Processor] | None = target.target if target.is_class else None
+    defaults = dict(kind.columns) if kind else {}
+    headers = {name: (h,) if isinstance(h, str) else tuple(h) for name, h in defaults.items()} | dict(job.columns)
+    writes = job.writes if job.writes is not None else (kind.writes if kind else None)
+    if writes is None:
+        raise ConfigurationError(
+            f"The job {job.path.name} does not say which columns it writes.",
+            "Add `writes: [Column, ...]`: the only columns that the job may ever change.",
+        )
+    if kind is not None and kind.writes:
+        _must_be_known(job, "writes", writes, kind.writes)
+    reads = job.reads if job.reads is not None else (kind.reads if kind else None)
+    marks = job.marks.columns()
+    spec = TableSpec(
+        sheet=job.sheet,
+        header_row=job.header_row,
+        key=job.key,
+        headers=headers,
+        reads=reads,
+        writes=tuple(dict.fromkeys((*writes, *marks))),
+    )
+    context = JobContext(frozenset(writes), job.base.folder, request.offline, clock())
+    processor = make_processor(job, target, context)
+    reference = dict(processor.reference_dates())
+    if job.input is not None:
+        reference[f"input {job.input.name}"] = file_digest(job.input)
+    return Assembly(job, processor, spec, tuple(writes), reference)
+
+
+def _must_be_known(job: JobConfig, key: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:
+    findings = [
+        Finding(f"{key} names {name!r}, which the processor does not fill{did_you_mean(name, known)}", job.path.name)
+        for name in given
+        if name not in known
+    ]
+    if findings:
+        raise ConfigurationError(
+            f"The job {job.path.name} asks for columns that its processor does not fill.",
+            f"It fills: {', '.join(known)}.",
+            findings=findings,
+        )

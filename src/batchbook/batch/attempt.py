@@ -1,0 +1,307 @@
+"""One process's work on a run: take rows, process, commit, save, until every row has its outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from batchbook.batch.assembly import Assembly, Clock
+from batchbook.batch.checkpoints import CheckpointManager, Definition
+from batchbook.batch.details import read_details
+from batchbook.batch.interrupt import StopToken
+from batchbook.batch.memory import MemoryReader
+from batchbook.batch.opening import Begun, Opening
+from batchbook.batch.outcomes import Counts, RowOutcome
+from batchbook.batch.planning import Reconciled
+from batchbook.batch.processor import BatchProcessor, RowFeed
+from batchbook.batch.progress import Listener, ProgressTracker, RunStarted, Saved, Warned
+from batchbook.batch.report import RunResult, peak_rss, write_report
+from batchbook.batch.selection import Selector, taken_rows
+from batchbook.batch.start import Decisions, StartRequest
+from batchbook.batch.strategies import BatchPlan, Strategy, strategy_for
+from batchbook.batch.writer import WorkbookWriter
+from batchbook.errors import BatchbookError, LedgerError, WorkbookInUse
+from batchbook.storage.backups import BackupStore
+from batchbook.storage.copying import copy_durably
+from batchbook.storage.ledger import Ledger
+from batchbook.storage.runlog import RunLog, Selected
+from batchbook.storage.savelog import conflicts_of
+from batchbook.xlsx import Book
+
+_PAGE = 5000
+"""Rows of the selection fetched at a time: a long read would keep the ledger's log from being folded in."""
+_GUESSED_BYTES_A_SECOND = 20e6
+"""How fast a save is taken to be before one was measured."""
+
+
+class Attempt:
+    """Works on one run. The caller holds the workbook's lock and has put the ledger in order."""
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        request: StartRequest,
+        target: Path,
+        ledger: Ledger,
+        backups: BackupStore,
+        *,
+        decide: Decisions | None,
+        listener: Listener,
+        stop: StopToken,
+        clock: Clock,
+        memory: MemoryReader | None,
+    ) -> None:
+        self._assembly = assembly
+        self._job = assembly.job
+        self._request = request
+        self._target = target
+        self._ledger = ledger
+        self._backups = backups
+        self._decide = decide
+        self._listen = listener
+        self._stop = stop
+        self._clock = clock
+        self._memory = memory
+        self._saves = 0
+        self._last_save_seconds: float | None = None
+
+    # --- beginning -------------------------------------------------------------------------------------------------
+
+    def run(self) -> RunResult:
+        """Begin and do the run; BatchbookError only where it cannot begin."""
+        self._manager = CheckpointManager(self._ledger, self._definition(), self._clock)
+        selector = Selector(
+            self._job, self._clock(), self._request.start_row, self._request.end_row, self._request.keys
+        )
+        opening = Opening(
+            self._assembly, self._request, self._target, self._manager, self._backups,
+            decide=self._decide, listener=self._listen, selector=selector,
+            settle=lambda log: self._writer_for(log).save(final=False), before_fresh=self._before_fresh,
+        )  # fmt: skip
+        begun = opening.begin()
+        self._log = begun.log
+        self._writer = self._writer_for(begun.log)
+        self._tracker = ProgressTracker(self._listen, begun.log.run.selected, begun.log.counts())
+        self._tracker.seconds.started = time.monotonic()
+        strategy, problems = strategy_for(self._job.batch, self._tracker.warn, self._memory)
+        for problem in problems:
+            self._tracker.warn(
+                f"{problem}; the run goes on with strategy fixed, {self._job.batch.usable_size} rows a batch"
+            )
+        return self._guarded(begun, strategy)
+
+    def _definition(self) -> Definition:
+        source = self._target if self._target.exists() else self._job.workbook
+        with Book.open(source) as book:
+            sheet = self._assembly.table(book).sheet
+        return self._assembly.definition(self._request, self._target, sheet)
+
+    def _before_fresh(self) -> None:
+        """The output is made from the workbook once, at a fresh start; what lay there before becomes a backup."""
+        if self._job.output is None:
+            return
+        if self._target.exists():
+            with Book.open(self._target) as book:
+                self._backups.take(book.digest, "output", "before")
+        copy_durably(self._job.workbook.resolve(), self._target)
+
+    def _writer_for(self, log: RunLog) -> WorkbookWriter:
+        return WorkbookWriter(
+            self._assembly, self._target, self._manager, log, self._backups, self._stop, self._warn,
+        )  # fmt: skip
+
+    def _warn(self, message: str) -> None:
+        self._listen(Warned(message))
+
+    # --- the run ---------------------------------------------------------------------------------------------------
+
+    def _guarded(self, begun: Begun, strategy: Strategy) -> RunResult:
+        """The run, with every error turned into its result. After a failed ledger commit nothing more is tried."""
+        error: BatchbookError | None = None
+        try:
+            counts = self._tracker.counts
+            self._listen(
+                RunStarted(
+                    self._log.run.id,
+                    self._job.job,
+                    str(self._target),
+                    counts.selected,
+                    counts.ended,
+                    strategy.name,
+                    False,
+                )
+            )
+            if begun.settle_first:
+                self._save(final=False)
+            self._work(begun, strategy)
+            self._finish()
+        except LedgerError:
+            raise
+        except BatchbookError as caught:
+            error = caught
+        return self._result(begun, error)
+
+    def _work(self, begun: Begun, strategy: Strategy) -> None:
+        """Passes over the sheet until no row is pending: more than one where people change the workbook meanwhile."""
+        # Rows of an input go where their keys stand in the sheet: not in the sheet's order.
+        moved = begun.resumed is not None or self._job.input is not None
+        while not self._stop.stopping:
+            if self._pass(strategy, moved):
+                moved = True
+            elif not self._stop.stopping:
+                again = self._save(final=True)
+                if not again or self._log.nothing_pending():
+                    return
+                moved = True
+
+    def _pass(self, strategy: Strategy, moved: bool) -> bool:
+        """Process what is pending; gives whether somebody changed the workbook, so that rows have to be found anew."""
+        with Book.open(self._target) as book:
+            if book.digest != self._writer.seen:
+                # Changed since the last save: what the ledger holds is merged before rows are found again.
+                return self._save(final=False)
+            table = self._assembly.table(book)
+            problems = table.keys().problems()
+            feed = RowFeed(taken_rows(table, self._pending(), problems, moved=moved))
+            return self._batches(strategy, feed, self._batch_processor(book))
+
+    def _batches(self, strategy: Strategy, feed: RowFeed, processor: BatchProcessor) -> bool:
+        since = 0
+        while not self._stop.stopping:
+            plan = strategy.next_batch()
+            if plan.save_before and self._log.unsaved() and self._save(final=False):
+                return True
+            if plan.pause:
+                self._stop.wait(plan.pause)
+            if not self._batch(feed, processor, plan):
+                return False
+            since += 1
+            due = strategy.saves_every_batch or (since >= self._job.batch.checkpoint_frequency and self._affordable())
+            if due and not self._stop.stopping:
+                since = 0
+                if self._save(final=False):
+                    return True
+        return False
+
+    def _batch(self, feed: RowFeed, processor: BatchProcessor, plan: BatchPlan) -> int:
+        seconds = self._tracker.seconds
+        number, started, ledger_before = self._log.batch + 1, time.monotonic(), seconds.ledger
+        self._committed_at = started
+
+        def commit(outcomes: list[RowOutcome]) -> None:
+            begun = time.monotonic()
+            self._manager.commit(self._log, number, outcomes, begun - self._committed_at)
+            self._committed_at = time.monotonic()
+            seconds.ledger += self._committed_at - begun
+            self._tracker.committed(outcomes)
+
+        rows = processor.run(feed, plan, commit)
+        took = time.monotonic() - started
+        seconds.process += took - (seconds.ledger - ledger_before)
+        if rows:
+            self._tracker.batch_done(number, rows, took)
+        return rows
+
+    def _batch_processor(self, book: Book) -> BatchProcessor:
+        known = {name: read_details(book, name, spec) for name, spec in self._assembly.processor.details.items()}
+        judge = self._assembly.judge(date1904=book.date1904, clock=self._clock, known=known)
+        return BatchProcessor(
+            self._assembly.processor,
+            judge,
+            concurrency=self._job.batch.concurrency,
+            tries=self._job.batch.max_retry_attempts,
+            stop=self._stop,
+        )
+
+    def _pending(self) -> Iterator[Selected]:
+        after = 0
+        while page := self._log.pending_page(after, _PAGE):
+            yield from page
+            after = page[-1].ordinal
+
+    # --- saving ----------------------------------------------------------------------------------------------------
+
+    def _save_estimate(self) -> float:
+        if self._last_save_seconds is not None:
+            return self._last_save_seconds
+        return 0.02 + self._target.stat().st_size / _GUESSED_BYTES_A_SECOND
+
+    def _affordable(self) -> bool:
+        """Whether a save now keeps saving within its share of the time so far (`save.max_overhead`)."""
+        seconds = self._tracker.seconds
+        return seconds.save + self._save_estimate() <= self._job.save.max_overhead * seconds.total
+
+    def _save(self, *, final: bool) -> bool:
+        """Save and record a checkpoint; gives whether somebody had changed the workbook meanwhile."""
+        started = time.monotonic()
+        try:
+            written = self._writer.save(final=final)
+        except WorkbookInUse as error:
+            if final:
+                raise
+            self._warn(f"{error.what} The checkpoint waits; results are kept in the ledger.")
+            return False
+        finally:
+            self._tracker.seconds.save += time.monotonic() - started
+        if written.saved:
+            self._saves += 1
+            self._last_save_seconds = time.monotonic() - started
+        self._log.checkpoint(self._manager.now(), self._writer.seen)
+        if written.moved:
+            self._tell(written.reconciled)
+        self._listen(Saved(self._saves, written.cells, time.monotonic() - started, written.conflicts))
+        return written.moved
+
+    def _tell(self, found: Reconciled | None) -> None:
+        self._tracker.recount(self._log.counts())
+        if found is not None:
+            parts = ((len(found.redo), "rows have new inputs and are done again"), (len(found.gone), "rows are gone"))
+            said = "; ".join(f"{count} {what}" for count, what in parts if count)
+            self._warn(f"the workbook was changed by someone else and was merged{': ' + said if said else ''}")
+
+    # --- the end ---------------------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        if self._stop.stopping:
+            if self._log.unsaved() and self._save_estimate() <= self._stop.grace_left:
+                self._save(final=False)
+            return
+        self._counts().must_balance()
+
+    def _counts(self) -> Counts:
+        return Counts.of(self._log.run.selected, self._log.counts())
+
+    def _status(self, counts: Counts, error: BatchbookError | None) -> str:
+        if error is not None:
+            return "failed"
+        if self._stop.stopping and (counts.remaining or self._log.unsaved()):
+            return "interrupted"
+        failing = any(getattr(counts, name) for name in self._job.fail_on)
+        return "completed_with_failures" if failing else "completed"
+
+    def _result(self, begun: Begun, error: BatchbookError | None) -> RunResult:
+        counts = self._counts()
+        status = self._status(counts, error)
+        run = self._log.run.id
+        result = RunResult(
+            run_id=run,
+            job=self._job.job,
+            status=status,
+            workbook=str(self._job.workbook),
+            output=str(self._job.output) if self._job.output else None,
+            rows=counts,
+            resumed=begun.resumed,
+            batches=self._log.batch,
+            saves=self._saves,
+            conflicts=len(conflicts_of(self._ledger, run)),
+            seconds=self._tracker.seconds.as_dict(),
+            peak_rss_bytes=peak_rss(),
+            report=str(self._job.base.reports / f"{run}.json"),
+            error=error,
+            stopped_with=self._stop.exit_code if status == "interrupted" else None,
+            reference=self._assembly.reference,
+        )
+        write_report(self._job.base.reports, self._log, result.as_dict())
+        self._manager.end(self._log, status, error.code if error else status, result.as_dict())
+        return result

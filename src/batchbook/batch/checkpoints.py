@@ -1,0 +1,207 @@
+"""CheckpointManager: the durable state of runs, kept in the ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from batchbook.batch.outcomes import RowOutcome
+from batchbook.batch.start import ResumeSummary, duration
+from batchbook.storage.hosts import this_process
+from batchbook.storage.ledger import Ledger, RunRecord
+from batchbook.storage.runlog import Checkpoint, RunLog, Selected, StoredOutcome
+from batchbook.tables.codec import canonical, pack_rows
+from batchbook.tables.keys import key_of_text, key_shown
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a checkpoint must agree with to be resumed."""
+
+    job: str
+    workbook: str
+    """The workbook that is written, links resolved."""
+    source: str
+    sheet: str
+    hash: str
+    processor: str
+    reference: Mapping[str, str]
+    max_age: dt.timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An unfinished run, and what stands against resuming it."""
+
+    run: RunRecord
+    problems: tuple[str, ...]
+
+    @property
+    def valid(self) -> bool:
+        """Whether it can be resumed."""
+        return not self.problems
+
+
+class CheckpointManager:
+    """Begins, resumes and ends runs in the ledger, and makes outcomes durable."""
+
+    def __init__(self, ledger: Ledger, definition: Definition, clock: Callable[[], dt.datetime]) -> None:
+        self.ledger = ledger
+        self.definition = definition
+        self._clock = clock
+        self._attempt = 0
+
+    def now(self) -> str:
+        """The present moment as the ledger records it."""
+        return self._clock().isoformat(timespec="milliseconds")
+
+    # --- what there is ---------------------------------------------------------------------------------------------
+
+    def candidates(self) -> list[Candidate]:
+        """Unfinished runs of this job over this workbook, newest first, each with what stands against it."""
+        found = self.ledger.unfinished(self.definition.workbook, self.definition.job)
+        return [Candidate(run, tuple(self._problems(run))) for run in found]
+
+    def _problems(self, run: RunRecord) -> list[str]:
+        asked, problems = self.definition, []
+        if run.definition != asked.hash:
+            problems.append("the job definition is another one now")
+        if run.processor != asked.processor:
+            problems.append(f"the processor is another version now ({asked.processor}, then {run.processor})")
+        if dict(run.reference) != dict(asked.reference):
+            problems.append(f"reference data changed: {_difference(run.reference, asked.reference)}")
+        if run.sheet != asked.sheet:
+            problems.append(f"the sheet is {asked.sheet!r} now, then {run.sheet!r}")
+        age = self._clock() - dt.datetime.fromisoformat(run.active)
+        if age > asked.max_age:
+            problems.append(
+                f"it was last active {duration(age.total_seconds())} ago, "
+                f"longer than resume_max_age ({duration(asked.max_age.total_seconds())})"
+            )
+        return problems
+
+    def summary(self, run: RunRecord, *, workbook_changed: bool) -> ResumeSummary:
+        """What a person should know before a run is taken up again."""
+        log = RunLog(self.ledger, run)
+        counts = log.counts()
+        done = sum(counts.values())
+        batches = list(log.batches())
+        seconds = sum(batch["seconds"] for batch in batches)
+        left = seconds / done * (run.selected - done) if done else None
+        return ResumeSummary(
+            run=run.id,
+            job=run.job,
+            started=run.started,
+            active=run.active,
+            attempts=len(self.ledger.attempts(run.id)) + 1,
+            selected=run.selected,
+            done=done,
+            counts=counts,
+            batches=len(batches),
+            seconds_left=left,
+            workbook_changed=workbook_changed,
+            checkpoints=tuple(_line(point) for point in reversed(log.checkpoints())),
+        )
+
+    # --- runs ------------------------------------------------------------------------------------------------------
+
+    def begin(
+        self, rows: Iterable[Selected], digest: str, how: str, settings: Mapping[str, Any], note: str = ""
+    ) -> RunLog:
+        """A new run with its selection; older unfinished runs of the job over this workbook are set aside."""
+        now, asked = self.now(), self.definition
+        name = f"{self._clock():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        run = RunRecord(
+            id=name, job=asked.job, workbook=asked.workbook, source=asked.source, sheet=asked.sheet,
+            definition=asked.hash, processor=asked.processor, reference=dict(asked.reference), settings=dict(settings),
+            started=now, active=now, ended=None, status="running", selected=0, selection_hash="", digest=digest,
+            note=note, summary=None,
+        )  # fmt: skip
+        with self.ledger.transaction():
+            for older in self.ledger.unfinished(asked.workbook, asked.job):
+                self._set_aside(older, name)
+            self.ledger.add_run(run)
+            selected, selection_hash = RunLog.write_selection(self.ledger, name, rows)
+            self.ledger.update_run(name, selected=selected, selection_hash=selection_hash)
+            self._attempt = self.ledger.add_attempt(name, now, this_process(), how)
+        stored = self.ledger.run(name)
+        assert stored is not None
+        return RunLog(self.ledger, stored)
+
+    def _set_aside(self, older: RunRecord, newer: str) -> None:
+        self.ledger.update_run(older.id, status="superseded", ended=self.now(), note=f"set aside by run {newer}")
+        RunLog(self.ledger, older).clear_state()
+
+    def resume(self, run: RunRecord, how: str) -> tuple[RunLog, int]:
+        """Take up a run again; gives its log and how many results a damaged tail cost."""
+        log = RunLog(self.ledger, run)
+        sound = log.sound_until()
+        lost = log.cut(sound) if sound != log.seq else 0
+        with self.ledger.transaction():
+            self.ledger.update_run(run.id, status="running", ended=None, active=self.now())
+            self._attempt = self.ledger.add_attempt(run.id, self.now(), this_process(), how)
+        return log, lost
+
+    @property
+    def attempt(self) -> int:
+        """The number of this process's attempt at the run."""
+        return self._attempt
+
+    def commit(self, log: RunLog, batch: int, outcomes: Sequence[RowOutcome], seconds: float) -> None:
+        """Make outcomes durable; LedgerError where that fails, after which the process has to end."""
+        log.commit(batch, self._attempt, [stored(outcome) for outcome in outcomes], self.now(), seconds)
+
+    def end(self, log: RunLog, status: str, result: str, summary: Mapping[str, Any] | None) -> None:
+        """Record how this attempt ended; a run that completed gives up its resumable state, its history stays."""
+        now = self.now()
+        with self.ledger.transaction():
+            self.ledger.update_run(log.run.id, status=status, ended=now, active=now, summary=summary)
+            self.ledger.end_attempt(log.run.id, self._attempt, now, result)
+            if status in ("completed", "completed_with_failures"):
+                log.clear_state()
+
+
+def stored(outcome: RowOutcome) -> StoredOutcome:
+    """An outcome as the ledger keeps it. Of what the row held, the columns to be written are enough."""
+    row = outcome.taken.table_row
+    before = {name: row.taken.get(name) for name in outcome.writes}
+    details = {sheet: {"rows": pack_rows(rows)} for sheet, rows in outcome.details.items()}
+    return StoredOutcome(
+        ordinal=outcome.taken.ordinal,
+        key=outcome.taken.key,
+        number=row.number,
+        outcome=outcome.outcome.value,
+        reason=outcome.reason,
+        inputs=row.row.digest(),
+        taken=canonical(before),
+        writes=canonical(outcome.writes),
+        details=dumps(details),
+    )
+
+
+def dumps(plain: Any) -> str:
+    """Plain data as compact JSON text."""
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _difference(then: Mapping[str, str], now: Mapping[str, str]) -> str:
+    names = sorted(then.keys() | now.keys())
+    return "; ".join(
+        f"{name} {now.get(name, 'absent')}, then {then.get(name, 'absent')}"
+        for name in names
+        if then.get(name) != now.get(name)
+    )
+
+
+def _line(point: Checkpoint) -> str:
+    done = sum(point.counts.values())
+    return f"checkpoint {point.number}: batch {point.batch}, {point.at}, {done} rows done"
+
+
+def shown_key(text: str) -> str:
+    """A key text of the ledger as people see it."""
+    return key_shown(key_of_text(text))

@@ -1,0 +1,100 @@
+"""BatchController: owns a run from its start to its report."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import ExitStack
+
+from batchbook.batch.assembly import Assembly, Clock, assemble
+from batchbook.batch.attempt import Attempt
+from batchbook.batch.dryrun import dry_run
+from batchbook.batch.interrupt import StopToken
+from batchbook.batch.memory import MemoryReader
+from batchbook.batch.progress import Listener, Warned
+from batchbook.batch.recovery import backup_store, open_or_restore, settle_for_dead_holder, settle_intents
+from batchbook.batch.report import RunResult
+from batchbook.batch.start import Decisions, StartRequest
+from batchbook.config import JobConfig
+from batchbook.storage.ledger import Ledger
+from batchbook.storage.lock import WorkbookLock
+from batchbook.storage.owners import check_not_open
+from batchbook.storage.saver import sweep
+from batchbook.xlsx import Book
+
+
+def local_now() -> dt.datetime:
+    """The present moment with this machine's offset."""
+    return dt.datetime.now().astimezone()
+
+
+class BatchController:
+    """One run of one job.
+
+    `events` is told of progress, `decide` is asked where a person has to choose (None: nobody can be asked), `stop`
+    ends the run early. `run` raises BatchbookError where the run cannot begin; once it has begun, every end of it,
+    a failed one too, is a RunResult.
+    """
+
+    def __init__(
+        self,
+        job: JobConfig,
+        request: StartRequest | None = None,
+        *,
+        decide: Decisions | None = None,
+        events: Listener | None = None,
+        stop: StopToken | None = None,
+        clock: Clock = local_now,
+        memory: MemoryReader | None = None,
+    ) -> None:
+        self._job = job
+        self._request = request or StartRequest()
+        self._decide = decide
+        self._listen: Listener = events or (lambda _event: None)
+        self._stop = stop or StopToken()
+        self._clock = clock
+        self._memory = memory
+
+    def run(self) -> RunResult:
+        """Do the whole run; see the class."""
+        job = self._job
+        with Book.open(job.workbook):  # before anything else is done: a clear error where it cannot be read
+            pass
+        assembly = assemble(job, self._request, self._clock)
+        try:
+            if self._request.dry_run:
+                return dry_run(assembly, self._request, self._listen, self._stop, self._clock)
+            return self._locked(assembly)
+        finally:
+            assembly.processor.close()
+
+    def _locked(self, assembly: Assembly) -> RunResult:
+        base, target = self._job.base, self._job.target.resolve()
+        with ExitStack() as stack:
+            on_dead = settle_for_dead_holder(target, self._warn)
+            stack.enter_context(
+                WorkbookLock(target, run=None, ledger=base.ledger, wait=self._request.wait, on_dead=on_dead)
+            )
+            ledger = stack.enter_context(Ledger.open(base.ledger, allow_network=base.state.allow_network))
+            settle_intents(ledger, target)
+            sweep(target)
+            backups = backup_store(base, target)
+            if target.exists():
+                backups.drop_live_links()
+                check_not_open(target)
+                open_or_restore(target, backups, base, self._warn)
+            attempt = Attempt(
+                assembly,
+                self._request,
+                target,
+                ledger,
+                backups,
+                decide=self._decide,
+                listener=self._listen,
+                stop=self._stop,
+                clock=self._clock,
+                memory=self._memory,
+            )
+            return attempt.run()
+
+    def _warn(self, message: str) -> None:
+        self._listen(Warned(message))

@@ -1,0 +1,128 @@
+"""Dry runs: everything but the writing. The ledger is in memory, nothing is locked, no file is touched."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+
+from batchbook.batch.assembly import Assembly, Clock
+from batchbook.batch.checkpoints import CheckpointManager
+from batchbook.batch.details import read_details
+from batchbook.batch.interrupt import StopToken
+from batchbook.batch.outcomes import Counts, RowOutcome
+from batchbook.batch.planning import Planner
+from batchbook.batch.processor import BatchProcessor, RowFeed
+from batchbook.batch.progress import CellChange, Listener, ProgressTracker, RunStarted
+from batchbook.batch.report import RunResult, peak_rss
+from batchbook.batch.selection import Selector, taken_rows
+from batchbook.batch.start import StartRequest
+from batchbook.batch.strategies import BatchPlan
+from batchbook.storage.ledger import Ledger
+from batchbook.storage.runlog import RunLog
+from batchbook.storage.savelog import SaveLog
+from batchbook.tables.codec import decanonical
+from batchbook.tables.keys import key_of_text, key_shown
+from batchbook.tables.table import Table
+from batchbook.xlsx import Book
+
+
+def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop: StopToken, clock: Clock) -> RunResult:
+    """Process the rows that a fresh start would select and tell which cells would change, without writing anywhere."""
+    job = assembly.job
+    target = job.target.resolve()
+    source = target if target.exists() else job.workbook
+    with Ledger.in_memory() as ledger, Book.open(source) as book:
+        if job.base.ledger.exists():
+            ledger.copy_written(job.base.ledger, str(target))
+        table = assembly.table(book)
+        manager = CheckpointManager(ledger, assembly.definition(request, target, table.sheet), clock)
+        index = table.keys()
+        selector = Selector(job, clock(), request.start_row, request.end_row, request.keys)
+        log = manager.begin(selector.select(table, index), book.digest, "dry run", {})
+        tracker = ProgressTracker(listener, log.run.selected, {})
+        listener(RunStarted(log.run.id, job.job, str(source), log.run.selected, 0, "fixed", True))
+        known = {name: read_details(book, name, spec) for name, spec in assembly.processor.details.items()}
+        judge = assembly.judge(date1904=book.date1904, clock=clock, known=known)
+        processor = BatchProcessor(
+            assembly.processor, judge, concurrency=job.batch.concurrency, tries=job.batch.max_retry_attempts, stop=stop
+        )
+        feed = RowFeed(
+            taken_rows(table, list(log.selection(pending=True)), index.problems(), moved=job.input is not None)
+        )
+        _process(processor, feed, manager, log, tracker, stop, job.batch.usable_size)
+        saves = SaveLog(ledger, log.run.id, str(target), manager.now)
+        Planner(job, ledger, str(target), saves, log).plan(table, known)
+        changes = list(_changes(saves, table, assembly))
+        for change in changes:
+            listener(change)
+        return _result(assembly, log, tracker, tuple(changes), saves.plan_size()[1], stop)
+
+
+def _process(
+    processor: BatchProcessor,
+    feed: RowFeed,
+    manager: CheckpointManager,
+    log: RunLog,
+    tracker: ProgressTracker,
+    stop: StopToken,
+    size: int,
+) -> None:
+    started = time.monotonic()
+    number = 0
+    while not stop.stopping:
+        number += 1
+
+        def commit(outcomes: list[RowOutcome], batch: int = number) -> None:
+            manager.commit(log, batch, outcomes, 0.0)
+            tracker.committed(outcomes)
+
+        if not processor.run(feed, BatchPlan(size), commit):
+            break
+    tracker.seconds.process = time.monotonic() - started
+
+
+def _changes(saves: SaveLog, table: Table, assembly: Assembly) -> Iterator[CellChange]:
+    names = {table.title(name): name for name in (*assembly.spec.key, *assembly.spec.writes)}
+    for change in saves.planned(table.sheet):
+        before = decanonical(change.before)
+        for title, value in decanonical(change.after).items():
+            cell = table.place(change.number, names[title])
+            yield CellChange(table.sheet, cell, key_shown(key_of_text(change.key)), title, before.get(title), value)
+
+
+def _result(
+    assembly: Assembly,
+    log: RunLog,
+    tracker: ProgressTracker,
+    changes: tuple[CellChange, ...],
+    conflicts: int,
+    stop: StopToken,
+) -> RunResult:
+    job = assembly.job
+    counts = Counts.of(log.run.selected, log.counts())
+    if not stop.stopping:
+        counts.must_balance()
+    shown = tuple(dataclasses.replace(c, before=_plain(c.before), after=_plain(c.after)) for c in changes)
+    return RunResult(
+        run_id=None,
+        job=job.job,
+        status="interrupted" if stop.stopping else "dry_run",
+        workbook=str(job.workbook),
+        output=str(job.output) if job.output else None,
+        rows=counts,
+        resumed=None,
+        batches=log.batch,
+        saves=0,
+        conflicts=conflicts,
+        seconds=tracker.seconds.as_dict(),
+        peak_rss_bytes=peak_rss(),
+        report=None,
+        stopped_with=stop.exit_code if stop.stopping else None,
+        reference=assembly.reference,
+        changes=shown,
+    )
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)

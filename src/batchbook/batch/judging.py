@@ -1,0 +1,158 @@
+"""From what a processor returned or raised to the outcome of a row."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from batchbook.batch.outcomes import Outcome, RowOutcome, TakenRow
+from batchbook.batch.processors import DetailSheet, RowResult
+from batchbook.config import Marks
+from batchbook.errors import Rejected, RowSignal, Unknown
+from batchbook.tables.codec import pack_rows, same
+from batchbook.xlsx import check_value
+from batchbook.xlsx.values import CellValue
+
+LONGEST_REASON = 1000
+"""Reasons end up in cells and on screens."""
+
+
+class ContractError(Exception):
+    """A processor returned something that it may not; trying again would not help."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Decides the outcome of rows for one job."""
+
+    writes: frozenset[str]
+    """The columns that the processor may write."""
+    marks: Marks
+    clear_problems: bool
+    """`on_problem: clear`."""
+    details: Mapping[str, DetailSheet]
+    date1904: bool
+    clock: Callable[[], dt.datetime]
+    known_details: Mapping[tuple[str, str], object] = field(default_factory=dict)
+    """By (detail sheet, key text): the packed rows that the sheet holds now."""
+
+    def result(self, taken: TakenRow, result: object) -> RowOutcome:
+        """The outcome of a row whose processor returned; ContractError where it returned what it may not."""
+        if result is None:
+            return self._outcome(taken, Outcome.UNCHANGED)
+        if isinstance(result, Mapping):
+            result = RowResult(columns=result)
+        if not isinstance(result, RowResult):
+            raise ContractError(f"the processor returned a {type(result).__name__}, not a mapping of columns or None")
+        columns = self._checked(taken, result.columns)
+        details = self._checked_details(taken, result.details)
+        if result.unknown is not None:
+            return self._outcome(taken, Outcome.UNKNOWN, result.unknown, columns, details)
+        changed = any(not same(value, taken.table_row.taken[name]) for name, value in columns.items())
+        changed = changed or any(self._details_differ(taken, sheet, rows) for sheet, rows in details.items())
+        return self._outcome(taken, Outcome.DONE if changed else Outcome.UNCHANGED, "", columns, details)
+
+    def signal(self, taken: TakenRow, error: BaseException) -> RowOutcome:
+        """The outcome of a row whose processor raised."""
+        if isinstance(error, Rejected):
+            return self._problem(taken, Outcome.REJECTED, error.reason)
+        if isinstance(error, Unknown):
+            try:
+                columns = self._checked(taken, error.columns)
+            except ContractError as wrong:
+                return self._problem(taken, Outcome.FAILED, str(wrong))
+            return self._outcome(taken, Outcome.UNKNOWN, error.reason, columns)
+        if isinstance(error, RowSignal):
+            return self._problem(taken, Outcome.FAILED, error.reason)
+        if isinstance(error, ContractError):
+            return self._problem(taken, Outcome.FAILED, str(error))
+        text = str(error)
+        return self._problem(taken, Outcome.FAILED, f"{type(error).__name__}: {text}" if text else type(error).__name__)
+
+    def rejected(self, taken: TakenRow, reason: str) -> RowOutcome:
+        """A row that never reaches the processor."""
+        return self._problem(taken, Outcome.REJECTED, reason)
+
+    # --- the parts -------------------------------------------------------------------------------------------------
+
+    def _outcome(
+        self,
+        taken: TakenRow,
+        outcome: Outcome,
+        reason: str = "",
+        columns: Mapping[str, CellValue] | None = None,
+        details: Mapping[str, Sequence[Sequence[CellValue]]] | None = None,
+    ) -> RowOutcome:
+        writes = dict(columns or {})
+        if outcome is Outcome.UNKNOWN and not self._says_so and self.clear_problems:
+            writes = {**dict.fromkeys(self.writes), **writes}
+        reason = _short(reason)
+        writes.update(self._mark(outcome, reason))
+        before = taken.table_row.taken
+        real = {name: value for name, value in writes.items() if not same(value, before.get(name))}
+        return RowOutcome(taken, outcome, reason, real, details or {})
+
+    def _problem(self, taken: TakenRow, outcome: Outcome, reason: str) -> RowOutcome:
+        columns: dict[str, CellValue] = {}
+        details: dict[str, Sequence[Sequence[CellValue]]] = {}
+        if self.clear_problems and not self._says_so:
+            columns = dict.fromkeys(self.writes)
+            details = dict.fromkeys(self.details, ()) if all(taken.table_row.key) else {}
+        return self._outcome(taken, outcome, reason, columns, details)
+
+    @property
+    def _says_so(self) -> bool:
+        """Whether the sheet has a column that tells of a problem."""
+        return self.marks.status is not None or self.marks.reason is not None
+
+    def _mark(self, outcome: Outcome, reason: str) -> dict[str, CellValue]:
+        marks: dict[str, CellValue] = {}
+        if self.marks.status is not None:
+            # Whether the values were the same as the night before is no news for a reader of the sheet.
+            marks[self.marks.status] = (Outcome.DONE if outcome is Outcome.UNCHANGED else outcome).value
+        if self.marks.reason is not None:
+            marks[self.marks.reason] = reason or None
+        if self.marks.checked_at is not None and outcome is not Outcome.FAILED:
+            marks[self.marks.checked_at] = self.clock().isoformat(timespec="seconds")
+        return marks
+
+    def _checked(self, taken: TakenRow, columns: Mapping[str, Any]) -> dict[str, CellValue]:
+        foreign = [name for name in columns if name not in self.writes]
+        if foreign:
+            raise ContractError(
+                f"the processor returned {', '.join(map(repr, foreign))}, which the job does not write "
+                f"(writes: {', '.join(sorted(self.writes))})"
+            )
+        return {name: self._value(name, value) for name, value in columns.items()}
+
+    def _value(self, name: str, value: Any) -> CellValue:
+        if hasattr(value, "item") and type(value).__module__.split(".")[0] == "numpy":
+            value = value.item()
+        problem = check_value(value, date1904=self.date1904)
+        if problem:
+            raise ContractError(f"the value for {name!r} cannot be written: {problem}")
+        return value  # type: ignore[no-any-return]
+
+    def _checked_details(
+        self, taken: TakenRow, details: Mapping[str, Sequence[Sequence[CellValue]]]
+    ) -> dict[str, Sequence[Sequence[CellValue]]]:
+        for sheet, rows in details.items():
+            spec = self.details.get(sheet)
+            if spec is None:
+                raise ContractError(f"the processor gave rows for the sheet {sheet!r}, which it does not declare")
+            for row in rows:
+                if len(row) != len(spec.columns):
+                    raise ContractError(f"a row for the sheet {sheet!r} has {len(row)} cells, not {len(spec.columns)}")
+                for column, value in zip(spec.columns, row, strict=True):
+                    self._value(f"{sheet}/{column.header}", value)
+        return dict(details)
+
+    def _details_differ(self, taken: TakenRow, sheet: str, rows: Sequence[Sequence[CellValue]]) -> bool:
+        return pack_rows(rows) != (self.known_details.get((sheet, taken.key)) or [])
+
+
+def _short(reason: str) -> str:
+    folded = " ".join(reason.split())
+    return folded if len(folded) <= LONGEST_REASON else folded[: LONGEST_REASON - 1] + "…"

@@ -1,0 +1,273 @@
+"""How a run begins: fresh, resumed, from a row or batch, or only what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from batchbook.batch.assembly import Assembly
+from batchbook.batch.checkpoints import Candidate, CheckpointManager
+from batchbook.batch.outcomes import Outcome
+from batchbook.batch.progress import Listener, Resumed, Warned
+from batchbook.batch.recovery import difference, restore_checkpoint
+from batchbook.batch.selection import Selector
+from batchbook.batch.start import Decisions, OnChange, StartRequest
+from batchbook.errors import CannotResume, ChoiceNeeded, ConfigurationError, Finding, UsageError
+from batchbook.storage.backups import BackupStore
+from batchbook.storage.ledger import RunRecord
+from batchbook.storage.runlog import RunLog, Selected
+from batchbook.tables.table import Table
+from batchbook.xlsx import Book
+
+_OPTIONS = "--resume-auto, --start-fresh, --resume-from-row N or --resume-from-batch N"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run that is ready to work."""
+
+    log: RunLog
+    resumed: dict[str, Any] | None
+    """For the result: run id, attempt, rows kept."""
+    settle_first: bool = False
+    """Bring what is in the ledger into the workbook before rows are taken (the workbook changed meanwhile)."""
+
+
+class Opening:
+    """Decides how a run begins and begins it. The caller holds the workbook's lock."""
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        request: StartRequest,
+        target: Path,
+        manager: CheckpointManager,
+        backups: BackupStore,
+        *,
+        decide: Decisions | None,
+        listener: Listener,
+        selector: Selector,
+        settle: Callable[[RunLog], object],
+        before_fresh: Callable[[], None],
+    ) -> None:
+        """`settle` saves the unsaved outcomes of a run; `before_fresh` makes the output where the job has one."""
+        self._job = assembly.job
+        self._table = assembly.table
+        self._request = request
+        self._target = target
+        self._manager = manager
+        self._backups = backups
+        self._decide = decide
+        self._listen = listener
+        self._selector = selector
+        self._settle = settle
+        self._before_fresh = before_fresh
+
+    def begin(self) -> Begun:
+        """Begin the run that was asked for."""
+        mode = self._request.mode
+        candidate = self._candidate() if mode != "fresh" else None
+        if mode == "ask" and candidate is not None:
+            return self._ask(candidate)
+        if mode == "auto" and candidate is not None:
+            return self._resume(candidate.run)
+        if mode in ("row", "batch"):
+            return self._from_point(candidate, mode, self._request.number or 0)
+        if mode == "only-failed":
+            return self._only_failed(candidate)
+        return self._fresh()
+
+    def _candidate(self) -> Candidate | None:
+        """The newest unfinished run, if it can be resumed; why not is said aloud."""
+        for candidate in self._manager.candidates():
+            if candidate.valid and self._target.exists():
+                return candidate
+            self._listen(
+                Warned(
+                    f"run {candidate.run.id} cannot be resumed: {'; '.join(candidate.problems) or 'its output is gone'}"
+                )
+            )
+        return None
+
+    def _ask(self, candidate: Candidate) -> Begun:
+        summary = self._manager.summary(candidate.run, workbook_changed=self._changed(candidate.run))
+        if self._decide is None:
+            raise ChoiceNeeded(
+                f"An unfinished run exists and nobody is at a terminal to ask: {'; '.join(summary.lines)}.",
+                f"Say how to start: {_OPTIONS}.",
+            )
+        choice = self._decide.start(summary)
+        if choice == "resume":
+            return self._resume(candidate.run)
+        if choice == "fresh":
+            return self._fresh()
+        if choice == "cancel":
+            raise UsageError("Nothing was started; the checkpoint is kept.", f"Start again with {_OPTIONS}.")
+        mode, number = choice
+        return self._from_point(candidate, mode, number)
+
+    # --- fresh -----------------------------------------------------------------------------------------------------
+
+    def _fresh(self, *, only: Iterable[str] | None = None, skip: int = 0, note: str = "") -> Begun:
+        selector = self._selector if only is None else replace(self._selector, only=frozenset(only))
+        self._before_fresh()
+        with Book.open(self._target) as book:
+            table = self._table(book)
+            index = table.keys()
+            problems = index.problems()
+            if problems and self._job.on_bad_key == "refuse":
+                raise ConfigurationError(
+                    f"{len(problems)} rows of {self._target.name} have an empty or doubled key.",
+                    "Mend them, or set `on_bad_key: reject` to reject those rows only.",
+                    findings=[
+                        Finding(what, self._target.name, table.sheet, row, ", ".join(self._job.key))
+                        for row, what in sorted(problems.items())
+                    ],
+                )
+            rows = selector.select(table, index)
+            log = self._manager.begin(
+                _skipped(rows, skip), book.digest, self._request.mode, self._settings(table), note
+            )
+        if skip and not log.run.selected:
+            raise UsageError(
+                f"There is no row {skip + 1}: fewer rows are selected.", "Give a row within the selection."
+            )
+        return Begun(log, None)
+
+    def _settings(self, table: Table) -> dict[str, Any]:
+        asked = self._request
+        partial = bool(asked.start_row or asked.end_row or asked.keys or asked.run or asked.mode in ("row", "batch"))
+        return {
+            "partial": partial or self._job.select.mode != "all",
+            "batch": self._job.batch.model_dump(mode="json"),
+            "table": {"key": [table.title(name) for name in self._job.key]},
+        }
+
+    def _only_failed(self, candidate: Candidate | None) -> Begun:
+        wanted = self._manager.ledger.run(self._request.run or "")
+        if wanted is None:
+            known = ", ".join(run.id for run in self._manager.ledger.runs(workbook=str(self._target))[:5]) or "none"
+            raise UsageError(f"There is no run {self._request.run!r}.", f"The newest over this workbook: {known}.")
+        keys = [o.key for o in RunLog(self._manager.ledger, wanted).outcomes() if o.outcome == Outcome.FAILED]
+        if not keys:
+            self._listen(Warned(f"run {wanted.id} has no failed rows; there is nothing to do"))
+        self._keep_results(candidate)
+        return self._fresh(only=keys, note=f"only the failed rows of run {wanted.id}")
+
+    def _keep_results(self, candidate: Candidate | None) -> None:
+        """Results of an unfinished run that a partial one sets aside go into the workbook first."""
+        if candidate is not None:
+            log, _ = self._manager.resume(candidate.run, self._request.mode)
+            self._settle(log)
+            self._manager.end(log, "interrupted", "set aside", None)
+
+    # --- resumed ---------------------------------------------------------------------------------------------------
+
+    def _changed(self, run: RunRecord) -> bool:
+        with Book.open(self._target) as book:
+            return book.digest != run.digest
+
+    def _resume(self, run: RunRecord) -> Begun:
+        changed = self._changed(run)
+        summary = self._manager.summary(run, workbook_changed=changed)
+        lines = list(summary.lines)
+        choice: OnChange = self._request.on_change or "merge"
+        if changed:
+            with Book.open(self._target) as book:
+                found = difference(RunLog(self._manager.ledger, run), self._table(book))
+            lines += found.lines
+            if self._request.on_change is None and self._decide is not None:
+                answer = self._decide.changed(summary, found)
+                if answer == "cancel":
+                    raise UsageError("Nothing was started; the checkpoint is kept.", "Give --on-change to choose.")
+                choice = answer
+            lines.append(f"on the change: {choice}")
+        log, lost = self._manager.resume(run, self._request.mode)
+        if lost:
+            lines.append(f"{lost} results at the end of the ledger were damaged; their rows are done again")
+        self._listen(Resumed(run.id, tuple(lines)))
+        if changed and choice != "merge":
+            log = self._take_side(log, choice)
+        kept = sum(log.counts().values())
+        resumed = {"run_id": run.id, "attempt": self._manager.attempt, "rows_kept": kept}
+        return Begun(log, resumed, settle_first=changed)
+
+    def _take_side(self, log: RunLog, choice: OnChange) -> RunLog:
+        ledger = self._manager.ledger
+        if choice == "checkpoint":
+            restore_checkpoint(ledger, log.run, self._backups)
+        else:
+            with ledger.transaction():
+                log.drop([outcome.ordinal for outcome in log.outcomes(unsaved=True)])
+        run = ledger.run(log.run.id)
+        assert run is not None
+        return RunLog(ledger, run)
+
+    # --- from a row or batch ---------------------------------------------------------------------------------------
+
+    def _from_point(self, candidate: Candidate | None, mode: str, number: int) -> Begun:
+        if candidate is None:
+            if mode == "batch":
+                raise CannotResume(
+                    f"There is no unfinished run that has a batch {number}.",
+                    "Start with --start-fresh or --resume-auto.",
+                )
+            return self._fresh(skip=number - 1, note=f"from row {number} of the selection")
+        log = RunLog(self._manager.ledger, candidate.run)
+        first = self._first_ordinal(log, mode, number)
+        trouble = self._not_as_expected(log, first)
+        if trouble and not self._request.force:
+            expected, current = trouble
+            answer = self._decide.mismatch(expected, current) if self._decide else "cancel"
+            if answer == "fresh":
+                return self._fresh()
+            if answer == "cancel":
+                raise CannotResume(
+                    f"The workbook is not in the state expected at {mode} {number}. "
+                    f"Expected: {expected}. Found: {current}.",
+                    "Go on all the same with --force-continue, or use --resume-auto or --start-fresh.",
+                )
+        keys = [selected.key for selected in log.selection() if selected.ordinal >= first]
+        kept = sum(1 for outcome in log.outcomes() if outcome.ordinal < first)
+        self._keep_results(candidate)
+        begun = self._fresh(only=keys, note=f"run {candidate.run.id} from {mode} {number}")
+        resumed = {"run_id": candidate.run.id, "attempt": self._manager.attempt, "rows_kept": kept}
+        self._listen(Resumed(candidate.run.id, (f"it goes on from {mode} {number}: {len(keys)} rows",)))
+        return Begun(begun.log, resumed)
+
+    def _first_ordinal(self, log: RunLog, mode: str, number: int) -> int:
+        if mode == "row":
+            if not 1 <= number <= log.run.selected:
+                raise UsageError(
+                    f"There is no row {number} in run {log.run.id}.", f"It has rows 1 to {log.run.selected}."
+                )
+            return number
+        batches = {batch["batch"]: batch["first"] for batch in log.batches()}
+        last = max(batches, default=0)
+        if number == last + 1:
+            return next((selected.ordinal for selected in log.selection(pending=True)), log.run.selected + 1)
+        if batches.get(number) is None:
+            raise UsageError(
+                f"There is no batch {number} in run {log.run.id}.",
+                f"It has batches 1 to {last}; {last + 1} is the next one.",
+            )
+        return int(batches[number])
+
+    def _not_as_expected(self, log: RunLog, first: int) -> tuple[str, str] | None:
+        ended = sum(1 for outcome in log.outcomes() if outcome.ordinal < first)
+        changed = self._changed(log.run)
+        if ended == first - 1 and not changed:
+            return None
+        state = "changed since by someone else" if changed else "as the run left it"
+        return (
+            f"rows 1 to {first - 1} have a result and the workbook is as the run left it",
+            f"{ended} of these {first - 1} rows have a result and the workbook is {state}",
+        )
+
+
+def _skipped(rows: Iterator[Selected], skip: int) -> Iterator[Selected]:
+    for selected in rows:
+        if selected.ordinal > skip:
+            yield Selected(selected.ordinal - skip, selected.key, selected.number)

@@ -1,0 +1,298 @@
+"""BatchProcessor: turns batches of rows into outcomes, several rows at a time, each row isolated from the others."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import tenacity
+
+from batchbook.batch.interrupt import StopToken
+from batchbook.batch.judging import ContractError, Judge
+from batchbook.batch.outcomes import RowOutcome, TakenRow
+from batchbook.batch.processors import Processor
+from batchbook.batch.strategies import BatchPlan
+from batchbook.errors import Rejected, Unknown
+
+COMMIT_SECONDS = 1.0
+"""Outcomes become durable at least this often while rows are slow."""
+RETRY_FIRST, RETRY_MOST = 0.2, 10.0
+"""Seconds before the first retry and at most; the wait doubles, with jitter."""
+
+_FINAL = (Rejected, Unknown, ContractError)
+_NOTHING = object()
+
+
+class RowFeed:
+    """Rows in order, with a way to give back those that were taken but not begun."""
+
+    def __init__(self, rows: Iterable[TakenRow]) -> None:
+        self._rows: Iterator[TakenRow] = iter(rows)
+        self._back: deque[TakenRow] = deque()
+
+    def take(self, most: int) -> list[TakenRow]:
+        """Up to so many rows."""
+        taken = [self._back.popleft() for _ in range(min(most, len(self._back)))]
+        for row in self._rows:
+            taken.append(row)
+            if len(taken) >= most:
+                break
+        return taken
+
+    def give_back(self, rows: Iterable[TakenRow]) -> None:
+        """Rows that were not begun; they come first next time."""
+        self._back.extendleft(reversed(list(rows)))
+
+
+class BatchProcessor:
+    """Runs one job's processor over batches: concurrency, retries, isolation of a bad row."""
+
+    def __init__(self, processor: Processor, judge: Judge, *, concurrency: int, tries: int, stop: StopToken) -> None:
+        self._processor = processor
+        self._judge = judge
+        self._tries = tries
+        self._stop = stop
+        self._concurrency = 1 if processor.takes_batches else concurrency
+        self._todo: deque[TakenRow] = deque()
+        self._ended: queue.SimpleQueue[RowOutcome | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._threads = 0
+        self._active = 0
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self, feed: RowFeed, plan: BatchPlan, commit: Callable[[list[RowOutcome]], None]) -> int:
+        """Do one batch; gives how many rows have an outcome.
+
+        `commit` is called from this thread with outcomes that are to be made durable: at the end, and at least every
+        `COMMIT_SECONDS` while rows are slow. When the run is asked to stop, no further row is begun and those in hand
+        have what is left of the grace; what is not done by then is not committed.
+        """
+        deadline = None if plan.seconds is None else time.monotonic() + plan.seconds
+        begun = self._fill(feed, plan)
+        return self._collect(feed, plan, deadline, begun, commit) if begun else 0
+
+    def _fill(self, feed: RowFeed, plan: BatchPlan) -> int:
+        most = plan.rows if plan.rows is not None else 4 * self._concurrency
+        rows = [] if self._stop.stopping else feed.take(most)
+        self._todo.extend(rows)
+        return len(rows)
+
+    def _collect(
+        self,
+        feed: RowFeed,
+        plan: BatchPlan,
+        deadline: float | None,
+        begun: int,
+        commit: Callable[[list[RowOutcome]], None],
+    ) -> int:
+        done, fresh = 0, []
+        committed_at = time.monotonic()
+        while begun:
+            self._ensure_workers()
+            outcome = self._next_outcome()
+            if outcome is not _NOTHING:
+                begun -= 1
+                if outcome is not None:  # None: asked to stop between two tries of the row
+                    fresh.append(outcome)
+            if fresh and time.monotonic() - committed_at >= COMMIT_SECONDS:
+                commit(fresh)
+                done, fresh, committed_at = done + len(fresh), [], time.monotonic()
+            if self._stop.stopping or (deadline is not None and time.monotonic() >= deadline):
+                begun -= self._return_unbegun(feed)
+                if self._stop.stopping and self._stop.grace_left <= 0:
+                    break
+            elif plan.rows is None and len(self._todo) < self._concurrency:
+                begun += self._fill(feed, plan)
+        if fresh:
+            commit(fresh)
+        return done + len(fresh)
+
+    def _next_outcome(self) -> Any:
+        try:
+            return self._ended.get(timeout=0.05 if self._stop.stopping else 0.2)
+        except queue.Empty:
+            return _NOTHING
+
+    def _return_unbegun(self, feed: RowFeed) -> int:
+        back = []
+        while True:
+            try:
+                back.append(self._todo.popleft())
+            except IndexError:
+                break
+        feed.give_back(back)
+        return len(back)
+
+    # --- workers ---------------------------------------------------------------------------------------------------
+
+    def _ensure_workers(self) -> None:
+        missing = min(len(self._todo), self._concurrency) - self._active
+        for _ in range(missing):
+            self._count(+1)
+            if self._processor.is_async:
+                asyncio.run_coroutine_threadsafe(self._drain_async(), self._event_loop())
+            else:
+                self._work.put(self._drain_batch if self._processor.takes_batches else self._drain)
+        while not self._processor.is_async and self._threads < self._active:
+            # Daemon threads: a row that hangs must not keep the process from ending.
+            threading.Thread(target=self._serve, name=f"batchbook-worker-{self._threads}", daemon=True).start()
+            self._threads += 1
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._active += change
+
+    def _serve(self) -> None:
+        while True:
+            self._work.get()()
+
+    def _drain(self) -> None:
+        try:
+            while True:
+                self._ended.put(self._one(self._todo.popleft()))
+        except IndexError:  # nothing left to do
+            self._count(-1)
+
+    def _one(self, taken: TakenRow) -> RowOutcome | None:
+        if taken.problem is not None:
+            return self._judge.rejected(taken, taken.problem)
+
+        def once() -> RowOutcome:
+            return self._judge.result(taken, self._processor.process(taken.row))
+
+        try:
+            return once()
+        except BaseException as error:  # noqa: BLE001 - whatever a processor raises (exit() too) fails its own row only
+            return self._again(taken, error, once)
+
+    def _again(self, taken: TakenRow, first: BaseException, once: Callable[[], RowOutcome]) -> RowOutcome | None:
+        """What comes of a row whose first try raised: further tries where that may help."""
+        if self._tries <= 1 or isinstance(first, _FINAL) or not isinstance(first, Exception):
+            return self._judge.signal(taken, first)
+        try:
+            self._sleep(RETRY_FIRST)
+            outcome: RowOutcome = self._retrying(tenacity.Retrying, self._sleep)(once)
+            return outcome
+        except _Stopped:
+            return None
+        except BaseException as error:  # noqa: BLE001 - as in _one
+            return self._judge.signal(taken, error)
+
+    def _retrying(self, kind: Any, sleep: Callable[[float], Any]) -> Any:
+        return kind(
+            # The first try was made outside: most rows need no second, and tenacity costs more than a quick row.
+            stop=tenacity.stop_after_attempt(self._tries - 1),
+            wait=tenacity.wait_exponential(multiplier=2 * RETRY_FIRST, max=RETRY_MOST)
+            + tenacity.wait_random(0, RETRY_FIRST),
+            retry=tenacity.retry_if_not_exception_type(_FINAL),
+            sleep=sleep,
+            reraise=True,
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise _Stopped
+
+    # --- processors that take whole batches ------------------------------------------------------------------------
+
+    def _drain_batch(self) -> None:
+        rows = []
+        while self._todo:
+            rows.append(self._todo.popleft())
+        try:
+            for taken in rows:
+                if taken.problem is not None:
+                    self._ended.put(self._judge.rejected(taken, taken.problem))
+            self._whole([taken for taken in rows if taken.problem is None])
+        finally:
+            self._count(-1)
+
+    def _whole(self, rows: Sequence[TakenRow]) -> None:
+        if not rows:
+            return
+        try:
+            results = list(self._processor.process_batch([taken.row for taken in rows]))
+            if len(results) != len(rows):
+                raise ContractError(f"process_batch returned {len(results)} results for {len(rows)} rows")
+        except BaseException as error:  # noqa: BLE001 - isolated below, row by row
+            self._isolate(rows, error)
+            return
+        for taken, result in zip(rows, results, strict=True):
+            self._ended.put(self._verdict(taken, result))
+
+    def _verdict(self, taken: TakenRow, result: object) -> RowOutcome:
+        try:
+            if isinstance(result, BaseException):
+                return self._judge.signal(taken, result)
+            return self._judge.result(taken, result)
+        except ContractError as error:
+            return self._judge.signal(taken, error)
+
+    def _isolate(self, rows: Sequence[TakenRow], error: BaseException) -> None:
+        """A batch that failed as a whole is done row by row, so that only the bad row fails."""
+        if len(rows) > 1 and not isinstance(error, ContractError):
+            for taken in rows:
+                self._whole([taken])
+        else:
+            for taken in rows:
+                self._ended.put(self._again(taken, error, lambda taken=taken: self._alone(taken)))  # type: ignore[misc]
+
+    def _alone(self, taken: TakenRow) -> RowOutcome:
+        (result,) = self._processor.process_batch([taken.row])
+        if isinstance(result, Exception):
+            raise result
+        return self._judge.result(taken, result)
+
+    # --- async processors ------------------------------------------------------------------------------------------
+
+    def _event_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=self._loop.run_forever, name="batchbook-async", daemon=True).start()
+        return self._loop
+
+    async def _drain_async(self) -> None:
+        try:
+            while True:
+                self._ended.put(await self._one_async(self._todo.popleft()))
+        except IndexError:  # nothing left to do
+            self._count(-1)
+
+    async def _one_async(self, taken: TakenRow) -> RowOutcome | None:
+        if taken.problem is not None:
+            return self._judge.rejected(taken, taken.problem)
+
+        async def once() -> RowOutcome:
+            process: Any = self._processor.process
+            return self._judge.result(taken, await process(taken.row))
+
+        try:
+            return await once()
+        except Exception as error:  # noqa: BLE001 - whatever a processor raises fails its own row only
+            if self._tries <= 1 or isinstance(error, _FINAL):
+                return self._judge.signal(taken, error)
+        try:
+            await self._sleep_async(RETRY_FIRST)
+            outcome: RowOutcome = await self._retrying(tenacity.AsyncRetrying, self._sleep_async)(once)
+            return outcome
+        except _Stopped:
+            return None
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._judge.signal(taken, error)
+
+    async def _sleep_async(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self._stop.stopping:
+                raise _Stopped
+            await asyncio.sleep(min(0.1, max(0.0, end - time.monotonic())))
+
+
+class _Stopped(Exception):
+    """The run was asked to stop between two tries of a row."""

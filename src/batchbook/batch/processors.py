@@ -1,0 +1,120 @@
+"""What is done to a row: function processors and class processors, behind one interface.
+
+A function takes a `Row` and returns a mapping of the columns it writes, or None. A class derives from `Processor`:
+it can be async, take whole batches, keep state, carry a version, name its reference data and fill detail sheets.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from batchbook.tables.row import Row
+from batchbook.xlsx import SheetColumn
+from batchbook.xlsx.values import CellValue
+
+
+class NoOptions(BaseModel):
+    """A processor without options of its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class JobContext:
+    """What a processor is told about the job it works for."""
+
+    writes: frozenset[str]
+    """The columns that may be written, under the job's own names."""
+    base: Path
+    """Relative paths in options count from this folder."""
+    offline: bool
+    now: dt.datetime
+    """When the run started, with zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetailSheet:
+    """A machine-owned sheet that holds any number of rows for each row of the job's sheet."""
+
+    columns: tuple[SheetColumn, ...]
+    key: int = 1
+    """How many leading columns hold the key of the row that the details belong to."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What became of one row."""
+
+    columns: Mapping[str, CellValue] = field(default_factory=dict)
+    details: Mapping[str, Sequence[Sequence[CellValue]]] = field(default_factory=dict)
+    """By sheet: all detail rows of this row; they replace those it had before."""
+    unknown: str | None = None
+    """The reason, where the answer could not be had; columns and details are written all the same."""
+
+
+Result: TypeAlias = Mapping[str, CellValue] | RowResult | None
+
+
+class Processor:
+    """Base of class processors. Override `process` (plain or async), or `process_batch` for whole batches."""
+
+    version: ClassVar[str] = "1"
+    """Part of a checkpoint's validity: change it when the same row would give another result."""
+    Options: ClassVar[type[BaseModel]] = NoOptions
+    reads: ClassVar[tuple[str, ...] | None] = None
+    writes: ClassVar[tuple[str, ...]] = ()
+    columns: ClassVar[Mapping[str, str | list[str]]] = {}
+    details: ClassVar[Mapping[str, DetailSheet]] = {}
+
+    def __init__(self, options: Any, context: JobContext) -> None:
+        self.options = options
+        self.context = context
+
+    def reference_dates(self) -> Mapping[str, str]:
+        """The date of each set of reference data that results depend on."""
+        return {}
+
+    def process(self, row: Row) -> Result | Awaitable[Result]:
+        """Do one row; called from several threads at once."""
+        raise TypeError(f"{type(self).__name__} has neither process nor process_batch")
+
+    def process_batch(self, rows: Sequence[Row]) -> Sequence[Result | Exception]:
+        """Do all rows of a batch: a result, or the exception that stands for one, for each row in order."""
+        raise TypeError(f"{type(self).__name__} does not take batches")
+
+    def close(self) -> None:
+        """Give back what is held; called once, at the end of a run."""
+
+    @property
+    def takes_batches(self) -> bool:
+        """Whether `process_batch` is what this processor overrides."""
+        return type(self).process_batch is not Processor.process_batch
+
+    @property
+    def is_async(self) -> bool:
+        """Whether `process` is a coroutine function."""
+        return inspect.iscoroutinefunction(self.process)
+
+
+class FunctionProcessor(Processor):
+    """A user's function as a processor."""
+
+    def __init__(self, function: Callable[[Row], Any], context: JobContext) -> None:
+        super().__init__(NoOptions(), context)
+        self.function = function
+
+    def process(self, row: Row) -> Result | Awaitable[Result]:
+        """Call the function."""
+        return self.function(row)  # type: ignore[no-any-return]
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return inspect.iscoroutinefunction(self.function)

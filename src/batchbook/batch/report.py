@@ -1,0 +1,129 @@
+"""What a run ends with: the result as an object, as JSON, as a report file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from batchbook.batch.checkpoints import shown_key
+from batchbook.batch.outcomes import Counts, Outcome
+from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_OUTCOMES, BatchbookError
+from batchbook.storage import files
+from batchbook.storage.runlog import RunLog
+from batchbook.storage.savelog import conflicts_of
+
+_PROBLEMS = (Outcome.REJECTED, Outcome.UNKNOWN, Outcome.FAILED, Outcome.GONE)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended; `as_dict` is what ``--json`` prints. Rows and counts are totals of the whole run."""
+
+    run_id: str | None
+    job: str
+    status: str
+    """completed, completed_with_failures, interrupted, failed or dry_run."""
+    workbook: str
+    output: str | None
+    rows: Counts
+    resumed: Mapping[str, Any] | None
+    batches: int
+    saves: int
+    conflicts: int
+    seconds: Mapping[str, float]
+    peak_rss_bytes: int
+    report: str | None
+    error: BatchbookError | None = None
+    stopped_with: int | None = None
+    """The exit code of an interrupted run (128 and the signal's number)."""
+    reference: Mapping[str, str] = field(default_factory=dict)
+    """The date of each set of reference data."""
+    changes: tuple[Any, ...] | None = None
+    """The cell changes of a dry run."""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of ``batchbook run``."""
+        if self.error is not None:
+            return self.error.exit_code
+        if self.stopped_with is not None:
+            return self.stopped_with
+        return {"completed": EXIT_OK, "dry_run": EXIT_OK, "completed_with_failures": EXIT_OUTCOMES}.get(
+            self.status, EXIT_FAILED
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as plain data."""
+        plain: dict[str, Any] = {
+            "run_id": self.run_id,
+            "job": self.job,
+            "status": self.status,
+            "workbook": self.workbook,
+            "output": self.output,
+            "rows": self.rows.as_dict(),
+            "resumed": dict(self.resumed) if self.resumed else None,
+            "batches": self.batches,
+            "saves": self.saves,
+            "conflicts": self.conflicts,
+            "seconds": dict(self.seconds),
+            "peak_rss_bytes": self.peak_rss_bytes,
+            "report": self.report,
+            "error": self.error.as_dict() if self.error else None,
+        }
+        if self.reference:
+            plain["reference"] = dict(self.reference)
+        if self.changes is not None:
+            plain["changes"] = [vars_of(change) for change in self.changes]
+        return plain
+
+
+def vars_of(change: Any) -> dict[str, Any]:
+    """A cell change as plain data."""
+    return {name: getattr(change, name) for name in type(change).__slots__}
+
+
+def failed_before(job: str, workbook: str, error: BatchbookError) -> RunResult:
+    """The result of a run that could not begin."""
+    none = dict.fromkeys(("total", "process", "ledger", "save"), 0.0)
+    return RunResult(None, job, "failed", workbook, None, Counts(), None, 0, 0, 0, none, peak_rss(), None, error)
+
+
+def peak_rss() -> int:
+    """The most memory this process has held, in bytes."""
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # does not exist on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def listing(log: RunLog) -> dict[str, Any]:
+    """Every row that did not end well, and every conflict, as plain data."""
+    problems = [
+        {"row": o.number, "key": shown_key(o.key), "outcome": o.outcome, "reason": o.reason}
+        for o in log.outcomes()
+        if o.outcome in _PROBLEMS
+    ]
+    conflicts = [
+        {
+            "sheet": c.sheet, "row": c.number, "key": shown_key(c.key), "column": c.column, "base": json.loads(c.base),
+            "theirs": json.loads(c.theirs), "ours": json.loads(c.ours), "kept": c.kept,
+        }
+        for c in conflicts_of(log.ledger, log.run.id)
+    ]  # fmt: skip
+    return {"problems": problems, "conflict_list": conflicts}
+
+
+def write_report(folder: Path, log: RunLog, result: Mapping[str, Any]) -> Path:
+    """Write the run's report (JSON) below the reports folder; gives its path."""
+    path = folder / f"{log.run.id}.json"
+    files.make_folder(folder, 0o700)
+    files.write_private(path, json.dumps({**result, **listing(log)}, ensure_ascii=False, indent=1).encode())
+    return path

@@ -1,0 +1,116 @@
+"""Which rows a run does, and in which order it gets them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from batchbook.batch.outcomes import TakenRow
+from batchbook.config import JobConfig
+from batchbook.storage.runlog import Selected
+from batchbook.tables.keys import KeyIndex, key_text, matches
+from batchbook.tables.table import Table, TableRow
+from batchbook.xlsx.values import CellValue
+
+
+def row_key(row: TableRow, problems: Mapping[int, str]) -> str:
+    """The key text that a row goes by in the ledger.
+
+    A row whose key is empty or doubled cannot be named by it; it goes by its key and its place, which no sound key
+    (one part shorter) can equal.
+    """
+    return key_text((*row.key, f"row {row.number}")) if row.number in problems else row.key_text
+
+
+@dataclass(frozen=True)
+class Selector:
+    """The rows that a job's `select:` and the caller's filters ask for."""
+
+    job: JobConfig
+    now: dt.datetime
+    start_row: int | None = None
+    end_row: int | None = None
+    keys: tuple[str, ...] = ()
+    only: frozenset[str] | None = None
+    """Key texts; None: all."""
+
+    def wants(self, row: TableRow, key: str) -> bool:
+        """Whether the row, which goes by this key text in the ledger, is selected."""
+        if self.start_row is not None and row.number < self.start_row:
+            return False
+        if self.end_row is not None and row.number > self.end_row:
+            return False
+        if self.keys and not matches(row.key, self.keys):
+            return False
+        if self.only is not None:
+            return key in self.only
+        return self._due(row)
+
+    def _due(self, row: TableRow) -> bool:
+        select = self.job.select
+        if select.mode == "blank":
+            marks = set(self.job.marks.columns())
+            return all(value is None for name, value in row.taken.items() if name not in marks)
+        if select.mode == "stale" and select.older_than is not None and self.job.marks.checked_at is not None:
+            checked = as_moment(row.taken[self.job.marks.checked_at], self.job.base.zone)
+            return checked is None or self.now - checked > select.older_than
+        return True
+
+    def select(self, table: Table, index: KeyIndex) -> Iterator[Selected]:
+        """The selected rows in the sheet's order, numbered from 1."""
+        problems = index.problems()
+        ordinal = 0
+        for row in table.rows():
+            key = row_key(row, problems)
+            if self.wants(row, key):
+                ordinal += 1
+                yield Selected(ordinal, key, row.number)
+
+
+def as_moment(value: CellValue, zone: dt.tzinfo) -> dt.datetime | None:
+    """A checked-at cell as a moment: ISO 8601 text with offset, or a date that a person typed; None if neither."""
+    if isinstance(value, str):
+        try:
+            value = dt.datetime.fromisoformat(value.strip())
+        except ValueError:
+            return None
+    if not isinstance(value, dt.datetime):
+        return None
+    return value if value.tzinfo is not None else value.replace(tzinfo=zone)
+
+
+def taken_rows(
+    table: Table, pending: Iterable[Selected], problems: Mapping[int, str], *, moved: bool
+) -> Iterator[TakenRow]:
+    """The pending rows with what stands in the sheet now, in the sheet's order.
+
+    While nobody moved rows, both sides come in the same order and are walked side by side, so that memory does not
+    grow with the sheet; `moved` looks them up by key.
+    """
+    if moved:
+        by_key = {selected.key: selected for selected in pending}
+        find: Callable[[TableRow, str], Selected | None] = lambda _row, key: by_key.pop(key, None)  # noqa: E731
+    else:
+        find = _SideBySide(pending)
+    for row in table.rows():
+        key = row_key(row, problems)
+        selected = find(row, key)
+        if selected is not None:
+            yield TakenRow(selected.ordinal, key, row, problems.get(row.number) or row.problem)
+
+
+class _SideBySide:
+    """Finds each row's selection when both come in order of the row number."""
+
+    def __init__(self, pending: Iterable[Selected]) -> None:
+        self._pending = iter(pending)
+        self._next = next(self._pending, None)
+
+    def __call__(self, row: TableRow, _key: str) -> Selected | None:
+        while self._next is not None and self._next.number < row.number:
+            self._next = next(self._pending, None)
+        if self._next is None or self._next.number != row.number:
+            return None
+        found, self._next = self._next, next(self._pending, None)
+        return found

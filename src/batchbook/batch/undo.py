@@ -1,0 +1,224 @@
+"""Undoing a run: cells that still hold what it wrote get back what they held before; the rest is listed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from batchbook.batch.checkpoints import dumps, shown_key
+from batchbook.batch.details import PackedRows, content, has_sheet, read_details
+from batchbook.batch.history import find_run
+from batchbook.batch.processors import DetailSheet
+from batchbook.batch.recovery import backup_store, settle_for_dead_holder, settle_intents
+from batchbook.config import BaseConfig
+from batchbook.errors import CannotSave, UsageError
+from batchbook.storage.ledger import Ledger, RunRecord
+from batchbook.storage.lock import WorkbookLock
+from batchbook.storage.owners import check_not_open
+from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, changes_of
+from batchbook.storage.saver import AtomicSaver, WorkbookChanged, sweep
+from batchbook.tables.codec import canonical, decanonical, pack
+from batchbook.tables.keys import key_of_text
+from batchbook.tables.merge import NEVER, merge_cell
+from batchbook.tables.table import Table, TableSpec
+from batchbook.xlsx import Book, BookEdits, SheetColumn, SheetContent, SpliceReceipt, splice
+from batchbook.xlsx.values import CellValue
+
+Warn = Callable[[str], None]
+
+
+@dataclass
+class Undone:
+    """What an undo did; `kept` are the cells that were left alone, with the reason."""
+
+    run: str
+    undo_run: str
+    restored: int = 0
+    kept: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _RowChange:
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+
+def undo_run(
+    base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clock: Callable[[], dt.datetime], warn: Warn
+) -> Undone:
+    """Undo a run by its id; UsageError where there is nothing to undo, CannotSave where its columns are gone."""
+    run = find_run(ledger, name)
+    changes = _collect(changes_of(ledger, run.id))
+    if not changes:
+        raise UsageError(f"Run {run.id} changed nothing in the workbook.", "`batchbook runs list` shows the runs.")
+    workbook = Path(run.workbook)
+    with WorkbookLock(
+        workbook, run=None, ledger=ledger.path, wait=wait, on_dead=settle_for_dead_holder(workbook, warn)
+    ):
+        settle_intents(ledger, workbook)
+        sweep(workbook)
+        check_not_open(workbook)
+        return _Undo(base, ledger, run, changes, clock).apply(workbook)
+
+
+def _collect(changes: Iterator[Change]) -> dict[tuple[str, str], _RowChange]:
+    """By sheet and key: what each column held before the run's first save and after its last."""
+    found: dict[tuple[str, str], _RowChange] = {}
+    for change in changes:
+        one = found.setdefault((change.sheet, change.key), _RowChange())
+        for column, value in json.loads(change.before).items():
+            one.before.setdefault(column, value)
+        one.after.update(json.loads(change.after))
+    return found
+
+
+class _Undo:
+    def __init__(
+        self,
+        base: BaseConfig,
+        ledger: Ledger,
+        run: RunRecord,
+        changes: Mapping[tuple[str, str], _RowChange],
+        clock: Callable[[], dt.datetime],
+    ) -> None:
+        self._ledger = ledger
+        self._run = run
+        self._changes = changes
+        self._now = clock().isoformat(timespec="milliseconds")
+        self._id = f"{clock():%Y%m%d-%H%M%S}-undo"
+        self._backups = backup_store(base, Path(run.workbook))
+        self._saves = SaveLog(ledger, self._id, run.workbook, lambda: self._now)
+        self._done = Undone(run.id, self._id)
+
+    def apply(self, workbook: Path) -> Undone:
+        self._add_run()
+        saver = AtomicSaver(workbook, self._saves, self._backups, self._id)
+        for _ in range(20):
+            with Book.open(workbook) as book:
+                edits = self._plan(book)
+                digest = book.digest
+            if edits is None:
+                self._saves.settled_without_change()
+                return self._end()
+            try:
+                saver.save(digest, _builder(edits), full_verify=True, backup_kind="before")
+            except WorkbookChanged:
+                continue
+            return self._end()
+        raise CannotSave(f"{workbook.name} keeps changing.", "Find what writes to it, then undo again.")
+
+    def _add_run(self) -> None:
+        plain = {name: getattr(self._run, name) for name in RunRecord.__dataclass_fields__}
+        plain.update(
+            id=self._id, job=f"undo of {self._run.id}", started=self._now, active=self._now, ended=self._now,
+            status="running", selected=0, note=f"undoes run {self._run.id}", summary=None,
+        )  # fmt: skip
+        with self._ledger.transaction():
+            self._ledger.add_run(RunRecord(**plain))
+
+    def _end(self) -> Undone:
+        with self._ledger.transaction():
+            self._ledger.update_run(self._id, status="completed", ended=self._now)
+        return self._done
+
+    # --- the plan --------------------------------------------------------------------------------------------------
+
+    def _plan(self, book: Book) -> BookEdits | None:
+        self._saves.clear_plan()
+        self._done.restored, self._done.kept = 0, []
+        table = self._table(book)
+        keys = self._plan_cells(table)
+        contents = self._plan_details(book, table)
+        self._not_found(table, keys)
+        rows, _ = self._saves.plan_size()
+        if not rows:
+            return None
+        return BookEdits(cells={table.sheet: self._cells(table)}, contents=contents)
+
+    def _table(self, book: Book) -> Table:
+        plan = self._run.settings.get("table") or {}
+        titles = dict.fromkeys(
+            column
+            for (sheet, _), change in self._changes.items()
+            if sheet == self._run.sheet
+            for column in change.after
+        )
+        spec = TableSpec(self._run.sheet, None, tuple(plan.get("key", ())), {}, (), tuple(titles))
+        return Table(book, spec)
+
+    def _plan_cells(self, table: Table) -> set[str]:
+        found = set()
+        for row in table.rows():
+            change = self._changes.get((table.sheet, row.key_text))
+            if change is None:
+                continue
+            found.add(row.key_text)
+            before: dict[str, CellValue] = {}
+            after: dict[str, CellValue] = {}
+            was, wrote = decanonical(dumps(change.before)), decanonical(dumps(change.after))
+            for column, ours in wrote.items():
+                current = row.taken[column]
+                merged = merge_cell(taken=ours, last=NEVER, current=current, ours=was.get(column))
+                if merged.conflict:
+                    self._keep(table, row.number, row.key_text, column, ours, current, was.get(column))
+                else:
+                    self._done.restored += 1
+                if merged.write:
+                    before[column], after[column] = current, was.get(column)
+            if after:
+                self._saves.plan([Change(table.sheet, row.key_text, row.number, canonical(before), canonical(after))])
+        return found
+
+    def _keep(
+        self, table: Table, number: int, key: str, column: str, base: CellValue, theirs: CellValue, ours: CellValue
+    ) -> None:
+        was, now, wanted = (dumps(pack(value)) for value in (base, theirs, ours))
+        self._saves.plan_conflicts([ConflictRecord(table.sheet, key, number, column, was, now, wanted, "theirs")])
+        self._done.kept.append(
+            f"{table.place(number, column)} ({shown_key(key)}, {column}) holds {theirs!r}, not the run's {base!r}"
+        )
+
+    def _not_found(self, table: Table, found: set[str]) -> None:
+        for sheet, key in self._changes:
+            if sheet == table.sheet and key not in found:
+                self._done.kept.append(f"the row {shown_key(key)} is no longer there, or its key is not unique")
+
+    def _cells(self, table: Table) -> Iterator[tuple[int, dict[int, CellValue]]]:
+        for change in self._saves.planned(table.sheet):
+            yield change.number, {table.column(c): value for c, value in decanonical(change.after).items()}
+
+    def _plan_details(self, book: Book, table: Table) -> dict[str, SheetContent]:
+        contents: dict[str, SheetContent] = {}
+        names = {sheet for sheet, _ in self._changes if sheet != table.sheet and has_sheet(book, sheet)}
+        order = list(table.keys().rows) if names else []
+        for name in sorted(names):
+            spec = _spec_of(book, name, len(key_of_text(order[0])) if order else 1)
+            groups: dict[str, PackedRows] = read_details(book, name, spec)
+            for (sheet, key), change in self._changes.items():
+                if sheet != name:
+                    continue
+                before, after = change.before.get("rows", []), change.after.get("rows", [])
+                if groups.get(key, []) == after:
+                    groups[key] = before
+                    self._done.restored += 1
+                    self._saves.plan([Change(name, key, 0, dumps({"rows": after}), dumps({"rows": before}))])
+                else:
+                    self._done.kept.append(f"the rows of {shown_key(key)} in {name} were changed since")
+            contents[name] = content(spec, groups, order)
+        return contents
+
+
+def _spec_of(book: Book, name: str, key: int) -> DetailSheet:
+    """A detail sheet's columns as its first row tells them."""
+    for _, cells in book.rows(name):
+        headers = [str(cells[column].value) for column in sorted(cells)]
+        return DetailSheet(tuple(SheetColumn(header) for header in headers), key)
+    return DetailSheet((), key)
+
+
+def _builder(edits: BookEdits) -> Callable[[Book, BinaryIO], SpliceReceipt]:
+    return lambda book, out: splice(book, edits, out)

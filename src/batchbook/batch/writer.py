@@ -1,0 +1,212 @@
+"""WorkbookWriter: brings a run's durable outcomes into the workbook, whatever people did to it meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from batchbook.batch.assembly import Assembly
+from batchbook.batch.checkpoints import CheckpointManager, shown_key
+from batchbook.batch.details import PackedRows, content, has_sheet, read_details
+from batchbook.batch.interrupt import StopToken
+from batchbook.batch.planning import Planner, Reconciled
+from batchbook.errors import CannotSave, ConfigurationError, WorkbookInUse
+from batchbook.storage.backups import BackupStore
+from batchbook.storage.ledger import Ledger
+from batchbook.storage.owners import check_not_open
+from batchbook.storage.runlog import RunLog
+from batchbook.storage.savelog import SaveLog, conflicts_of
+from batchbook.storage.saver import AtomicSaver, WorkbookChanged
+from batchbook.tables.codec import decanonical, unpack
+from batchbook.tables.table import Table
+from batchbook.xlsx import Book, BookEdits, SheetColumn, SheetContent, SpliceReceipt, splice
+from batchbook.xlsx.values import CellValue
+
+MOST_ATTEMPTS = 20
+"""A workbook that changes under every attempt to save it is given up on after so many."""
+OPEN_POLL_SECONDS = 2.0
+CONFLICTS = "Conflicts"
+_CONFLICT_COLUMNS = tuple(
+    SheetColumn(header, width)
+    for header, width in (("Run", 20), ("Key", 24), ("Column", 20), ("Machine's last", 24), ("Yours", 24),
+                          ("Machine's now", 24), ("Kept", 10))
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one call of `save` did."""
+
+    saved: bool
+    """Whether the file was replaced (nothing had to change otherwise)."""
+    moved: bool
+    """Whether somebody had changed the workbook, so that rows may stand elsewhere now."""
+    cells: int = 0
+    conflicts: int = 0
+    seconds: float = 0.0
+    reconciled: Reconciled | None = None
+
+
+class WorkbookWriter:
+    """Saves one run's outcomes into one workbook. The caller holds the workbook's lock."""
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        target: Path,
+        manager: CheckpointManager,
+        log: RunLog,
+        backups: BackupStore,
+        stop: StopToken,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._assembly = assembly
+        self._job = assembly.job
+        self._target = target
+        self._details = assembly.processor.details
+        self._manager = manager
+        self._log = log
+        self._stop = stop
+        self._warn = warn
+        ledger: Ledger = manager.ledger
+        self._saves = SaveLog(ledger, log.run.id, log.run.workbook, manager.now)
+        self._planner = Planner(self._job, ledger, log.run.workbook, self._saves, log)
+        self._saver = AtomicSaver(target, self._saves, backups, log.run.id)
+        self._backed_up = False
+        self.seen = log.run.digest
+        """Digest of the workbook as the run last saw or made it; rows stand where they stood in that."""
+
+    def save(self, *, final: bool) -> Written:
+        """Bring all unsaved outcomes into the workbook.
+
+        Raises CannotSave (exit 6) where headers the results need are missing, WorkbookInUse where a person has the
+        file open, SaveFailed where the disk does not take it; in each case the results stay in the ledger.
+        """
+        self._wait_until_closed()
+        moved = False
+        reconciled: Reconciled | None = None
+        for _ in range(MOST_ATTEMPTS):
+            with Book.open(self._target) as book:
+                if book.digest != self.seen:
+                    moved = True
+                plan = self._plan(book, moved, final)
+                if plan.reconciled is not None:
+                    reconciled = plan.reconciled
+                if plan.edits is None:
+                    self._saves.settled_without_change()
+                    self._saw(book.digest)
+                    return Written(False, moved, 0, plan.conflicts, 0.0, reconciled)
+                digest = book.digest
+            try:
+                receipt = self._saver.save(
+                    digest, plan.build, full_verify=final, backup_kind="checkpoint" if self._backed_up else "before"
+                )
+            except WorkbookChanged:
+                self._warn("the workbook was changed while it was being saved; merging again")
+                continue
+            self._backed_up = True
+            self._saw(receipt.digest)
+            return Written(True, moved, receipt.receipt.cells, plan.conflicts, receipt.seconds, reconciled)
+        raise CannotSave(
+            f"{self._target.name} was changed by someone else at each of {MOST_ATTEMPTS} attempts to save it.",
+            "Find what keeps writing to it, then run again with --resume-auto; the results are kept.",
+        )
+
+    def _saw(self, digest: str) -> None:
+        self.seen = digest
+        with self._manager.ledger.transaction():
+            self._manager.ledger.update_run(self._log.run.id, digest=digest)
+
+    def _wait_until_closed(self) -> None:
+        told = False
+        while True:
+            try:
+                check_not_open(self._target)
+                return
+            except WorkbookInUse as error:
+                if self._job.on_open != "wait" or self._stop.stopping:
+                    raise
+                if not told:
+                    self._warn(f"{error.what} Waiting until it is closed.")
+                    told = True
+                self._stop.wait(OPEN_POLL_SECONDS)
+
+    def _plan(self, book: Book, moved: bool, final: bool) -> _Plan:
+        try:
+            table = self._assembly.table(book)
+        except ConfigurationError as error:
+            raise CannotSave(
+                f"The workbook no longer has what the results need. {error.what}",
+                "Put the sheet or header back (nothing was saved, the results are kept), then run with --resume-auto.",
+                findings=error.findings,
+            ) from error
+        details = {name: read_details(book, name, spec) for name, spec in self._details.items()}
+        self._saves.clear_plan()
+        reconciled = None
+        if moved:
+            reconciled = self._planner.reconcile(table, details)
+            self._apply(reconciled)
+        else:
+            self._planner.plan(table, details)
+        self._saves.plan_outcomes(self._log.seq)
+        contents = self._contents(book, table, details, final)
+        rows, conflicts = self._saves.plan_size()
+        edits = BookEdits(cells={table.sheet: self._cells(table)}, contents=contents) if rows or contents else None
+        return _Plan(edits, conflicts, reconciled)
+
+    def _apply(self, found: Reconciled) -> None:
+        """Rows that are gone or can no longer be written get new outcomes; rows with new inputs are pending again."""
+        new = [*found.gone, *found.rejected]
+        if new:
+            self._log.commit(self._log.batch, self._manager.attempt, new, self._manager.now(), 0.0)
+        if found.redo:
+            with self._manager.ledger.transaction():
+                self._log.drop(found.redo)
+
+    def _cells(self, table: Table) -> Iterator[tuple[int, dict[int, CellValue]]]:
+        columns = {
+            table.title(name): table.column(name) for name in (*self._assembly.spec.key, *self._assembly.spec.writes)
+        }
+        for change in self._saves.planned(table.sheet):
+            yield change.number, {columns[title]: value for title, value in decanonical(change.after).items()}
+
+    def _contents(
+        self, book: Book, table: Table, details: Mapping[str, dict[str, PackedRows]], final: bool
+    ) -> dict[str, SheetContent]:
+        contents: dict[str, SheetContent] = {}
+        order: list[str] | None = None
+        for name, spec in self._details.items():
+            groups = dict(details[name])
+            planned = {change.key: json.loads(change.after)["rows"] for change in self._saves.planned(name)}
+            order = list(table.keys().rows) if order is None else order
+            stale = groups.keys() - set(order)
+            if planned or stale or (final and not has_sheet(book, name)):
+                contents[name] = content(spec, {**groups, **planned}, order)
+        if final and self._job.conflicts_sheet:
+            contents[CONFLICTS] = self._conflicts_content()
+        return contents
+
+    def _conflicts_content(self) -> SheetContent:
+        run = self._log.run.id
+
+        def rows() -> Iterator[list[CellValue]]:
+            planned = self._saves.planned_conflicts()
+            for one in (*conflicts_of(self._manager.ledger, run), *planned):
+                values = (unpack(json.loads(text)) for text in (one.base, one.theirs, one.ours))
+                yield [run, shown_key(one.key), one.column, *values, one.kept]
+
+        return SheetContent(columns=_CONFLICT_COLUMNS, rows=rows())
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    edits: BookEdits | None
+    conflicts: int
+    reconciled: Reconciled | None
+
+    def build(self, book: Book, out: BinaryIO) -> SpliceReceipt:
+        assert self.edits is not None
+        return splice(book, self.edits, out)

@@ -1,0 +1,124 @@
+"""The command `batchbook`: its verbs, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from batchbook import __version__
+from batchbook.cli import backups, check, checkpoints, init, run, runs, status, unlock
+from batchbook.cli.logs import log_error, log_file, log_unexpected, stop_log
+from batchbook.cli.output import drop, manner, note, show_error, show_error_json
+from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, BatchbookError, UsageError
+
+app = typer.Typer(
+    name="batchbook",
+    help="Batch runs over Excel workbooks that never lose a row: durable, resumable, lossless.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"batchbook {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _batchbook(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Batch runs over Excel workbooks that never lose a row: durable, resumable, lossless."""
+
+
+app.command("run")(run.run)
+app.add_typer(runs.app, name="runs")
+app.add_typer(checkpoints.app, name="checkpoints")
+app.add_typer(backups.app, name="backups")
+app.command("init")(init.init)
+app.command("check")(check.check)
+app.command("unlock")(unlock.unlock)
+app.command("status")(status.status)
+
+
+def main() -> None:
+    """The console entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Do what the arguments say and give the exit code; every error ends here, in words."""
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    manner.json, manner.verbose = "--json" in own, "--verbose" in own
+    manner.verb = next((word for word in own if not word.startswith("-")), "")
+    try:
+        return _call(list(arguments))
+    except BatchbookError as error:
+        log_error(error)
+        show_error(error)
+        if manner.verbose and error.exit_code != EXIT_USAGE:
+            note(traceback.format_exc())
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        note("batchbook: interrupted")
+        show_error_json({"code": "interrupted", "what": "Interrupted.", "advice": ""})
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone (`| head`): nothing is wrong with what was done.
+        drop(sys.stdout)
+        return EXIT_OK
+    except Exception as error:  # noqa: BLE001 - the last resort: a person sees a sentence, never a traceback
+        return _unexpected(error)
+    finally:
+        stop_log()
+
+
+def _call(arguments: list[str]) -> int:
+    try:
+        result: Any = app(arguments, prog_name="batchbook", standalone_mode=False)
+    except Exception as error:
+        # The parser's own errors have no common public class in all versions of typer.
+        if not hasattr(error, "format_message"):
+            raise
+        return _usage(error)
+    return result if isinstance(result, int) else EXIT_OK
+
+
+def _usage(error: Any) -> int:
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
+        note(context.get_help())
+        return EXIT_USAGE
+    if context is not None:
+        note(context.get_usage())
+    where = context.command_path if context is not None else "batchbook"
+    show_error(UsageError(message, f"See {where} --help."))
+    return EXIT_USAGE
+
+
+def _unexpected(error: Exception) -> int:
+    log_unexpected(error)
+    said = f"{type(error).__name__}: {error}".splitlines()[0]
+    file = log_file()
+    advice = f"Details are in {file}." if file else "Run it again with --verbose for details."
+    note(f"batchbook: unexpected error, a fault in batchbook or in a processor's module: {said}")
+    note(advice)
+    if manner.verbose:
+        note("".join(traceback.format_exception(error)))
+    show_error_json({"code": "unexpected", "what": said, "advice": advice})
+    return EXIT_FAILED

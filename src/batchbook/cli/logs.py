@@ -1,0 +1,60 @@
+"""The log file: what happened and what to do next, for the morning after."""
+
+from __future__ import annotations
+
+import logging
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batchbook.errors import BatchbookError
+
+if TYPE_CHECKING:
+    from batchbook.config import BaseConfig
+
+_LARGEST = 5_000_000
+_log_file: list[Path] = []
+
+
+def start_log(base: BaseConfig) -> None:
+    """Log into the base folder's log file from now on. A log that cannot be written stops nothing."""
+    try:
+        base.log_file.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(base.log_file, maxBytes=_LARGEST, backupCount=3, encoding="utf-8", delay=True)
+    except OSError:
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
+    logger = logging.getLogger("batchbook")
+    stop_log()
+    logger.addHandler(handler)
+    logger.setLevel(base.logging.level.upper())
+    logger.propagate = False
+    logging.raiseExceptions = False
+    _log_file[:] = [base.log_file]
+
+
+def stop_log() -> None:
+    """Close the log file."""
+    logger = logging.getLogger("batchbook")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    _log_file.clear()
+
+
+def log_file() -> Path | None:
+    """The log file of this call, where there is one."""
+    return _log_file[0] if _log_file else None
+
+
+def log_error(error: BatchbookError) -> None:
+    """Write a failure down, with what to do next."""
+    if _log_file:
+        findings = "".join(f"\n  {finding}" for finding in error.findings)
+        logging.getLogger("batchbook").error("%s: %s%s\n  %s", error.code, error.what, findings, error.advice)
+
+
+def log_unexpected(error: BaseException) -> None:
+    """Write down a fault of the program, with where it happened."""
+    if _log_file:
+        logging.getLogger("batchbook").error("unexpected: %s", error, exc_info=error)

@@ -1,0 +1,33 @@
+"""Which base folder and workbook a verb without a job means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batchbook.errors import WorkbookMissing
+
+if TYPE_CHECKING:
+    from batchbook.config import BaseConfig
+
+WAIT_SECONDS = 30.0
+"""How long a short command waits for a workbook's lock."""
+
+
+def base_for(workbook: Path | None = None) -> BaseConfig:
+    """The base configuration that counts here, or for a workbook; the log goes there from now on."""
+    from batchbook.cli.logs import start_log
+    from batchbook.config import find_base, load_base
+
+    base = load_base(find_base(workbook=workbook, cwd=Path.cwd()))
+    # A folder that never saw a run is left as it is.
+    if base.file is not None or base.ledger.exists():
+        start_log(base)
+    return base
+
+
+def existing(workbook: Path) -> Path:
+    """The workbook with links resolved; WorkbookMissing where there is none."""
+    if not workbook.is_file():
+        raise WorkbookMissing(f"There is no workbook {workbook}.", "Check the path.")
+    return workbook.resolve()

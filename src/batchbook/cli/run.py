@@ -1,0 +1,180 @@
+"""`batchbook run`: one job, once."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from batchbook.cli import run_options as opt
+from batchbook.cli.logs import log_error, start_log
+from batchbook.cli.output import manner, others_print_beside, say, show_error, show_json
+from batchbook.errors import BatchbookError, UsageError
+
+if TYPE_CHECKING:
+    from batchbook.batch.report import RunResult
+    from batchbook.batch.start import StartRequest
+
+
+def run(
+    job: opt.Job,
+    input_file: opt.Input = None,
+    output: opt.Output = None,
+    start_fresh: opt.StartFresh = False,
+    resume_auto: opt.ResumeAuto = False,
+    resume_from_row: opt.ResumeFromRow = None,
+    resume_from_batch: opt.ResumeFromBatch = None,
+    only_failed: opt.OnlyFailed = None,
+    strategy: opt.Strategy = None,
+    batch_size: opt.BatchSize = None,
+    start_row: opt.StartRow = None,
+    end_row: opt.EndRow = None,
+    keys: opt.Keys = None,
+    on_change: opt.OnChange = None,
+    force_continue: opt.ForceContinue = False,
+    offline: opt.Offline = False,
+    dry_run: opt.DryRun = False,
+    wait: opt.Wait = 0.0,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+) -> int:
+    """Run a job over its workbook.
+
+    What was done is never lost and never done again, whatever ends the run.
+    """
+    way = Way(start_fresh, resume_auto, resume_from_row, resume_from_batch, only_failed)
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose do not go together.", "Give one of them.")
+    if start_row is not None and end_row is not None and start_row > end_row:
+        raise UsageError("--start-row comes after --end-row.", "Both are Excel row numbers, the first one smaller.")
+    request = {
+        **way.choice(),
+        "start_row": start_row,
+        "end_row": end_row,
+        "keys": _keys(keys or []),
+        "on_change": on_change.value if on_change else None,
+        "force": force_continue,
+        "offline": offline,
+        "dry_run": dry_run,
+        "wait": wait,
+    }
+    overrides: dict[str, object] = {
+        "batch.strategy": strategy.value if strategy else None,
+        "batch.size": batch_size,
+        "input": _from_here(input_file),
+        "output": _from_here(output),
+    }
+    given = {name: value for name, value in overrides.items() if value is not None}
+    return _run(job, given, request, quiet=quiet)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The ways to start that were asked for; at most one can be meant."""
+
+    start_fresh: bool
+    resume_auto: bool
+    from_row: int | None
+    from_batch: int | None
+    only_failed: str | None
+
+    def choice(self) -> dict[str, Any]:
+        """The request's mode and what belongs to it."""
+        given = {
+            "--start-fresh": {"mode": "fresh"} if self.start_fresh else None,
+            "--resume-auto": {"mode": "auto"} if self.resume_auto else None,
+            "--resume-from-row": {"mode": "row", "number": self.from_row} if self.from_row is not None else None,
+            "--resume-from-batch": {"mode": "batch", "number": self.from_batch}
+            if self.from_batch is not None
+            else None,
+            "--only-failed": {"mode": "only-failed", "run": self.only_failed} if self.only_failed is not None else None,
+        }
+        chosen = {name: choice for name, choice in given.items() if choice is not None}
+        if len(chosen) > 1:
+            raise UsageError(f"{' and '.join(chosen)} do not go together.", "Give one way to start.")
+        return next(iter(chosen.values()), {"mode": "ask"})
+
+
+def _keys(given: list[str]) -> tuple[str, ...]:
+    """Keys from ``--keys a,b``; quotes protect a comma in a key."""
+    return tuple(key.strip() for line in csv.reader(given, skipinitialspace=True) for key in line if key.strip())
+
+
+def _from_here(path: Path | None) -> str | None:
+    # In a job file paths count from its base folder; on the command line they count from where the person stands.
+    return None if path is None else os.path.abspath(path)  # noqa: PTH100
+
+
+def _run(job_file: Path, overrides: dict[str, object], request: dict[str, Any], *, quiet: bool) -> int:
+    from batchbook.config import load_job
+
+    # A wrong job file is said before the engine is loaded.
+    job = load_job(job_file, overrides)
+    start_log(job.base)
+    from batchbook.batch.controller import BatchController
+    from batchbook.batch.interrupt import StopToken, handle_signals
+    from batchbook.batch.report import failed_before
+    from batchbook.batch.start import StartRequest
+    from batchbook.cli.progress_view import make_view
+    from batchbook.cli.prompts import TerminalDecisions
+
+    start = StartRequest(**request)
+    view = make_view(quiet=quiet, json=manner.json, verbose=manner.verbose)
+    decide = TerminalDecisions() if _somebody_to_ask(start) else None
+    stop = StopToken()
+    try:
+        with handle_signals(stop), others_print_beside():
+            result = BatchController(job, start, decide=decide, events=view, stop=stop).run()
+    except BatchbookError as error:
+        result = failed_before(job.job, str(job.workbook), error)
+    finally:
+        view.close()
+    return _finish(result, quiet=quiet)
+
+
+def _finish(result: RunResult, *, quiet: bool) -> int:
+    if result.error is not None:
+        log_error(result.error)
+        show_error(result.error, json=False)
+    if manner.json:
+        show_json(result.as_dict())
+    elif not quiet and result.run_id is not None:
+        for line in summary(result.as_dict()):
+            say(line)
+    return result.exit_code
+
+
+def _somebody_to_ask(start: StartRequest) -> bool:
+    return start.mode == "ask" and not manner.json and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+_ENDINGS: dict[str, str] = {
+    "completed": "completed",
+    "completed_with_failures": "completed, with rows that need a look",
+    "interrupted": "interrupted; what was done is kept, go on with --resume-auto",
+    "failed": "failed; what was done is kept",
+    "dry_run": "dry run; nothing was written",
+}
+
+
+def summary(result: dict[str, Any]) -> list[str]:
+    """The closing lines of a run, from the object that ``--json`` prints."""
+    rows = result["rows"]
+    ended = ", ".join(f"{rows[name]:,} {name}" for name in list(rows)[1:] if rows[name]) or "none"
+    seconds = result["seconds"]
+    lines = [
+        f"{_ENDINGS.get(result['status'], result['status'])} (run {result['run_id']})",
+        f"rows: {rows['selected']:,} selected: {ended}",
+        f"time: {seconds['total']:.1f} s (processing {seconds['process']:.1f}, ledger {seconds['ledger']:.1f}, "
+        f"saves {seconds['save']:.1f})",
+    ]
+    if result["conflicts"]:
+        lines.append(
+            f"conflicts: {result['conflicts']:,} cells that people changed were kept or listed; see the report"
+        )
+    lines += [f"{name}: {path}" for name in ("workbook", "output", "report") if (path := result.get(name))]
+    return lines

@@ -1,0 +1,138 @@
+"""`batchbook runs`: what ran, what it changed, and taking it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from batchbook.cli.options import Json, Run, Wait
+from batchbook.cli.output import manner, note, say, show_json, show_table
+from batchbook.cli.places import WAIT_SECONDS, base_for
+
+if TYPE_CHECKING:
+    from batchbook.config import BaseConfig
+    from batchbook.storage.ledger import Ledger
+
+app = typer.Typer(help="List runs, show what they did, take it back.", no_args_is_help=True)
+
+# As many problems or conflicts as a person reads; --json has them all.
+_MOST_LINES = 20
+
+
+@contextmanager
+def ledger_here() -> Iterator[tuple[BaseConfig, Ledger]]:
+    """The base configuration that counts here, and its ledger."""
+    from batchbook.batch.history import open_ledger
+
+    base = base_for()
+    with open_ledger(base) as ledger:
+        yield base, ledger
+
+
+@app.command("list")
+def list_all(
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20, json: Json = False
+) -> None:
+    """List the runs of this folder, newest first."""
+    from batchbook.batch.history import list_runs
+
+    with ledger_here() as (_, ledger):
+        runs = list_runs(ledger)
+    if manner.json:
+        show_json({"runs": [_line(run) for run in runs], "error": None})
+        return
+    rows = [
+        (run.id, run.job, run.status, _short(run.started), Path(run.workbook).name, run.selected, _counted(run.counts))
+        for run in runs[:limit]
+    ]
+    show_table(("run", "job", "status", "started", "workbook", "rows", "outcomes"), rows)
+    if len(runs) > limit:
+        say(f"and {len(runs) - limit} older ones (--limit)")
+
+
+@app.command("show")
+def show(run: Run, json: Json = False) -> None:
+    """Show everything about a run: attempts, saves, problems, conflicts."""
+    from batchbook.batch.history import show_run
+
+    with ledger_here() as (_, ledger):
+        found = show_run(ledger, run)
+    if manner.json:
+        show_json({**found, "error": None})
+        return
+    for name in ("run_id", "job", "status", "workbook", "sheet", "started", "ended", "note"):
+        if found[name]:
+            say(f"{name.replace('_', ' ')}: {found[name]}")
+    say(f"rows: {_counted(found['rows'])}")
+    say(f"batches: {len(found['batches'])}, saves: {len(found['saves'])}")
+    for attempt in found["attempts"]:
+        ended = f"{_short(attempt['ended'])} {attempt['result']}" if attempt["ended"] else "it did not end by itself"
+        say(f"attempt {attempt['number']} ({attempt['how']}): {_short(attempt['started'])} to {ended}")
+    _some("problems", [f"row {p['row']} [{p['key']}] {p['outcome']}: {p['reason']}" for p in found["problems"]])
+    _some("conflicts", [_conflict(conflict) for conflict in found["conflicts"]])
+
+
+def _conflict(one: dict[str, Any]) -> str:
+    place = f"row {one['row']} [{one['key']}] {one['column']}"
+    return f"{place}: a person's {one['theirs']!r}, the run's {one['ours']!r}; {one['kept']} kept"
+
+
+@app.command("diff")
+def diff(run: Run, json: Json = False) -> None:
+    """Show every cell that a run changed, before and after."""
+    from batchbook.batch.history import diff_run
+
+    with ledger_here() as (_, ledger):
+        if manner.json:
+            show_json({"changes": [_line(change) for change in diff_run(ledger, run)], "error": None})
+            return
+        count = 0
+        for change in diff_run(ledger, run):
+            count += 1
+            place = f"{change.sheet} row {change.number}" if change.number else change.sheet
+            say(f"{place} [{change.key}] {change.column}: {change.before!r} -> {change.after!r}")
+        say(f"{count} changes")
+
+
+@app.command("undo")
+def undo(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
+    """Give the cells that still hold what a run wrote back what they held before; the others are listed."""
+    from batchbook.batch.controller import local_now
+    from batchbook.batch.undo import undo_run
+
+    with ledger_here() as (base, ledger):
+        undone = undo_run(base, ledger, run, wait=wait, clock=local_now, warn=lambda text: note(f"warning: {text}"))
+    if manner.json:
+        show_json({**_line(undone), "error": None})
+        return
+    say(f"run {undone.run} undone: {undone.restored} cells are as before (recorded as run {undone.undo_run})")
+    _some("left alone, because they were changed since", undone.kept)
+
+
+def _line(record: Any) -> dict[str, Any]:
+    """A record of the engine as plain data."""
+    return {name: getattr(record, name) for name in type(record).__dataclass_fields__}
+
+
+def _some(title: str, lines: list[str]) -> None:
+    if lines:
+        say(f"{title}: {len(lines)}")
+    for line in lines[:_MOST_LINES]:
+        say(f"  {line}")
+    if len(lines) > _MOST_LINES:
+        say(f"  and {len(lines) - _MOST_LINES} more (--json has all)")
+
+
+def _counted(counts: Any) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "none"
+
+
+def _short(moment: str) -> str:
+    """A recorded time to the second, with its offset."""
+    date, _, rest = moment.partition("T")
+    time, offset = rest[:8], rest[-6:] if len(rest) > 8 else ""
+    return f"{date} {time}{offset if offset[:1] in '+-' else ''}"

@@ -1,0 +1,130 @@
+"""What `batchbook init` lays down."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+from batchbook.errors import ConfigurationError
+
+SAMPLE_BOOK = "data/packages.xlsx"
+
+BASE = """\
+# The base configuration: relative paths count from the folder that holds config/.
+
+timezone: UTC                 # the zone of dates that people type
+
+paths:
+  ledger: data/checkpoints/ledger.db
+  backups: data/backups
+  reports: data/reports
+  logs: data/logs
+  cache: data/cache
+
+backups: {keep: 10, daily_days: 30, auto_restore: false}
+logging: {level: info}
+
+# What every job gets where it says nothing:
+defaults:
+  batch: {size: 10, checkpoint_frequency: 5}
+"""
+
+JOB = """\
+# A job: which rows of which workbook, and what is done to them.
+
+job: example
+workbook: data/example.xlsx
+sheet: Orders
+key: [Order]                              # the columns that name a row
+processor: example_steps:price            # the function price in example_steps.py, beside this file
+reads: [Amount, Price]
+writes: [Total, Size]                     # the only columns this job may ever change
+select: all                               # or blank: only rows without a result
+batch: {strategy: fixed, size: 5}
+"""
+
+STEPS = '''\
+"""What the example job does to a row: take what it reads, return what it writes."""
+
+import batchbook
+
+
+def price(row):
+    if not (row.is_number("Amount") and row.is_number("Price")):
+        raise batchbook.Rejected("Amount and Price must be numbers")
+    total = round(row["Amount"] * row["Price"], 2)
+    return {"Total": total, "Size": "large" if total >= 1000 else "small"}
+'''
+
+
+def starter_files() -> dict[str, bytes]:
+    """The base configuration and a small job with its processor and workbook, by their path in the folder."""
+    return {
+        "config/batchbook.yaml": BASE.encode(),
+        "config/jobs/example.yaml": JOB.encode(),
+        "config/jobs/example_steps.py": STEPS.encode(),
+        "data/example.xlsx": _orders(),
+    }
+
+
+def sample_files() -> dict[str, bytes]:
+    """The sample: its workbook and advisories go below data/, its jobs below config/jobs/."""
+    source = samples_folder()
+    files = {}
+    for path in sorted(source.rglob("*")):
+        if path.is_file() and not path.name.startswith((".", "__")):
+            name = path.relative_to(source).as_posix()
+            home = "config/jobs" if path.parent == source and path.suffix in (".yaml", ".py") else "data"
+            files[f"{home}/{name}"] = path.read_bytes()
+    if SAMPLE_BOOK not in files:
+        raise ConfigurationError(f"The sample in {source} has no {SAMPLE_BOOK}.", "Install batchbook anew.")
+    return files
+
+
+def samples_folder() -> Path:
+    """Where the sample lies: inside the installed package, or in the checkout it is installed from."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "samples", package.parents[1] / "data" / "samples"):
+        if folder.is_dir():
+            return folder
+    raise ConfigurationError("This installation has no sample.", "Install batchbook anew, or init without --sample.")
+
+
+def link_base_cell(book: Path) -> tuple[str, str] | None:
+    """The sheet and cell that hold the address of package links: the one right of ``link_base`` on Settings."""
+    from batchbook.xlsx import Book
+
+    with Book.open(book) as opened:
+        if "Settings" not in [sheet.name for sheet in opened.sheets]:
+            return None
+        for number, cells in opened.rows("Settings"):
+            label = cells.get(1)
+            if label is not None and _plain(label.value) in ("link base", "package link base"):
+                return "Settings", f"B{number}"
+    return None
+
+
+def _plain(value: object) -> str:
+    return str(value).strip().lower().replace("_", " ").replace("-", " ")
+
+
+def _orders() -> bytes:
+    from openpyxl import Workbook
+    from openpyxl.styles import Font
+
+    book = Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = "Orders"
+    sheet.append(["Order", "Amount", "Price", "Total", "Size", "Note"])
+    for cell in sheet[1]:
+        cell.font = Font(bold=True)
+    for number in range(1, 13):
+        sheet.append(
+            [f"A-{number:03d}", number * 7 % 13 + 1, 19.5 * number, None, None, "urgent" if number == 4 else None]
+        )
+    sheet.freeze_panes = "A2"
+    for column, width in zip("ABCDEF", (12, 10, 10, 12, 10, 20), strict=True):
+        sheet.column_dimensions[column].width = width
+    stream = BytesIO()
+    book.save(stream)
+    return stream.getvalue()

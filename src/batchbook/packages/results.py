@@ -1,0 +1,118 @@
+"""What the result columns and the sheet Advisories say of a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import quote
+
+from batchbook import Link
+from batchbook.packages import affected as rule
+from batchbook.packages.kev import KnownExploited, cves
+from batchbook.packages.recommendation import known_text
+from batchbook.packages.severity import NOT_GIVEN
+from batchbook.packages.verdict import Hit, Status, Verdict
+from batchbook.packages.wording import NOT_CHECKED, count, some
+
+MOST_LINK = 255
+"""Excel takes no longer text in a formula, and a link is one."""
+
+
+def id_result(verdict: Verdict, kind: str, pick: Callable[[Sequence[str]], list[str]]) -> str:
+    """The ids of one kind (GHSA, CVE) among the advisories that affect the version."""
+    if verdict.status is Status.UNKNOWN:
+        return f"unknown: {verdict.reason}"
+    if verdict.status is Status.NOT_AFFECTED:
+        return known_text(verdict)
+    picked = [pick(hit.names) for hit in verdict.hits]
+    ids = list(dict.fromkeys(name for names in picked for name in names))
+    without = sum(not names for names in picked)
+    where = " and ".join(verdict.asked)
+    if not ids:
+        return f"no {kind} id given for {count(without, 'advisory', 'advisories')} in {where}"
+    rest = f"; {without} without a {kind} id" if without else ""
+    return f"{len(ids)} known: {some(ids)}{rest} (in {where})"
+
+
+def ghsa_ids(names: Sequence[str]) -> list[str]:
+    """The GitHub advisory ids among ids and aliases."""
+    return [name for name in names if name.upper().startswith("GHSA-")]
+
+
+def github_result(verdict: Verdict) -> str:
+    """GitHub advisories of the version in use."""
+    return id_result(verdict, "GHSA", ghsa_ids)
+
+
+def cve_result(verdict: Verdict) -> str:
+    """CVE ids of the version in use."""
+    return id_result(verdict, "CVE", cves)
+
+
+def package_link(template: str, place: str, name: str) -> Link | None:
+    """A link for a package: `{name}` in the template is replaced, else the name is put at its end."""
+    part = quote(name, safe="")
+    url = template.replace("{name}", part) if "{name}" in template else template + part
+    return Link(url, f"{place}: {name}") if len(url) <= MOST_LINK else None
+
+
+def advisory_link(hit: Hit, templates: Mapping[str, str]) -> Link | None:
+    """The link of an advisory: of its first id whose beginning has a template."""
+    for name in hit.names:
+        for prefix, template in templates.items():
+            if name.upper().startswith(prefix.upper()):
+                url = template.replace("{id}", quote(name, safe=""))
+                return Link(url, name) if len(url) <= MOST_LINK else None
+    return None
+
+
+def detail_row(
+    verdict: Verdict, hit: Hit, key: str, templates: Mapping[str, str], kev: KnownExploited | None
+) -> list[str | Link | None]:
+    """One row of the sheet Advisories."""
+    severity = hit.severity
+    others = [name for name in hit.names if name != hit.id]
+    fixed = str(hit.first_fixed) if hit.first_fixed is not None else "none known"
+    return [
+        key,
+        verdict.question.version,
+        _state(verdict, hit),
+        hit.id,
+        ", ".join(others) or None,
+        hit.summary or None,
+        str(severity) if severity is not None else NOT_GIVEN,
+        _short(_range(verdict, hit)),
+        NOT_CHECKED if hit.undecided else fixed,
+        advisory_link(hit, templates),
+        known_exploited(hit, kev),
+        " and ".join(hit.sources),
+    ]
+
+
+def known_exploited(hit: Hit, kev: KnownExploited | None) -> str:
+    """Yes, no or not checked."""
+    answer = kev.exploited(hit.names) if kev is not None else None
+    return NOT_CHECKED if answer is None else "yes" if answer else "no"
+
+
+def _range(verdict: Verdict, hit: Hit) -> str:
+    """The affected versions; where only the list names the version in use, the ranges alone would mislead."""
+    spans = rule.spans(hit.entries)
+    version = verdict.version
+    if hit.undecided or version is None or not spans or any(version in span for span in spans):
+        return hit.ranges
+    return f"{hit.ranges}; {version} by its list of versions"
+
+
+def _state(verdict: Verdict, hit: Hit) -> str:
+    if hit.undecided:
+        return f"unknown: {hit.undecided}"
+    if verdict.status is Status.AFFECTED:
+        return "affected"
+    return "unknown: would be affected, were the version as shown"
+
+
+MOST_TEXT = 2_000
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"

@@ -1,0 +1,129 @@
+"""Where advisories are looked up: sources with a name and a date.
+
+A source that cannot be read in full stops the run at its start, with every place named. An empty source would make
+every package look safe.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from batchbook.errors import ConfigurationError, Finding
+from batchbook.packages.documents import SIDECAR, documents, parse_yaml
+from batchbook.packages.records import Advisory, RecordError, read_record
+
+
+class SourceUnreachable(Exception):
+    """A source could not be asked about a package; the message says why."""
+
+
+class AdvisorySource(Protocol):
+    """Where advisories are looked up."""
+
+    @property
+    def name(self) -> str:
+        """What the source is called in results."""
+        ...
+
+    @property
+    def date(self) -> str:
+        """The date of what it knows, ISO."""
+        ...
+
+    def lookup(self, name: str) -> Sequence[Advisory]:
+        """All records of a package by its normalised name, the withdrawn ones too; may raise SourceUnreachable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a sidecar file or the configuration says of a source."""
+
+    name: str = ""
+    date: str = ""
+
+
+class FileAdvisories:
+    """Advisories out of a file or folder, all read at the start."""
+
+    def __init__(self, path: Path, name: str = "", date: str = "") -> None:
+        """Read everything below `path`; ConfigurationError with all findings where something cannot be read.
+
+        Without a name or date given, those of the sidecar count; without a date there, the newest `modified`.
+        """
+        if not path.exists():
+            raise ConfigurationError(f"There are no advisories at {path}.", "Mend `advisories:` in the job's options.")
+        findings: list[Finding] = []
+        about = read_sidecar(path, findings)
+        records = _records(path, findings)
+        self.by_package = _by_package(records)
+        if not findings and not self.by_package:
+            findings.append(Finding("holds no OSV record of a PyPI package", str(path)))
+        self.name = name or about.name or "advisories"
+        self.date = date or about.date or _newest(records)
+        if not findings and not self.date:
+            findings.append(Finding("no record has a date; say which date the advisories are of", str(path)))
+        if findings:
+            raise ConfigurationError(
+                f"The advisories at {path} cannot be used: {len(findings)} problems.",
+                "A source is read in full or not at all. Mend or remove what is named, or fetch it anew.",
+                findings=findings,
+            )
+
+    def lookup(self, name: str) -> Sequence[Advisory]:
+        """All records of a package by its normalised name, the withdrawn ones too."""
+        return self.by_package.get(name, ())
+
+
+def read_sidecar(path: Path, findings: list[Finding]) -> About:
+    """What the sidecar of a file or folder says; nothing where there is none."""
+    sidecar = path / SIDECAR if path.is_dir() else path.with_name(f"{path.name}.{SIDECAR}")
+    if not sidecar.is_file():
+        return About()
+    try:
+        said = parse_yaml(sidecar.read_text("utf-8"))
+        if not isinstance(said, dict):
+            raise ValueError("is no mapping of name and date")
+        date = str(said.get("date") or "")
+        if date:
+            dt.date.fromisoformat(date)
+        return About(str(said.get("name") or ""), date)
+    except (OSError, ValueError) as problem:
+        findings.append(Finding(f"cannot be used: {problem}", str(sidecar)))
+        return About()
+
+
+def _records(path: Path, findings: list[Finding]) -> list[Advisory]:
+    records = []
+    for place, document in documents(path, findings):
+        try:
+            records.append(read_record(document))
+        except RecordError as problem:
+            findings.append(Finding(str(problem), place.file, line=place.line))
+    return records
+
+
+def _by_package(records: Sequence[Advisory]) -> dict[str, list[Advisory]]:
+    found: dict[str, list[Advisory]] = {}
+    for record in records:
+        for package in record.packages:
+            found.setdefault(package, []).append(record)
+    return found
+
+
+def _newest(records: Sequence[Advisory]) -> str:
+    moments = [moment for record in records if (moment := moment_of(record.modified)) is not None]
+    return max(moments).date().isoformat() if moments else ""
+
+
+def moment_of(text: str) -> dt.datetime | None:
+    """A time as OSV writes it, in UTC; None where it cannot be read."""
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)

@@ -1,0 +1,212 @@
+"""The verdict on a package: affected, not affected, or unknown with the reason. Unknown never looks like safe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from packaging.version import Version
+
+from batchbook.packages import affected as rule
+from batchbook.packages.affected import Outcome
+from batchbook.packages.grouping import groups, newest
+from batchbook.packages.names import read_name, read_version
+from batchbook.packages.records import Advisory, Affected
+from batchbook.packages.severity import Severity, highest, read_severity
+from batchbook.packages.sources import AdvisorySource, SourceUnreachable
+
+
+class Status(StrEnum):
+    """What is known of a package in the version in use."""
+
+    AFFECTED = "affected"
+    NOT_AFFECTED = "not affected"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: a package and a version as shown, and why the version is not to be trusted, if it is not."""
+
+    name: str
+    version: str
+    suspect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One advisory, however many records speak of it."""
+
+    records: tuple[Advisory, ...]
+    entries: tuple[Affected, ...]
+    """What the records say of the package."""
+    sources: tuple[str, ...]
+    """The sources with their dates."""
+    first_fixed: Version | None = None
+    undecided: str = ""
+    """Why it could not be judged; empty where it affects the version."""
+
+    @property
+    def id(self) -> str:
+        """The id that it is called by: that of the first record."""
+        return self.records[0].id
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All ids and aliases."""
+        ids = [record.id for record in self.records]
+        return tuple(dict.fromkeys([*ids, *(name for record in self.records for name in record.aliases)]))
+
+    @property
+    def severity(self) -> Severity | None:
+        """The highest severity that a record gives, None where none is given."""
+        return highest(read_severity(*one) for record in self.records for one in record.severities)
+
+    @property
+    def summary(self) -> str:
+        """The first summary there is."""
+        return next((record.summary for record in self.records if record.summary), "")
+
+    @property
+    def ranges(self) -> str:
+        """The affected versions in words."""
+        spans = [str(span) for span in rule.spans(self.entries)]
+        versions = [version for entry in self.entries for version in entry.versions]
+        return "; ".join(spans) or ", ".join(dict.fromkeys(versions)) or "not given"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of a package, by which advisories, out of which sources."""
+
+    status: Status
+    question: Question
+    reason: str = ""
+    """Why the status is unknown."""
+    version: Version | None = None
+    hits: tuple[Hit, ...] = ()
+    """The advisories that affect the version; with an untrusted version those that would, were it as shown."""
+    undecided: tuple[Hit, ...] = ()
+    known: int = 0
+    """How many advisories the sources know of the package, whatever the version."""
+    asked: tuple[str, ...] = ()
+    """The sources that answered, with their dates."""
+    first_fixed: Version | None = None
+    """The lowest version above that no known advisory affects."""
+
+    @property
+    def severity(self) -> Severity | None:
+        """The highest severity among the hits."""
+        return highest(hit.severity for hit in self.hits)
+
+
+def label(source: AdvisorySource) -> str:
+    """A source as results name it."""
+    return f"{source.name} of {source.date}"
+
+
+def review(question: Question, sources: Sequence[AdvisorySource], not_found: str = "") -> Verdict:
+    """Ask all sources about a package; `not_found` says who knows that there is no such package, if somebody does."""
+    name = read_name(question.name)
+    if name is None:
+        shown = f"the name {question.name!r} is no package name" if question.name.strip() else "there is no name"
+        return Verdict(Status.UNKNOWN, question, shown)
+    records, asked, reasons = _ask(name, sources)
+    active = [(label, one) for label, one in records if not one.withdrawn]
+    version = read_version(question.version)
+    if version is None:
+        text = question.version.strip()
+        reasons.insert(0, f"the version {text!r} cannot be read" if text else "there is no version")
+    elif question.suspect:
+        reasons.insert(0, question.suspect)
+    hits, undecided = _judge(name, question.version.strip(), version, active)
+    if version is not None:
+        reasons += [f"{hit.id} could not be judged ({hit.undecided})" for hit in undecided]
+    if not_found:
+        reasons.append(f"{not_found} knows no such package")
+    return Verdict(
+        status=_status(trusted=version is not None and not question.suspect, hits=hits, reasons=reasons),
+        question=question,
+        reason="; ".join(reasons),
+        version=version,
+        hits=tuple(hits),
+        undecided=tuple(undecided),
+        known=len(groups([(record.names, record) for _, record in active])),
+        asked=tuple(asked),
+        first_fixed=_first_fixed(name, version, [record for _, record in active]) if hits and version else None,
+    )
+
+
+def _status(*, trusted: bool, hits: Sequence[Hit], reasons: Sequence[str]) -> Status:
+    if hits and trusted:
+        return Status.AFFECTED
+    return Status.UNKNOWN if reasons else Status.NOT_AFFECTED
+
+
+_Sourced = tuple[str, Advisory]
+
+
+def _ask(name: str, sources: Sequence[AdvisorySource]) -> tuple[list[_Sourced], list[str], list[str]]:
+    """The records of all sources with where they come from, who answered, and why others did not."""
+    found: list[_Sourced] = []
+    asked: list[str] = []
+    reasons: list[str] = []
+    for source in sources:
+        try:
+            records = source.lookup(name)
+        except SourceUnreachable as problem:
+            reasons.append(f"{source.name} could not be asked: {problem}")
+            continue
+        asked.append(label(source))
+        found += [(label(source), record) for record in records]
+    if not sources:
+        reasons.append("no source of advisories was asked")
+    return [found[place] for place in newest([record for _, record in found])], asked, reasons
+
+
+def _judge(name: str, text: str, version: Version | None, records: Sequence[_Sourced]) -> tuple[list[Hit], list[Hit]]:
+    """The advisories that affect the version, and those that cannot be judged."""
+    judged: list[tuple[tuple[str, ...], tuple[_Sourced, rule.Judgement]]] = []
+    for where, record in records:
+        judgement = _judgement(record.packages[name], text, version)
+        if judgement.outcome is not Outcome.FREE:
+            judged.append((record.names, ((where, record), judgement)))
+    hits, undecided = [], []
+    for group in groups(judged):
+        certain = [sourced for sourced, judgement in group if judgement.outcome is Outcome.AFFECTED]
+        if certain:
+            hits.append(_hit(name, version, certain))
+        else:
+            reasons = dict.fromkeys(judgement.reason for _, judgement in group)
+            undecided.append(_hit(name, None, [sourced for sourced, _ in group], "; ".join(reasons)))
+    return hits, undecided
+
+
+def _judgement(entries: Sequence[Affected], text: str, version: Version | None) -> rule.Judgement:
+    if version is not None:
+        return rule.judge(entries, version)
+    return rule.Judgement(Outcome.AFFECTED if rule.listed(entries, text) else Outcome.FREE)
+
+
+def _hit(name: str, version: Version | None, sourced: Sequence[_Sourced], undecided: str = "") -> Hit:
+    records = tuple(dict.fromkeys((record.id, record.modified) for _, record in sourced))
+    by_id = {(record.id, record.modified): record for _, record in sourced}
+    entries = tuple(entry for _, record in sourced for entry in record.packages[name])
+    return Hit(
+        records=tuple(by_id[key] for key in records),
+        entries=entries,
+        sources=tuple(dict.fromkeys(where for where, _ in sourced)),
+        first_fixed=rule.first_fixed(entries, version) if version is not None else None,
+        undecided=undecided,
+    )
+
+
+def _first_fixed(name: str, version: Version, records: Sequence[Advisory]) -> Version | None:
+    """The lowest version named as fixed that no record affects; a final release before a pre-release."""
+    entries = [record.packages[name] for record in records]
+    above = {fixed for one in entries for fixed in rule.fixes(one) if fixed > version}
+    for fixed in sorted(above, key=lambda one: (one.is_prerelease and not version.is_prerelease, one)):
+        if all(rule.judge(one, fixed).outcome is not Outcome.AFFECTED for one in entries):
+            return fixed
+    return None

@@ -1,0 +1,287 @@
+"""The ledger: runs, checkpoints and changes in one SQLite file, durable at every commit."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from batchbook.errors import LedgerError
+from batchbook.storage import files
+from batchbook.storage.hosts import is_network_path
+from batchbook.storage.schema import SCHEMA, STAGING, VERSION
+
+UNFINISHED = ("running", "interrupted", "failed")
+"""Statuses of a run that can be taken up again."""
+
+BUSY_SECONDS = 30.0
+_DAMAGE = ("malformed", "not a database", "disk image", "corrupt")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run as the ledger has it; times are ISO 8601 with offset, hashes hexadecimal."""
+
+    id: str
+    job: str
+    workbook: str
+    source: str
+    sheet: str
+    definition: str
+    processor: str
+    reference: Mapping[str, str]
+    settings: Mapping[str, Any]
+    started: str
+    active: str
+    ended: str | None
+    status: str
+    selected: int
+    selection_hash: str
+    digest: str
+    note: str
+    summary: Mapping[str, Any] | None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the run can be taken up again."""
+        return self.status in UNFINISHED
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One process that worked on a run: how it was started, who it was, how it ended."""
+
+    run: str
+    number: int
+    started: str
+    ended: str | None
+    holder: Mapping[str, Any]
+    how: str
+    result: str | None
+
+
+class Ledger:
+    """The store of runs in one SQLite file. Used from one thread; several processes may have it open."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path, *, allow_network: bool = False) -> Ledger:
+        """Open the ledger, creating it (file mode 0600, folder 0700) where there is none.
+
+        Raises LedgerError where it lies on a network file system (unless allowed), is damaged or cannot be opened.
+        """
+        files.make_folder(path.parent, 0o700)
+        network = is_network_path(path.parent)
+        if network and not allow_network:
+            raise LedgerError(
+                f"The ledger {path} would lie on a network file system, where SQLite's locks cannot be relied on.",
+                "Put `paths: {ledger: ...}` on a local disk, or set `state: {allow_network: true}` at your own risk.",
+            )
+        files.create_private(path)
+        ledger = cls(cls._connect(path), path)
+        with ledger._named_errors():
+            ledger._prepare(network)
+        return ledger
+
+    @classmethod
+    def open_existing(cls, path: Path, *, allow_network: bool = False) -> Ledger | None:
+        """The ledger, or None where there is none; nothing is created."""
+        return cls.open(path, allow_network=allow_network) if path.exists() else None
+
+    @classmethod
+    def in_memory(cls) -> Ledger:
+        """A ledger that leaves no trace, for dry runs."""
+        ledger = cls(cls._connect(Path(":memory:")), Path(":memory:"))
+        with ledger._named_errors():
+            ledger._prepare(network=False)
+        return ledger
+
+    def copy_written(self, path: Path, workbook: str) -> None:
+        """Take over the values last written into a workbook from another ledger, which is only read."""
+        source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        try:
+            with self._named_errors():
+                rows = source.execute("SELECT workbook, sheet, key, cells FROM written WHERE workbook = ?", [workbook])
+                self._connection.executemany("INSERT INTO written VALUES (?, ?, ?, ?)", rows)
+        finally:
+            source.close()
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=True)
+        except sqlite3.Error as error:
+            raise LedgerError(
+                f"The ledger {path} cannot be opened: {error}.", "Check the folder's permissions."
+            ) from error
+        connection.row_factory = sqlite3.Row
+        connection.create_function("merge_cells", 2, merge_cells, deterministic=True)
+        return connection
+
+    def _prepare(self, network: bool) -> None:
+        run = self._connection.execute
+        if network:
+            run("PRAGMA locking_mode = EXCLUSIVE")
+            run("PRAGMA journal_mode = DELETE")
+        else:
+            run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        run("PRAGMA foreign_keys = ON")
+        run("PRAGMA temp_store = FILE")
+        self._connection.executescript(STAGING)
+        version = run("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise LedgerError(
+                f"The ledger {self.path} was made by a newer batchbook (form {version}, this one knows {VERSION}).",
+                "Use the newer batchbook, or another `paths: {ledger: ...}`.",
+            )
+        if version == 0:
+            with self.transaction():
+                if run("PRAGMA user_version").fetchone()[0] == 0:  # another process may have been first
+                    for statement in filter(str.strip, SCHEMA.split(";")):
+                        run(statement)
+                    run(f"PRAGMA user_version = {VERSION}")
+
+    def close(self) -> None:
+        """Close the file; open transactions are rolled back."""
+        self._connection.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            text = str(error)
+            if any(word in text for word in _DAMAGE):
+                advice = (
+                    f"The workbook itself is not touched. Move {self.path} (with its -wal and -shm) aside and start "
+                    "fresh; `batchbook backups list` shows the workbook's earlier states."
+                )
+                raise LedgerError(f"The ledger {self.path} is damaged: {text}.", advice) from error
+            advice = "See that the disk has room and the folder can be written; then run again with --resume-auto."
+            raise LedgerError(f"The ledger {self.path} failed: {text}.", advice) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, durable when left; LedgerError when it cannot be committed."""
+        with self._named_errors():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.rollback()
+                raise
+            try:
+                self._connection.execute("COMMIT")
+            except sqlite3.Error:
+                self._connection.rollback()
+                raise
+
+    def execute(self, sql: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
+        """One statement; for the other modules of this floor."""
+        with self._named_errors():
+            return self._connection.execute(sql, tuple(values))
+
+    def execute_many(self, sql: str, rows: Iterable[Iterable[Any]]) -> None:
+        """One statement for many rows; for the other modules of this floor."""
+        with self._named_errors():
+            self._connection.executemany(sql, (tuple(row) for row in rows))
+
+    def query(self, sql: str, values: Iterable[Any] = ()) -> Iterator[sqlite3.Row]:
+        """The rows of a SELECT, fetched as they are used."""
+        with self._named_errors():
+            yield from self._connection.execute(sql, tuple(values))
+
+    def one(self, sql: str, values: Iterable[Any] = ()) -> sqlite3.Row | None:
+        """The first row of a SELECT, or None."""
+        with self._named_errors():
+            row: sqlite3.Row | None = self._connection.execute(sql, tuple(values)).fetchone()
+            return row
+
+    def check(self) -> list[str]:
+        """What SQLite finds wrong with the file; empty when it is sound."""
+        return [row[0] for row in self.query("PRAGMA integrity_check(20)") if row[0] != "ok"]
+
+    # --- runs ------------------------------------------------------------------------------------------------------
+
+    def add_run(self, run: RunRecord) -> None:
+        """Record a new run; within a transaction."""
+        values = [getattr(run, name) for name in RunRecord.__dataclass_fields__]
+        packed = [json.dumps(v, sort_keys=True) if isinstance(v, Mapping) else v for v in values]
+        self.execute(f"INSERT INTO runs VALUES ({', '.join('?' * len(packed))})", packed)
+
+    def run(self, name: str) -> RunRecord | None:
+        """The run with this id, or the only one whose id begins so."""
+        rows = list(self.query("SELECT * FROM runs WHERE id = ?", [name]))
+        if not rows:
+            rows = list(self.query("SELECT * FROM runs WHERE substr(id, 1, ?) = ? LIMIT 2", [len(name), name]))
+        return _record(rows[0]) if len(rows) == 1 else None
+
+    def runs(self, *, workbook: str | None = None, job: str | None = None) -> list[RunRecord]:
+        """Runs, newest first."""
+        rows = self.query(
+            """SELECT * FROM runs WHERE (?1 IS NULL OR workbook = ?1) AND (?2 IS NULL OR job = ?2)
+               ORDER BY started DESC, id DESC""",
+            [workbook, job],
+        )
+        return [_record(row) for row in rows]
+
+    def unfinished(self, workbook: str, job: str) -> list[RunRecord]:
+        """Runs of this job over this workbook that could be taken up, newest first."""
+        return [run for run in self.runs(workbook=workbook, job=job) if run.unfinished]
+
+    def update_run(self, run: str, **columns: Any) -> None:
+        """Set columns of a run; within a transaction."""
+        names = ", ".join(f"{name} = ?" for name in columns)
+        values = [json.dumps(v, sort_keys=True) if isinstance(v, Mapping) else v for v in columns.values()]
+        self.execute(f"UPDATE runs SET {names} WHERE id = ?", [*values, run])
+
+    def add_attempt(self, run: str, started: str, holder: Mapping[str, Any], how: str) -> int:
+        """Record that a process takes up a run; gives the attempt's number, from 1. Within a transaction."""
+        row = self.one("SELECT coalesce(max(number), 0) + 1 FROM attempts WHERE run = ?", [run])
+        number = int(row[0]) if row else 1
+        self.execute(
+            "INSERT INTO attempts VALUES (?, ?, ?, NULL, ?, ?, NULL)",
+            [run, number, started, json.dumps(dict(holder)), how],
+        )
+        return number
+
+    def end_attempt(self, run: str, number: int, ended: str, result: str) -> None:
+        """Record how an attempt ended; within a transaction."""
+        self.execute(
+            "UPDATE attempts SET ended = ?, result = ? WHERE run = ? AND number = ?", [ended, result, run, number]
+        )
+
+    def attempts(self, run: str) -> list[AttemptRecord]:
+        """All attempts of a run in order."""
+        rows = self.query("SELECT * FROM attempts WHERE run = ? ORDER BY number", [run])
+        return [AttemptRecord(**{**dict(row), "holder": json.loads(row["holder"])}) for row in rows]
+
+
+def merge_cells(older: str, newer: str) -> str:
+    """Two JSON texts of header to value as one, the newer value counting; json_patch would drop blanks (nulls)."""
+    merged = {**json.loads(older), **json.loads(newer)}
+    return json.dumps(merged, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _record(row: sqlite3.Row) -> RunRecord:
+    plain = dict(row)
+    for name in ("reference", "settings", "summary"):
+        plain[name] = None if plain[name] is None else json.loads(plain[name])
+    return RunRecord(**plain)

@@ -1,0 +1,264 @@
+"""What one run has done: its selection, its outcomes in a hash chain, its checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from batchbook.storage.ledger import Ledger, RunRecord
+
+_PENDING = "NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.run = ?1 AND o.ordinal = s.ordinal AND o.superseded = 0)"
+_OUTCOME_COLUMNS = "ordinal, key, number, outcome, reason, inputs, taken, writes, details"
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A row that the run will do: its place in the selection (from 1), its key as JSON text, its Excel row then."""
+
+    ordinal: int
+    key: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOutcome:
+    """What became of one row. `taken`, `writes` and `details` are canonical JSON texts (tables.codec)."""
+
+    ordinal: int
+    key: str
+    number: int
+    outcome: str
+    reason: str
+    inputs: str
+    taken: str
+    writes: str
+    details: str
+
+    def hashed(self) -> bytes:
+        """What the chain covers of it."""
+        return json.dumps([getattr(self, name) for name in self.__slots__], ensure_ascii=False).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The durable state of a run at one save."""
+
+    run: str
+    number: int
+    seq: int
+    batch: int
+    at: str
+    digest: str
+    counts: Mapping[str, int]
+    chain: str
+
+
+class RunLog:
+    """The log of one run in the ledger."""
+
+    def __init__(self, ledger: Ledger, run: RunRecord) -> None:
+        self.ledger = ledger
+        self.run = run
+        self._seq = 0
+        self.batch = 0
+        """The number of the last batch that has an outcome."""
+        self._chain = ""
+        self._to_the_end()
+
+    def _to_the_end(self) -> None:
+        last = self.ledger.one(
+            "SELECT seq, batch, chain FROM commits WHERE run = ? ORDER BY seq DESC LIMIT 1", [self.run.id]
+        )
+        self._seq, self.batch, self._chain = tuple(last) if last else (0, 0, self._genesis())
+
+    def _genesis(self) -> str:
+        run = self.run
+        start = [run.id, run.definition, run.processor, dict(run.reference), run.selection_hash, run.selected]
+        return hashlib.sha256(json.dumps(start, sort_keys=True).encode()).hexdigest()
+
+    # --- selection -------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def write_selection(ledger: Ledger, run: str, rows: Iterable[Selected]) -> tuple[int, str]:
+        """Store the selection; gives how many rows and the hash over them. Within a transaction."""
+        digest = hashlib.sha256()
+        count = 0
+
+        def counted() -> Iterator[tuple[str, int, str, int]]:
+            nonlocal count
+            for row in rows:
+                count += 1
+                digest.update(f"{row.ordinal}\0{row.key}\0".encode())
+                yield run, row.ordinal, row.key, row.number
+
+        ledger.execute_many("INSERT INTO selection VALUES (?, ?, ?, ?)", counted())
+        return count, digest.hexdigest()
+
+    def selection(self, *, pending: bool = False) -> Iterator[Selected]:
+        """The selected rows in order; with `pending` only those that have no outcome yet."""
+        sql = "SELECT ordinal, key, number FROM selection s WHERE run = ?1"
+        if pending:
+            sql += f" AND {_PENDING}"
+        for row in self.ledger.query(sql + " ORDER BY ordinal", [self.run.id]):
+            yield Selected(*row)
+
+    def pending_page(self, after: int, most: int) -> list[Selected]:
+        """Up to so many rows without an outcome, from the place in the selection that follows `after`."""
+        sql = f"""SELECT ordinal, key, number FROM selection s
+                  WHERE run = ?1 AND ordinal > ?2 AND {_PENDING} ORDER BY ordinal LIMIT ?3"""
+        return [Selected(*row) for row in self.ledger.query(sql, [self.run.id, after, most])]
+
+    def nothing_pending(self) -> bool:
+        """Whether every selected row has an outcome."""
+        return not self.pending_page(0, 1)
+
+    def selection_hash(self) -> str:
+        """The hash over the selection as it lies in the ledger now."""
+        digest = hashlib.sha256()
+        for row in self.selection():
+            digest.update(f"{row.ordinal}\0{row.key}\0".encode())
+        return digest.hexdigest()
+
+    # --- outcomes --------------------------------------------------------------------------------------------------
+
+    def commit(self, batch: int, attempt: int, outcomes: Sequence[StoredOutcome], at: str, seconds: float) -> None:
+        """Make outcomes durable, as one link of the chain.
+
+        A row that had an outcome in this run already (it was done again) has the older one superseded.
+        """
+        seq = self._seq + 1
+        chain = _link(self._chain, seq, batch, outcomes)
+        run = self.run.id
+        with self.ledger.transaction():
+            self.ledger.execute_many(
+                "UPDATE outcomes SET superseded = 1 WHERE run = ? AND ordinal = ? AND superseded = 0",
+                ((run, o.ordinal) for o in outcomes),
+            )
+            self.ledger.execute_many(
+                f"INSERT INTO outcomes (run, seq, {_OUTCOME_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                ((run, seq, *(getattr(o, n) for n in StoredOutcome.__slots__)) for o in outcomes),
+            )
+            self.ledger.execute(
+                "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [run, seq, batch, attempt, at, len(outcomes), seconds, chain],
+            )
+            self.ledger.update_run(run, active=at)
+        self._seq, self._chain, self.batch = seq, chain, batch
+
+    def outcomes(self, *, unsaved: bool = False) -> Iterator[StoredOutcome]:
+        """The outcomes that count, by place in the sheet; with `unsaved` those that are not in the workbook yet."""
+        sql = f"SELECT {_OUTCOME_COLUMNS} FROM outcomes WHERE run = ? AND superseded = 0"
+        if unsaved:
+            sql += " AND save IS NULL"
+        for row in self.ledger.query(sql + " ORDER BY number, ordinal", [self.run.id]):
+            yield StoredOutcome(*row)
+
+    def unsaved(self) -> int:
+        """How many outcomes are not in the workbook yet."""
+        row = self.ledger.one(
+            "SELECT count(*) FROM outcomes WHERE run = ? AND superseded = 0 AND save IS NULL", [self.run.id]
+        )
+        return int(row[0]) if row else 0
+
+    def counts(self) -> dict[str, int]:
+        """How many rows ended in each outcome."""
+        rows = self.ledger.query(
+            "SELECT outcome, count(*) FROM outcomes WHERE run = ? AND superseded = 0 GROUP BY outcome", [self.run.id]
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def drop(self, ordinals: Iterable[int]) -> None:
+        """Results that no longer hold: their rows are pending again. Within a transaction."""
+        self.ledger.execute_many(
+            "UPDATE outcomes SET superseded = 1 WHERE run = ? AND ordinal = ? AND superseded = 0",
+            ((self.run.id, ordinal) for ordinal in ordinals),
+        )
+
+    def batches(self) -> Iterator[sqlite3.Row]:
+        """One row a batch: batch, attempt, started, rows, seconds, first (place in the selection), key of the first."""
+        yield from self.ledger.query(
+            """SELECT c.batch, max(c.attempt) AS attempt, min(c.at) AS at, sum(c.rows) AS rows,
+                      sum(c.seconds) AS seconds,
+                      (SELECT min(o.ordinal) FROM outcomes o JOIN commits d ON d.run = o.run AND d.seq = o.seq
+                        WHERE o.run = c.run AND d.batch = c.batch) AS first
+               FROM commits c WHERE c.run = ? GROUP BY c.batch ORDER BY c.batch""",
+            [self.run.id],
+        )
+
+    # --- the chain -------------------------------------------------------------------------------------------------
+
+    def sound_until(self) -> int:
+        """The number of the last commit up to which the chain holds (0 where not even the first does)."""
+        if self.selection_hash() != self.run.selection_hash:
+            return 0
+        chain, sound = self._genesis(), 0
+        for commit in self.ledger.query(
+            "SELECT seq, batch, rows, chain FROM commits WHERE run = ? ORDER BY seq", [self.run.id]
+        ):
+            rows = self.ledger.query(
+                f"SELECT {_OUTCOME_COLUMNS} FROM outcomes WHERE run = ? AND seq = ? ORDER BY ordinal",
+                [self.run.id, commit["seq"]],
+            )
+            outcomes = [StoredOutcome(*row) for row in rows]
+            chain = _link(chain, commit["seq"], commit["batch"], outcomes)
+            if commit["seq"] != sound + 1 or len(outcomes) != commit["rows"] or chain != commit["chain"]:
+                break
+            sound = commit["seq"]
+        return sound
+
+    @property
+    def seq(self) -> int:
+        """The number of the last commit."""
+        return self._seq
+
+    def cut(self, seq: int) -> int:
+        """Forget all commits after `seq`; gives how many outcomes went. Their rows are done again."""
+        with self.ledger.transaction():
+            gone = self.ledger.execute("DELETE FROM outcomes WHERE run = ? AND seq > ?", [self.run.id, seq]).rowcount
+            self.ledger.execute("DELETE FROM commits WHERE run = ? AND seq > ?", [self.run.id, seq])
+            self.ledger.execute("DELETE FROM checkpoints WHERE run = ? AND seq > ?", [self.run.id, seq])
+        self._to_the_end()
+        return gone
+
+    # --- checkpoints -----------------------------------------------------------------------------------------------
+
+    def checkpoint(self, at: str, digest: str) -> Checkpoint:
+        """Record the state after a save: commits so far, the workbook's digest, the counts, the head of the chain."""
+        row = self.ledger.one("SELECT coalesce(max(number), 0) + 1 FROM checkpoints WHERE run = ?", [self.run.id])
+        number = int(row[0]) if row else 1
+        point = Checkpoint(self.run.id, number, self._seq, self.batch, at, digest, self.counts(), self._chain)
+        with self.ledger.transaction():
+            self.ledger.execute(
+                "INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [point.run, number, point.seq, point.batch, at, digest, json.dumps(dict(point.counts)), point.chain],
+            )
+            self.ledger.update_run(self.run.id, digest=digest, active=at)
+        return point
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """The run's checkpoints in order."""
+        rows = self.ledger.query("SELECT * FROM checkpoints WHERE run = ? ORDER BY number", [self.run.id])
+        return [Checkpoint(**{**dict(row), "counts": json.loads(row["counts"])}) for row in rows]
+
+    def chain_at(self, seq: int) -> str | None:
+        """The chain's value after a commit, None where there is no such commit."""
+        if seq == 0:
+            return self._genesis()
+        row = self.ledger.one("SELECT chain FROM commits WHERE run = ? AND seq = ?", [self.run.id, seq])
+        return row[0] if row else None
+
+    def clear_state(self) -> None:
+        """Drop what is only needed to resume; the history stays. Within a transaction."""
+        self.ledger.execute("DELETE FROM checkpoints WHERE run = ?", [self.run.id])
+        self.ledger.execute("DELETE FROM selection WHERE run = ?", [self.run.id])
+
+
+def _link(chain: str, seq: int, batch: int, outcomes: Iterable[StoredOutcome]) -> str:
+    digest = hashlib.sha256(f"{chain}\0{seq}\0{batch}\0".encode())
+    for outcome in sorted(outcomes, key=lambda o: o.ordinal):
+        digest.update(outcome.hashed())
+        digest.update(b"\0")
+    return digest.hexdigest()

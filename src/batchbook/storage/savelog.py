@@ -1,0 +1,236 @@
+"""Saves in the ledger: the plan of a save, its intent, and what it changed in the workbook.
+
+A save is planned into temporary tables (so that a plan may be larger than memory), becomes an intent just before the
+workbook is replaced, and is settled as saved or abandoned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from batchbook.storage.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a save does to one row: columns before and after as canonical JSON texts (tables.codec).
+
+    For a row of the job's sheet the texts map headers to values; for the rows of a detail sheet that belong to one
+    key they are ``{"rows": [...]}``.
+    """
+
+    sheet: str
+    key: str
+    number: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRecord:
+    """A cell in which a person's value and the run's differ; `kept` is ``theirs`` or ``ours``."""
+
+    sheet: str
+    key: str
+    number: int
+    column: str
+    base: str
+    theirs: str
+    ours: str
+    kept: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveRecord:
+    """One save; `state` is intent, saved or abandoned."""
+
+    id: int
+    run: str
+    workbook: str
+    old: str
+    new: str
+    temporary: str
+    state: str
+    at: str
+    backup: str | None
+
+
+class SaveLog:
+    """Plans and records the saves of one run into one workbook; a `SaveJournal` for the AtomicSaver."""
+
+    def __init__(self, ledger: Ledger, run: str, workbook: str, now: Any) -> None:
+        self.ledger = ledger
+        self.run = run
+        self.workbook = workbook
+        self._now = now
+
+    # --- the plan --------------------------------------------------------------------------------------------------
+
+    def clear_plan(self) -> None:
+        """Begin a plan anew."""
+        for table in ("staged", "staged_conflicts", "staged_outcomes"):
+            self.ledger.execute(f"DELETE FROM temp.{table}")
+
+    def plan(self, changes: Iterable[Change]) -> None:
+        """Add changes to the plan; a later one for the same sheet and key takes the earlier's place."""
+        self.ledger.execute_many(
+            "INSERT OR REPLACE INTO temp.staged VALUES (?, ?, ?, ?, ?)",
+            ((c.sheet, c.key, c.number, c.before, c.after) for c in changes),
+        )
+
+    def plan_conflicts(self, conflicts: Iterable[ConflictRecord]) -> None:
+        """Add conflicts to the plan."""
+        self.ledger.execute_many(
+            "INSERT INTO temp.staged_conflicts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (tuple(getattr(c, n) for n in ConflictRecord.__slots__) for c in conflicts),
+        )
+
+    def plan_outcomes(self, seq_upto: int) -> int:
+        """Take every unsaved outcome of the run up to a commit into the plan; gives how many."""
+        cursor = self.ledger.execute(
+            """INSERT OR REPLACE INTO temp.staged_outcomes SELECT seq, ordinal FROM outcomes
+               WHERE run = ? AND save IS NULL AND superseded = 0 AND seq <= ?""",
+            [self.run, seq_upto],
+        )
+        return cursor.rowcount
+
+    def planned(self, sheet: str) -> Iterator[Change]:
+        """The planned changes of a sheet, by row number."""
+        for row in self.ledger.query("SELECT * FROM temp.staged WHERE sheet = ? ORDER BY number, key", [sheet]):
+            yield Change(*row)
+
+    def planned_conflicts(self) -> Iterator[ConflictRecord]:
+        """The planned conflicts in order."""
+        for row in self.ledger.query("SELECT * FROM temp.staged_conflicts ORDER BY rowid"):
+            yield ConflictRecord(*row)
+
+    def plan_size(self) -> tuple[int, int]:
+        """How many rows change, and how many conflicts there are, in the plan."""
+        row = self.ledger.one("SELECT (SELECT count(*) FROM temp.staged), (SELECT count(*) FROM temp.staged_conflicts)")
+        return (row[0], row[1]) if row else (0, 0)
+
+    # --- the journal -----------------------------------------------------------------------------------------------
+
+    def intend(self, old: str, new: str, temporary: str) -> int:
+        """Record durably that the workbook is about to become `new`; gives the save's number."""
+        with self.ledger.transaction():
+            save = self.ledger.execute(
+                "INSERT INTO saves (run, workbook, old, new, temporary, state, at) VALUES (?, ?, ?, ?, ?, 'intent', ?)",
+                [self.run, self.workbook, old, new, temporary, self._now()],
+            ).lastrowid
+            assert save is not None
+            self._attach(save)
+        return save
+
+    def _attach(self, save: int) -> None:
+        run = self.ledger.execute
+        run("INSERT INTO changes SELECT ?, sheet, key, number, before, after FROM temp.staged", [save])
+        run(
+            """INSERT INTO conflicts (run, save, sheet, key, number, column, base, theirs, ours, kept)
+               SELECT ?, ?, sheet, key, number, column, base, theirs, ours, kept FROM temp.staged_conflicts""",
+            [self.run, save],
+        )
+        run(
+            """UPDATE outcomes SET save = ? WHERE run = ? AND EXISTS
+               (SELECT 1 FROM temp.staged_outcomes t WHERE t.seq = outcomes.seq AND t.ordinal = outcomes.ordinal)""",
+            [save, self.run],
+        )
+
+    def saved(self, save: int, backup: str | None) -> None:
+        """Record durably that the workbook was replaced, and what the machine wrote last in each cell."""
+        settle_saved(self.ledger, save, backup)
+
+    def abandoned(self, save: int) -> None:
+        """Record that the workbook was not replaced: the outcomes are unsaved again."""
+        settle_abandoned(self.ledger, save)
+
+    def settled_without_change(self) -> None:
+        """Nothing in the workbook has to change for the planned outcomes: they count as saved, conflicts are listed."""
+        if not self.ledger.one(
+            "SELECT 1 FROM temp.staged_outcomes UNION ALL SELECT 1 FROM temp.staged_conflicts LIMIT 1"
+        ):
+            return
+        with self.ledger.transaction():
+            save = self.ledger.execute(
+                """INSERT INTO saves (run, workbook, old, new, temporary, state, at)
+                   VALUES (?, ?, '', '', '', 'saved', ?)""",
+                [self.run, self.workbook, self._now()],
+            ).lastrowid
+            assert save is not None
+            self._attach(save)
+
+
+def open_intents(ledger: Ledger, workbook: str) -> list[SaveRecord]:
+    """Saves of a workbook of which nobody recorded how they ended."""
+    rows = ledger.query("SELECT * FROM saves WHERE workbook = ? AND state = 'intent' ORDER BY id", [workbook])
+    return [SaveRecord(*row) for row in rows]
+
+
+def saves_of(ledger: Ledger, run: str) -> list[SaveRecord]:
+    """All saves of a run in order."""
+    return [SaveRecord(*row) for row in ledger.query("SELECT * FROM saves WHERE run = ? ORDER BY id", [run])]
+
+
+def settle_saved(ledger: Ledger, save: int, backup: str | None) -> None:
+    """Mark a save as done and take over its changes as the values last written."""
+    with ledger.transaction():
+        ledger.execute("UPDATE saves SET state = 'saved', backup = coalesce(?, backup) WHERE id = ?", [backup, save])
+        ledger.execute(
+            """UPDATE runs SET digest = (SELECT new FROM saves WHERE id = ?1)
+               WHERE id = (SELECT run FROM saves WHERE id = ?1)""",
+            [save],
+        )
+        ledger.execute(
+            """INSERT INTO written SELECT s.workbook, c.sheet, c.key, c.after
+               FROM changes c JOIN saves s ON s.id = c.save WHERE c.save = ?
+               ON CONFLICT DO UPDATE SET cells = merge_cells(cells, excluded.cells)""",
+            [save],
+        )
+
+
+def settle_abandoned(ledger: Ledger, save: int) -> None:
+    """Mark a save as not done; its outcomes are unsaved again."""
+    with ledger.transaction():
+        ledger.execute("UPDATE saves SET state = 'abandoned' WHERE id = ?", [save])
+        ledger.execute("UPDATE outcomes SET save = NULL WHERE save = ?", [save])
+        ledger.execute("DELETE FROM changes WHERE save = ?", [save])
+        ledger.execute("DELETE FROM conflicts WHERE save = ?", [save])
+
+
+def unsave(ledger: Ledger, run: str, saves: Iterable[int]) -> int:
+    """The workbook was put back to before these saves: their outcomes are unsaved again; gives how many."""
+    count = 0
+    with ledger.transaction():
+        for save in saves:
+            cursor = ledger.execute("UPDATE outcomes SET save = NULL WHERE run = ? AND save = ?", [run, save])
+            count += cursor.rowcount
+            ledger.execute("UPDATE saves SET state = 'undone' WHERE id = ?", [save])
+    return count
+
+
+def last_written(ledger: Ledger, workbook: str, sheet: str, keys: Sequence[str]) -> dict[str, str]:
+    """By key: what the machine wrote last in the row's cells, as canonical JSON text of header to value."""
+    found: dict[str, str] = {}
+    for start in range(0, len(keys), 500):
+        part = keys[start : start + 500]
+        sql = (
+            f"SELECT key, cells FROM written WHERE workbook = ? AND sheet = ? AND key IN ({','.join('?' * len(part))})"
+        )
+        found.update((row[0], row[1]) for row in ledger.query(sql, [workbook, sheet, *part]))
+    return found
+
+
+def changes_of(ledger: Ledger, run: str) -> Iterator[Change]:
+    """What a run changed, save by save."""
+    sql = """SELECT c.sheet, c.key, c.number, c.before, c.after FROM changes c JOIN saves s ON s.id = c.save
+             WHERE s.run = ? AND s.state = 'saved' ORDER BY s.id, c.sheet, c.number"""
+    for row in ledger.query(sql, [run]):
+        yield Change(*row)
+
+
+def conflicts_of(ledger: Ledger, run: str) -> list[ConflictRecord]:
+    """The conflicts that a run listed."""
+    sql = "SELECT sheet, key, number, column, base, theirs, ours, kept FROM conflicts WHERE run = ? ORDER BY id"
+    return [ConflictRecord(*row) for row in ledger.query(sql, [run])]

@@ -1,0 +1,177 @@
+"""Rows that come from another file (CSV or XLSX) and are brought into a workbook's sheet by key."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Protocol
+
+from batchbook.errors import ConfigurationError, Finding
+from batchbook.tables.header import HeaderError, find_header, normal
+from batchbook.tables.keys import KeyIndex, named
+from batchbook.tables.row import CellLike, Key, Row
+from batchbook.tables.table import Table, TableRow, TableSpec
+from batchbook.xlsx import Book
+from batchbook.xlsx.values import CellValue
+
+_DELIMITERS = ",;\t"
+
+
+@dataclass(frozen=True, slots=True)
+class TextCell:
+    """A field of a CSV file: text, whatever it looks like."""
+
+    value: CellValue
+    format: str = "@"
+    uncalculated: bool = False
+
+    def shown(self) -> str:
+        """The text."""
+        return str(self.value)
+
+
+class RowFile(Protocol):
+    """A file with a header and rows."""
+
+    names: tuple[str, ...]
+    """The own names of its columns."""
+
+    def rows(self) -> Iterator[tuple[int, Mapping[str, CellLike | None]]]:
+        """Line or row number, and cells by own name; rows empty in all these columns are left out."""
+        ...
+
+
+class CsvRows:
+    """A CSV file: UTF-8 with or without byte order mark; comma, semicolon or tab between fields."""
+
+    def __init__(self, path: Path, wanted: Mapping[str, Sequence[str]], *, others: bool) -> None:
+        self._path = path
+        with self._open() as lines:
+            first = lines.readline()
+            self._delimiter = max(_DELIMITERS, key=first.count)
+            header = next(csv.reader([first], delimiter=self._delimiter), [])
+        self._columns = _csv_columns(path, header, wanted, others=others)
+        self.names = tuple(self._columns)
+
+    def _open(self) -> IO[str]:
+        try:
+            return self._path.open(encoding="utf-8-sig", newline="")
+        except OSError as error:
+            raise ConfigurationError(
+                f"The input {self._path} cannot be read: {error.strerror}.", "Check the path."
+            ) from error
+
+    def rows(self) -> Iterator[tuple[int, Mapping[str, CellLike | None]]]:
+        """The lines below the header."""
+        with self._open() as lines:
+            reader = csv.reader(lines, delimiter=self._delimiter)
+            try:
+                next(reader, None)
+                for fields in reader:
+                    texts = {name: fields[i].strip() if i < len(fields) else "" for name, i in self._columns.items()}
+                    if any(texts.values()):
+                        yield reader.line_num, {name: TextCell(text) if text else None for name, text in texts.items()}
+            except (UnicodeDecodeError, csv.Error) as error:
+                raise ConfigurationError(
+                    f"The input {self._path.name} cannot be read after line {reader.line_num}: {error}.",
+                    "Save it as CSV in UTF-8.",
+                ) from error
+
+
+def _csv_columns(
+    path: Path, header: Sequence[str], wanted: Mapping[str, Sequence[str]], *, others: bool
+) -> dict[str, int]:
+    columns: dict[str, int] = {}
+    findings = []
+    for own, aliases in wanted.items():
+        names = {normal(alias) for alias in aliases}
+        places = [i for i, text in enumerate(header) if normal(text) in names]
+        if len(places) == 1:
+            columns[own] = places[0]
+        else:
+            what = f"stands in {len(places)} columns" if places else "is missing"
+            findings.append(Finding(f"the header {' or '.join(map(repr, aliases))} {what}", path.name, row=1))
+    if findings:
+        raise HeaderError(
+            f"The input {path.name} lacks headers that the job needs.", "Mend its first line.", findings=findings
+        )
+    if others:
+        taken = set(columns.values())
+        columns.update(
+            (text, i) for i, text in enumerate(header) if i not in taken and text.strip() and text not in columns
+        )
+    return columns
+
+
+class XlsxRows:
+    """The first sheet of a workbook as input."""
+
+    def __init__(self, path: Path, wanted: Mapping[str, Sequence[str]], *, others: bool) -> None:
+        self._path = path
+        with Book.open(path) as book:
+            self._sheet = book.sheets[0].name
+            self._header = find_header(book, self._sheet, wanted, others=others)
+        self.names = tuple(self._header.columns)
+
+    def rows(self) -> Iterator[tuple[int, Mapping[str, CellLike | None]]]:
+        """The rows below the header."""
+        columns = self._header.columns
+        with Book.open(self._path) as book:
+            for number, cells in book.rows(self._sheet, set(columns.values())):
+                if number > self._header.row and any(cell.value not in (None, "") for cell in cells.values()):
+                    yield number, {name: cells.get(column) for name, column in columns.items()}
+
+
+class InputTable(Table):
+    """A table whose rows come from an input file and whose results go to the workbook's sheet.
+
+    An input row goes to the sheet's row with the same key; where there is none, a row is appended for it.
+    """
+
+    def __init__(self, book: Book, spec: TableSpec, source: Path) -> None:
+        super().__init__(book, replace(spec, reads=()))
+        wanted = {name: spec.headers.get(name) or (name,) for name in dict.fromkeys((*spec.key, *(spec.reads or ())))}
+        kind = CsvRows if source.suffix.lower() in (".csv", ".tsv", ".txt") else XlsxRows
+        self._file: RowFile = kind(source, wanted, others=spec.reads is None)
+        self.reads = spec.reads if spec.reads is not None else self._file.names
+        self._there: dict[Key, tuple[int, Mapping[str, CellValue]]] = {
+            row.key: (row.number, row.taken) for row in super().rows()
+        }
+        self._free = max(self.layout.last_row, self.header.row) + 1
+
+    def keys(self) -> KeyIndex:
+        """Where each key of the input goes in the sheet."""
+        index = KeyIndex()
+        for row in self.rows():
+            index.add(row.number, row.key)
+        return index
+
+    def rows(self) -> Iterator[TableRow]:
+        """The input's rows in order, each with the sheet's row that it goes to."""
+        free = self._free
+        nothing: Mapping[str, CellValue] = dict.fromkeys(self.spec.writes)
+        used: set[Key] = set()
+        for _, cells in self._file.rows():
+            key = named(self.spec.key, {name: None if c is None else c.value for name, c in cells.items()})
+            number, taken = self._there.get(key, (0, nothing))
+            if not number or key in used:
+                number, free = free, free + 1
+            used.add(key)
+            yield TableRow(number, key, Row(number, key, {name: cells[name] for name in self.reads}), taken, None)
+
+    def key_cells(self, number: int, key: Key) -> dict[str, CellValue]:
+        """The key columns of a row that is appended, by own name; nothing for a row that is there."""
+        # A row with a bad key goes by one part more (selection.row_key); only its own parts are written.
+        return dict(zip(self.spec.key, key, strict=False)) if number >= self._free else {}
+
+
+def file_digest(path: Path) -> str:
+    """Short hash of an input file's content, by which a resumed run knows that it is the same."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise ConfigurationError(f"The input {path} cannot be read: {error.strerror}.", "Check the path.") from error

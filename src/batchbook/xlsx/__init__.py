@@ -1,0 +1,38 @@
+"""The file format: reading workbooks, and changing cells by splicing bytes."""
+
+from batchbook.xlsx.book import Book, Sheet, digest_of, sheet_names
+from batchbook.xlsx.cells import Cell
+from batchbook.xlsx.cellxml import check_value
+from batchbook.xlsx.layout import SheetLayout, TableRange
+from batchbook.xlsx.places import Range, letters, parse_cell, parse_range
+from batchbook.xlsx.refusals import CellRefused
+from batchbook.xlsx.splice import BookEdits, SpliceReceipt, splice
+from batchbook.xlsx.values import CellValue, ErrorValue, Link
+from batchbook.xlsx.verify import inspect, verify
+from batchbook.xlsx.wholesheet import SheetColumn, SheetContent
+
+__all__ = [
+    "Book",
+    "BookEdits",
+    "Cell",
+    "CellRefused",
+    "CellValue",
+    "ErrorValue",
+    "Link",
+    "Range",
+    "Sheet",
+    "SheetColumn",
+    "SheetContent",
+    "SheetLayout",
+    "SpliceReceipt",
+    "TableRange",
+    "check_value",
+    "digest_of",
+    "inspect",
+    "letters",
+    "parse_cell",
+    "parse_range",
+    "sheet_names",
+    "splice",
+    "verify",
+]

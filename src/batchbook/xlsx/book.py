@@ -1,0 +1,207 @@
+"""An opened workbook: its sheets, their rows, and what is around the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from batchbook.errors import ConfigurationError, WorkbookDamaged
+from batchbook.xlsx.cells import Cell, Decoder
+from batchbook.xlsx.container import DAMAGED_ADVICE, Container, Entry
+from batchbook.xlsx.layout import SheetLayout, TableRange, scan_layout
+from batchbook.xlsx.package import Package
+from batchbook.xlsx.places import parse_range
+from batchbook.xlsx.scan import SheetScan
+from batchbook.xlsx.stringtable import StringTable
+from batchbook.xlsx.styles import Styles
+
+STATES = ("visible", "hidden", "veryHidden")
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A worksheet: its name on the tab, its part in the archive, and whether it is shown."""
+
+    name: str
+    part: str
+    state: str = "visible"
+
+
+class Book:
+    """An opened workbook. It keeps its own file handle: reading goes on from what was opened, whatever replaces it."""
+
+    def __init__(self, container: Container) -> None:
+        self.container = container
+        self.path = container.path
+        self.digest = container.digest
+        self.package = Package(container)
+        self.workbook_part: Entry = self.package.workbook()
+        self._links = self.package.relationships(self.workbook_part.name)
+        self._read_workbook()
+        self._styles: Styles | None = None
+        self._strings: StringTable | None = None
+        self._layouts: dict[str, SheetLayout] = {}
+
+    @classmethod
+    def open(cls, path: Path | str) -> Book:
+        """Open a workbook for reading. Raises WorkbookMissing, WorkbookDamaged or WorkbookNotSupported."""
+        container = Container(Path(path))
+        try:
+            return cls(container)
+        except BaseException:
+            container.close()
+            raise
+
+    def __enter__(self) -> Book:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.container.close()
+
+    # --- sheets --------------------------------------------------------------------------------------------------
+
+    def _read_workbook(self) -> None:
+        root = self.package.small(self.workbook_part).root
+        properties = root.one("workbookPr")
+        self.date1904 = properties is not None and properties.get("date1904") in ("1", "true", "on")
+        targets = {link.id: link for link in self._links}
+        sheets = []
+        listed = root.one("sheets")
+        for element in listed.all("sheet") if listed else ():
+            link = targets.get(next((v for k, v in element.attributes.items() if k.endswith(":id")), ""))
+            if link is None or link.external or link.kind != "worksheet":
+                continue
+            part = self.package.find(link.target)
+            state = element.get("state", "visible")
+            if part is not None:
+                sheets.append(Sheet(element.get("name"), part.name, state if state in STATES else "visible"))
+        self.sheets: tuple[Sheet, ...] = tuple(sheets)
+        if not self.sheets:
+            raise WorkbookDamaged(f"{self.path.name} has no worksheet that is there.", DAMAGED_ADVICE)
+
+    def sheet(self, name: str) -> Sheet:
+        """The sheet of a name, in whatever case."""
+        exact = [sheet for sheet in self.sheets if sheet.name == name]
+        for sheet in exact or self.sheets:
+            if sheet.name.casefold() == name.casefold():
+                return sheet
+        raise ConfigurationError(
+            f"There is no sheet {name!r} in {self.path.name}.",
+            f"Its sheets are: {', '.join(repr(s.name) for s in self.sheets[:50])}.",
+        )
+
+    # --- what the sheets share -----------------------------------------------------------------------------------
+
+    def related(self, kind: str) -> Entry | None:
+        """A part that the workbook links to, by kind."""
+        for link in self._links:
+            if link.kind == kind and not link.external:
+                entry = self.package.find(link.target)
+                if entry is not None:
+                    return entry
+        return None
+
+    @property
+    def styles(self) -> Styles:
+        """The styles, for reading."""
+        if self._styles is None:
+            self._styles = self.fresh_styles()
+        return self._styles
+
+    def fresh_styles(self) -> Styles:
+        """The styles as they are in the file, for adding to them."""
+        entry = self.related("styles")
+        return Styles(self.package.small(entry) if entry is not None else None)
+
+    def _shared_strings(self) -> StringTable:
+        if self._strings is None:
+            entry = self.related("sharedStrings")
+            self._strings = StringTable(self.container.stream(entry) if entry is not None else ())
+        return self._strings
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def scan(self, sheet: Sheet) -> SheetScan:
+        """A pass over a sheet's XML."""
+        entry = self.package.find(sheet.part)
+        assert entry is not None
+        return SheetScan(self.container.stream(entry))
+
+    def rows(self, sheet: str, columns: Collection[int] | None = None) -> Iterator[tuple[int, dict[int, Cell]]]:
+        """The rows of a sheet that hold anything: number and cells by column, both 1-based.
+
+        With `columns` only those are decoded. The sheet streams; any number of iterators may be open at once.
+        """
+        return self._rows(self.sheet(sheet), None if columns is None else frozenset(columns))
+
+    def _rows(self, sheet: Sheet, wanted: frozenset[int] | None) -> Iterator[tuple[int, dict[int, Cell]]]:
+        scan = self.scan(sheet)
+        decoder = Decoder(scan.prefix, self.styles, self._shared_strings, date1904=self.date1904)
+        closing = len(scan.prefix) + len(b"</row>")
+        before = 0
+        for segment in scan.segments():
+            text = segment.text
+            for span in scan.rows(segment, before):
+                before = span.number
+                if span.self_closing:
+                    continue
+                cells = None if segment.marked else decoder.fast(text, span.inner, span.end - closing, wanted)
+                if cells is None:
+                    cells = decoder.slow(text[span.start : span.end], wanted)
+                if cells:
+                    yield span.number, cells
+
+    def layout(self, sheet: str) -> SheetLayout:
+        """What is around the cells of a sheet; one quick pass, remembered."""
+        which = self.sheet(sheet)
+        if which.part not in self._layouts:
+            self._layouts[which.part] = self._layout(which)
+        return self._layouts[which.part]
+
+    def _layout(self, sheet: Sheet) -> SheetLayout:
+        found = scan_layout(self.scan(sheet))
+        return SheetLayout(
+            found.last_row,
+            tuple(found.merges),
+            tuple(found.arrays),
+            tuple(self._tables(sheet, found.table_ids)),
+            found.auto_filter,
+            found.ordered,
+        )
+
+    def _tables(self, sheet: Sheet, ids: list[str]) -> Iterator[TableRange]:
+        links = {link.id: link for link in self.package.relationships(sheet.part)} if ids else {}
+        for one in ids:
+            link = links.get(one)
+            entry = self.package.find(link.target) if link is not None and not link.external else None
+            if entry is None:
+                continue
+            root = self.package.small(entry).root
+            area = parse_range(root.get("ref"))
+            if area is not None:
+                name = root.get("displayName") or root.get("name")
+                totals = root.get("totalsRowCount", "0") not in ("", "0")
+                yield TableRange(name, area, entry.name, totals)
+
+
+def sheet_names(path: Path | str) -> list[str]:
+    """The names of a workbook's worksheets in tab order."""
+    with Book.open(path) as book:
+        return [sheet.name for sheet in book.sheets]
+
+
+def digest_of(path: Path | str) -> str:
+    """The digest of a workbook: over its archive's directory, so it costs no reading of the content."""
+    container = Container(Path(path))
+    try:
+        return container.digest
+    finally:
+        container.close()

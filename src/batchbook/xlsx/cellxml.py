@@ -1,0 +1,167 @@
+"""A cell's XML for a value, and why a value cannot be written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+from batchbook.xlsx.cells import EXACT
+from batchbook.xlsx.dates import serial
+from batchbook.xlsx.formats import Kind
+from batchbook.xlsx.styles import Styles
+from batchbook.xlsx.values import CellValue, ErrorValue, Link
+
+MAX_TEXT = 32_767
+"""Characters that a cell can hold, counted as Excel does: those beyond the basic plane count twice."""
+MAX_FORMULA = 8_192
+MAX_LITERAL = 255
+
+_SPECIAL = re.compile("[&<>\x00-\x1f\ud800-\udfff\ufffe\uffff]")
+_HEX_ESCAPE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ERROR = re.compile(r"#[A-Z0-9/_]{1,30}[!?]?\Z")
+
+
+class ValueProblem(ValueError):
+    """A value that no cell can hold; the text says why."""
+
+
+def check_value(value: object, *, date1904: bool = False) -> str | None:
+    """Why a value cannot be written into a cell, or None where it can."""
+    try:
+        CellWriter("", _no_styles, date1904=date1904).cell("A1", "", value)  # type: ignore[arg-type]
+    except ValueProblem as problem:
+        return str(problem)
+    return None
+
+
+def _no_styles() -> Styles:
+    return Styles(None)
+
+
+def encode_text(text: str) -> str:
+    """Text as it stands between tags, with Excel's escapes for what XML cannot hold."""
+    if len(text) > MAX_TEXT // 2 and len(text.encode("utf-16-le", "surrogatepass")) // 2 > MAX_TEXT:
+        raise ValueProblem(f"the text has {len(text)} characters, and a cell holds {MAX_TEXT}")
+    if _SURROGATE.search(text):
+        raise ValueProblem("the text has half of a surrogate pair in it, which is no character")
+    text = _HEX_ESCAPE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def check_integer(value: int) -> str:
+    """A whole number as a cell holds it."""
+    if -EXACT <= value <= EXACT:
+        return str(value)
+    raise ValueProblem("the number has more digits than a cell keeps (15); write it as text to keep them all")
+
+
+def check_float(value: float) -> str:
+    """A float as a cell holds it."""
+    if not math.isfinite(value):
+        raise ValueProblem("it is not a finite number")
+    return repr(value) if not value.is_integer() or abs(value) > EXACT else str(int(value))
+
+
+def check_decimal(value: Decimal) -> str:
+    """A decimal number as a cell holds it, if a cell holds it without changing a digit."""
+    if not value.is_finite():
+        raise ValueProblem("it is not a finite number")
+    text = repr(float(value))
+    if text in ("inf", "-inf") or Decimal(text) != value:
+        raise ValueProblem("the number has more digits than a cell keeps (15); write it as text to keep them all")
+    return check_float(float(value))
+
+
+def literals(text: str) -> str:
+    """A text as an expression of string literals, none longer than a formula may have."""
+    pieces = [text[i : i + MAX_LITERAL] for i in range(0, len(text), MAX_LITERAL)] or [""]
+    return "&".join('"' + piece.replace('"', '""') + '"' for piece in pieces)
+
+
+class CellWriter:
+    """Writes the cells of one sheet."""
+
+    def __init__(self, prefix: str, styles: Callable[[], Styles], *, date1904: bool) -> None:
+        self._styles = styles
+        self._date1904 = date1904
+        self.formulas = False
+        """Whether a formula has been written."""
+        p = prefix
+        self._c = f'<{p}c r="'
+        self._number = f"><{p}v>"
+        self._number_end = f"</{p}v></{p}c>"
+        self._text = f' t="inlineStr"><{p}is><{p}t>'
+        self._kept_text = f' t="inlineStr"><{p}is><{p}t xml:space="preserve">'
+        self._text_end = f"</{p}t></{p}is></{p}c>"
+        self._prefix = p
+
+    def cell(self, reference: str, style: str, value: CellValue) -> str:
+        """The XML of a cell; `style` is its number or nothing. Raises ValueProblem."""
+        mark = f'{self._c}{reference}" s="{style}"' if style else f'{self._c}{reference}"'
+        kind = type(value)
+        if kind is str:
+            return mark + self._string(value)  # type: ignore[arg-type]
+        if kind is int:
+            return f"{mark}{self._number}{check_integer(value)}{self._number_end}"  # type: ignore[arg-type]
+        if value is None:
+            return f"{mark}/>"
+        return self._other(reference, style, mark, value)
+
+    def _string(self, value: str) -> str:
+        if _SPECIAL.search(value) or "_x" in value or len(value) > MAX_TEXT // 2:
+            keep = value != value.strip() or "\n" in value or "\t" in value
+            return f"{self._kept_text if keep else self._text}{encode_text(value)}{self._text_end}"
+        if value and (value[0] == " " or value[-1] == " "):
+            return f"{self._kept_text}{value}{self._text_end}"
+        return f"{self._text}{value}{self._text_end}"
+
+    def _other(self, reference: str, style: str, mark: str, value: CellValue) -> str:
+        if isinstance(value, bool):
+            return f'{mark} t="b"{self._number}{int(value)}{self._number_end}'
+        if isinstance(value, str):
+            return mark + self._string(str(value))
+        if isinstance(value, int):
+            return f"{mark}{self._number}{check_integer(int(value))}{self._number_end}"
+        if isinstance(value, float):
+            return f"{mark}{self._number}{check_float(float(value))}{self._number_end}"
+        if isinstance(value, Decimal):
+            return f"{mark}{self._number}{check_decimal(value)}{self._number_end}"
+        if isinstance(value, Link):
+            return mark + self._link(value)
+        if isinstance(value, ErrorValue):
+            if not _ERROR.match(value.code):
+                raise ValueProblem(f"{value.code[:40]!r} is no error value")
+            return f'{mark} t="e"{self._number}{value.code}{self._number_end}'
+        if isinstance(value, dt.date | dt.time | dt.timedelta):
+            return self._moment(reference, style, value)
+        raise ValueProblem(f"a cell cannot hold a {type(value).__name__}")
+
+    def _moment(self, reference: str, style: str, value: dt.date | dt.time | dt.timedelta) -> str:
+        try:
+            number = serial(value, date1904=self._date1904)
+        except ValueError as error:
+            raise ValueProblem(str(error)) from None
+        if isinstance(value, dt.timedelta):
+            kind = Kind.ELAPSED
+            if number < 0:
+                raise ValueProblem("a cell cannot show a negative duration")
+        elif isinstance(value, dt.time):
+            kind = Kind.TIME
+        else:
+            kind = Kind.DATETIME if isinstance(value, dt.datetime) else Kind.DATE
+        dated = self._styles().dated(int(style) if style else 0, kind)
+        return f'{self._c}{reference}" s="{dated}"{self._number}{number!r}{self._number_end}'
+
+    def _link(self, link: Link) -> str:
+        formula = f"HYPERLINK({literals(link.url)},{literals(link.text)})"
+        if len(formula) > MAX_FORMULA:
+            raise ValueProblem(f"the link is longer than a formula can be ({MAX_FORMULA} characters)")
+        self.formulas = True
+        p = self._prefix
+        return (
+            f' t="str"><{p}f>{encode_text(formula)}</{p}f>{self._number[1:]}{encode_text(link.text)}{self._number_end}'
+        )

@@ -1,0 +1,247 @@
+"""A sheet rewritten while it streams through: rows that change are cut and joined, the rest passes as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from batchbook.errors import WorkbookNotSupported
+from batchbook.xlsx.layout import SheetLayout
+from batchbook.xlsx.masking import has_marks, mask
+from batchbook.xlsx.places import Range, parse_range
+from batchbook.xlsx.refusals import CellRefused
+from batchbook.xlsx.rowedit import Cells, RowEditor, styles_of
+from batchbook.xlsx.scan import RowSpan, Segment, SheetScan
+from batchbook.xlsx.zipwriter import MAX_STORED_BLOCK, PartWriter
+
+_DIMENSION = re.compile(rb"<(?:[\w.-]+:)?dimension\s[^>]*?\bref\s*=\s*(?:\"([^\"]*)\"|'([^']*)')( *)[^>]*>")
+_FILTER_REF = re.compile(rb"<(?:[\w.-]+:)?autoFilter\s[^>]*?\bref\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_LONGEST = len("XFC1048575:XFD1048576")
+
+
+@dataclass(slots=True)
+class Head:
+    """What precedes the rows, with room for another dimension."""
+
+    held: bytes
+    """Up to the end of the dimension's attribute, with blanks behind it."""
+    rest: bytes
+    at: int = 0
+    until: int = 0
+    room: int = 0
+    area: Range | None = None
+
+    def dimensioned(self, area: Range) -> bytes:
+        """The held bytes with another dimension, of the same length."""
+        ref = str(area).encode()
+        quote = self.held[self.at - 1 : self.at]
+        return self.held[: self.at] + ref + quote + b" " * (self.room - len(ref)) + self.held[self.until :]
+
+
+def split_head(head: bytes) -> Head:
+    """Cut the head behind its dimension."""
+    masked = mask(head) if has_marks(head) else head
+    found = _DIMENSION.search(masked)
+    area = parse_range((found[1] or found[2] or b"").decode("utf-8", "replace")) if found else None
+    if found is None or area is None or found.end() > MAX_STORED_BLOCK // 3:
+        return Head(b"", head)
+    group = 1 if found[1] is not None else 2
+    at, behind, blanks = found.start(group), found.end(group) + 1, len(found[3])
+    width = found.end(group) - at
+    room = max(width + blanks, _LONGEST)
+    held = head[:behind] + b" " * (room - width) + head[behind + blanks : found.end()]
+    return Head(held, head[found.end() :], at, at + room + 1, room, area)
+
+
+class SheetEdit:
+    """One sheet on its way from the old archive to the new one."""
+
+    def __init__(
+        self, scan: SheetScan, editor: RowEditor, edits: Iterable[tuple[int, Cells]], layout: SheetLayout
+    ) -> None:
+        self._scan = scan
+        self.editor = editor
+        self._layout = layout
+        self._edits = self._ascending(edits)
+        self._pending = next(self._edits, None)
+        self._scattered: dict[int, Cells] = {}
+        self._seen: set[int] = set()
+        if not layout.ordered:
+            self._scattered = dict(self._all_pending())
+        self._above: bytes = b""
+        self._above_number = 0
+        self.appended_from = 0
+        self.appended_to = 0
+        self.appended_columns: set[int] = set()
+
+    def _ascending(self, edits: Iterable[tuple[int, Cells]]) -> Iterator[tuple[int, Cells]]:
+        before = 0
+        for number, cells in edits:
+            if not cells:
+                continue
+            if number <= before:
+                raise CellRefused(
+                    self.editor.sheet, number, min(cells), "the rows to write do not ascend" if number > 0 else "no row"
+                )
+            before = number
+            yield number, cells
+
+    def _all_pending(self) -> Iterator[tuple[int, Cells]]:
+        while self._pending is not None:
+            yield self._pending
+            self._pending = next(self._edits, None)
+
+    # --- the pass ------------------------------------------------------------------------------------------------
+
+    def run(self, out: PartWriter) -> None:
+        """Write the whole sheet."""
+        scan = self._scan
+        encode = scan.recoder.encode
+        head = split_head(scan.head)
+        if head.held:
+            out.hold(encode(head.held))
+        out.write(encode(head.rest))
+        opened = scan.open_tag
+        if scan.empty:
+            opened = opened[:-2].rstrip() + b">"
+        before = 0
+        first = True
+        for segment in scan.segments():
+            if first:
+                out.write(encode(opened))
+                first = False
+            before, text = self._segment(segment, before)
+            out.write(encode(text))
+        rows = self._appended()
+        if first:
+            keep_empty = scan.empty and not rows
+            out.write(encode(scan.open_tag if keep_empty else opened))
+            out.write(encode(rows if keep_empty or not scan.empty else rows + scan.close_tag))
+        else:
+            out.write(encode(rows))
+        out.write(encode(self._tail()))
+        self._fix_dimension(head, out)
+
+    def _segment(self, segment: Segment, before: int) -> tuple[int, bytes]:
+        if b"AlternateContent" in segment.masked:
+            raise WorkbookNotSupported(
+                f"Sheet {self.editor.sheet} holds cells in alternatives for several programs.",
+                "Open the workbook in Excel and save it again.",
+            )
+        spans = self._scan.rows(segment, before)
+        if not spans:
+            return before, segment.text
+        last = spans[-1]
+        untouched = self._pending is None or self._pending[0] > last.number
+        if self._layout.ordered and untouched and not self.editor.broken:
+            text = segment.text
+        else:
+            text = self._rewritten(segment, spans)
+        self._above, self._above_number = segment.text[last.start : last.end], last.number
+        return last.number, text
+
+    def _rewritten(self, segment: Segment, spans: list[RowSpan]) -> bytes:
+        text = segment.text
+        pieces: list[bytes] = []
+        done = 0
+        editor = self.editor
+        for span in spans:
+            while self._pending is not None and self._pending[0] < span.number and self._layout.ordered:
+                pieces += (text[done : span.start], editor.created(*self._pending, None))
+                done = span.start
+                self._pending = next(self._edits, None)
+            cells = self._cells_for(span.number)
+            if cells is not None:
+                pieces.append(text[done : span.start])
+                pieces += self._edited(segment, span, cells)
+                done = span.end
+            elif editor.broken and b"shared" in text[span.start : span.end]:
+                row = text[span.start : span.end]
+                pieces += (text[done : span.start], editor.repaired(row, span.number))
+                done = span.end
+        pieces.append(text[done:])
+        return b"".join(pieces)
+
+    def _cells_for(self, number: int) -> Cells | None:
+        if self._layout.ordered:
+            if self._pending is None or self._pending[0] != number:
+                return None
+            cells = self._pending[1]
+            self._pending = next(self._edits, None)
+            return cells
+        found = self._scattered.pop(number, None)
+        if found is not None:
+            self._seen.add(number)
+        elif number in self._seen:
+            raise WorkbookNotSupported(
+                f"Row {number} of sheet {self.editor.sheet} is in the file twice.",
+                "Open the workbook in Excel and save it again.",
+            )
+        return found
+
+    def _edited(self, segment: Segment, span: RowSpan, cells: Cells) -> list[bytes]:
+        if not segment.marked and not span.self_closing and not self.editor.broken:
+            counted = self.editor.cells
+            quick = self.editor.quick(segment.text, span, cells)
+            if quick is not None:
+                return quick
+            self.editor.cells = counted
+        return [self.editor.sure(segment.text[span.start : span.end], span.number, cells)]
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def _appended(self) -> bytes:
+        pieces = []
+        above: Mapping[int, str] | None = None
+        if self._scattered:
+            return b"".join(self.editor.created(number, cells, None) for number, cells in self._scattered.items())
+        for number, cells in self._all_pending():
+            if above is None:
+                header = any(t.ref.first_row == self._above_number for t in self._layout.tables) or (
+                    self._layout.auto_filter is not None and self._layout.auto_filter.first_row == self._above_number
+                )
+                above = styles_of(self._above) if self._above and not header else {}
+            row = self.editor.created(number, cells, above)
+            if row:
+                pieces.append(row)
+                self._note_appended(number, cells)
+        return b"".join(pieces)
+
+    def _note_appended(self, number: int, cells: Cells) -> None:
+        if not self.appended_from:
+            self.appended_from = self.appended_to = number
+        elif number == self.appended_to + 1:
+            self.appended_to = number
+        self.appended_columns |= cells.keys()
+
+    def grown(self, area: Range) -> Range | None:
+        """A table or filter that ended just above the appended rows, with these rows; None where it did not."""
+        inside = any(area.first_column <= column <= area.last_column for column in self.appended_columns)
+        if not inside or area.last_row != self._layout.last_row or self.appended_from != area.last_row + 1:
+            return None
+        return area._replace(last_row=self.appended_to)
+
+    def _tail(self) -> bytes:
+        tail = self._scan.tail
+        area = self._layout.auto_filter
+        grown = self.grown(area) if area is not None else None
+        if grown is None:
+            return tail
+        found = _FILTER_REF.search(mask(tail) if has_marks(tail) else tail)
+        assert found is not None
+        group = 1 if found[1] is not None else 2
+        return tail[: found.start(group)] + str(grown).encode() + tail[found.end(group) :]
+
+    def _fix_dimension(self, head: Head, out: PartWriter) -> None:
+        area, editor = head.area, self.editor
+        if area is None or not editor.last_row:
+            return
+        new = Range(
+            min(area.first_row, editor.first_row),
+            min(area.first_column, editor.first_column),
+            max(area.last_row, editor.last_row),
+            max(area.last_column, editor.last_column),
+        )
+        if new != area:
+            out.rehold(self._scan.recoder.encode(head.dimensioned(new)))

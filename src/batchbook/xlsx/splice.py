@@ -1,0 +1,251 @@
+"""Edits put into a workbook: changed rows are cut and joined as bytes, other parts are copied as they are packed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from batchbook.errors import WorkbookNotSupported
+from batchbook.xlsx.book import Book, Sheet
+from batchbook.xlsx.bookparts import STYLES_TYPE, BookParts
+from batchbook.xlsx.cells import cells_of
+from batchbook.xlsx.cellxml import CellWriter
+from batchbook.xlsx.container import Entry
+from batchbook.xlsx.layout import SheetLayout
+from batchbook.xlsx.refusals import CellRefused
+from batchbook.xlsx.rowedit import RowEditor, column_styles
+from batchbook.xlsx.scan import SheetScan
+from batchbook.xlsx.sheetedit import SheetEdit
+from batchbook.xlsx.styles import Styles
+from batchbook.xlsx.values import CellValue
+from batchbook.xlsx.wholesheet import SheetContent, check_columns, exchange_rows, fresh_sheet
+from batchbook.xlsx.xmltext import outline
+from batchbook.xlsx.zipwriter import ZipWriter, new_entry
+
+CellEdits = Iterable[tuple[int, Mapping[int, CellValue]]]
+
+
+@dataclass(frozen=True, slots=True)
+class BookEdits:
+    """What is to be written, by sheet: cells (rows ascending), and whole contents of machine-owned sheets."""
+
+    cells: Mapping[str, CellEdits] = field(default_factory=dict)
+    contents: Mapping[str, SheetContent] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SpliceReceipt:
+    """What a splice did: the digest of the result, what became of each part, and how many cells were written."""
+
+    digest: str
+    copied: tuple[str, ...]
+    rewritten: tuple[str, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    cells: int
+
+
+def splice(book: Book, edits: BookEdits, out: BinaryIO) -> SpliceReceipt:
+    """Write the workbook with its edits into a stream that can seek.
+
+    Raises CellRefused for a cell that cannot be written, and other WorkbookErrors; what is in `out` then is worthless.
+    """
+    return _Splice(book, edits, out).run()
+
+
+class _Splice:
+    def __init__(self, book: Book, edits: BookEdits, out: BinaryIO) -> None:
+        self.book = book
+        self.out = ZipWriter(out)
+        self.parts = BookParts(book.package, book.workbook_part.name)
+        self.cells: dict[str, tuple[Sheet, CellEdits]] = {}
+        self.contents: dict[str, tuple[Sheet, SheetContent]] = {}
+        self.new: dict[str, SheetContent] = {}
+        self._sort(edits)
+        self.style_entry = book.related("styles")
+        self.styles: Styles | None = None
+        self.written = 0
+        self.chain_stale = False
+        self.copied: list[str] = []
+        self.rewritten: list[str] = []
+        self.added: list[str] = []
+        self.removed: list[str] = []
+
+    def _sort(self, edits: BookEdits) -> None:
+        for name, rows in edits.cells.items():
+            sheet = self.book.sheet(name)
+            if sheet.part in self.cells:
+                raise WorkbookNotSupported(f"Sheet {sheet.name} is named twice in the edits.")
+            self.cells[sheet.part] = (sheet, rows)
+        names = {sheet.name.casefold(): sheet for sheet in self.book.sheets}
+        for name, content in edits.contents.items():
+            check_columns(name, content)
+            known = names.get(name.casefold())
+            if known is None:
+                self.new[name] = content
+            elif known.part in self.cells:
+                raise WorkbookNotSupported(f"Sheet {known.name} is edited and replaced at once.")
+            else:
+                self.contents[known.part] = (known, content)
+
+    @property
+    def idle(self) -> bool:
+        return not (self.cells or self.contents or self.new)
+
+    def run(self) -> SpliceReceipt:
+        book = self.book
+        if not self.idle and book.package.signed:
+            raise WorkbookNotSupported(
+                f"{book.path.name} carries a digital signature, which any edit would break.",
+                "Remove the signature in Excel, or work on a copy without it.",
+            )
+        chain = book.related("calcChain")
+        later = self._deferred(chain)
+        for entry in book.container.entries:
+            if entry.name in self.cells:
+                self._edit(entry)
+            elif entry.name in self.contents:
+                self._exchange(entry)
+            elif entry.name not in later:
+                self._copy(entry)
+        self._add_sheets()
+        if not self.idle:
+            self.parts.calculate_on_load()
+        if chain is not None and self.chain_stale:
+            self.parts.drop(chain.name)
+            self.removed.append(chain.name)
+        self._write_later(later)
+        digest = self.out.finish([entry.name for entry in book.container.entries])
+        return SpliceReceipt(
+            digest, tuple(self.copied), tuple(self.rewritten), tuple(self.added), tuple(self.removed), self.written
+        )
+
+    def _deferred(self, chain: Entry | None) -> dict[str, Entry]:
+        """The parts that may have to change by what is found in the sheets."""
+        if self.idle:
+            return {}
+        names = {self.book.workbook_part.name}
+        if chain is not None:
+            names |= {chain.name, self.parts.rels, self.parts.types}
+        if self.new or self.style_entry is None:
+            names |= {self.parts.rels, self.parts.types}
+        if self.style_entry is not None:
+            names.add(self.style_entry.name)
+        for sheet, _ in (*self.cells.values(), *self.contents.values()):
+            names |= {table.part for table in self.book.layout(sheet.name).tables}
+        return {entry.name: entry for entry in self.book.container.entries if entry.name in names}
+
+    def _copy(self, entry: Entry) -> None:
+        self.out.copy(self.book.container, entry)
+        self.copied.append(entry.name)
+
+    def _styles(self) -> Styles:
+        if self.styles is None:
+            self.styles = self.book.fresh_styles()
+        return self.styles
+
+    # --- sheets --------------------------------------------------------------------------------------------------
+
+    def _editor(self, sheet: str, scan: SheetScan, layout: SheetLayout) -> RowEditor:
+        writer = CellWriter(scan.prefix.decode(), self._styles, date1904=self.book.date1904)
+        return RowEditor(sheet, scan.prefix, writer, layout, column_styles(scan.head))
+
+    def _edit(self, entry: Entry) -> None:
+        sheet, rows = self.cells[entry.name]
+        layout = self.book.layout(sheet.name)
+        scan = self.book.scan(sheet)
+        editor = self._editor(sheet.name, scan, layout)
+        edit = SheetEdit(scan, editor, rows, layout)
+        part = self.out.part(entry, expected=entry.size)
+        edit.run(part)
+        part.finish()
+        self.rewritten.append(entry.name)
+        self._note(editor)
+        for found in editor.found_late:
+            self._check_earlier(sheet, *found)
+        for table in layout.tables:
+            grown = None if table.totals else edit.grown(table.ref)
+            if grown is not None:
+                self.parts.resize_table(table.part, grown)
+
+    def _note(self, editor: RowEditor) -> None:
+        self.written += editor.cells
+        self.chain_stale = self.chain_stale or editor.formulas_replaced or editor.writer.formulas
+
+    def _check_earlier(self, sheet: Sheet, number: str, row: int, column: int) -> None:
+        """Cells before a shared formula's holder were written before it was known that it goes."""
+        scan = self.book.scan(sheet)
+        before = 0
+        for segment in scan.segments():
+            for span in scan.rows(segment, before):
+                before = span.number
+                text = segment.text[span.start : span.end]
+                if span.number > row or b"shared" not in text:
+                    continue
+                for other, element in cells_of(outline(text)):
+                    formula = element.one("f")
+                    earlier = (span.number, other) < (row, column)
+                    if earlier and formula is not None and formula.get("si") == number and not formula.text.strip():
+                        raise CellRefused(sheet.name, row, column, "cells before it share its formula")
+
+    def _exchange(self, entry: Entry) -> None:
+        sheet, content = self.contents[entry.name]
+        tables = self.book.layout(sheet.name).tables
+        scan = self.book.scan(sheet)
+        editor = self._editor(sheet.name, scan, SheetLayout(0))
+        part = self.out.part(entry, expected=entry.size)
+        area = exchange_rows(scan, editor, content, self._styles().bold(), part)
+        part.finish()
+        self.rewritten.append(entry.name)
+        self._note(editor)
+        self.chain_stale = True
+        for table in tables:
+            if table.totals or not self.parts.same_columns(table.part, [column.header for column in content.columns]):
+                raise WorkbookNotSupported(
+                    f"The rows of sheet {sheet.name} cannot be exchanged: its table {table.name} has other columns.",
+                    "Turn the table back into a range, or delete the sheet; it is then made anew.",
+                )
+            self.parts.resize_table(table.part, area._replace(last_row=max(area.last_row, 2)))
+
+    def _add_sheets(self) -> None:
+        if not self.new:
+            return
+        names = self.parts.add_sheets(list(self.new))
+        for name, content in self.new.items():
+            scan = SheetScan(fresh_sheet(self.parts.namespace, content))
+            editor = self._editor(name, scan, SheetLayout(0))
+            part = self.out.part(new_entry(names[name]))
+            exchange_rows(scan, editor, content, self._styles().bold(), part)
+            part.finish()
+            self.added.append(names[name])
+            self._note(editor)
+
+    # --- the other parts -----------------------------------------------------------------------------------------
+
+    def _write_later(self, later: Mapping[str, Entry]) -> None:
+        if self.styles is not None and self.styles.changed:
+            content = self.styles.result()
+            if self.style_entry is not None:
+                self._write(self.style_entry, content)
+            else:
+                name = self.parts.free_name(self._beside_workbook("styles{}.xml"))
+                self.parts.add("styles", name, STYLES_TYPE)
+                self._write(new_entry(name), content, new=True)
+        for name, content in self.parts.changed():
+            entry = self.book.package.find(name)
+            assert entry is not None
+            self._write(entry, content)
+        for name, entry in later.items():
+            if name not in self.removed and name not in self.rewritten:
+                self._copy(entry)
+
+    def _beside_workbook(self, leaf: str) -> str:
+        folder = self.book.workbook_part.name.rpartition("/")[0]
+        return f"{folder}/{leaf}".lstrip("/")
+
+    def _write(self, entry: Entry, content: bytes, *, new: bool = False) -> None:
+        part = self.out.part(entry)
+        part.write(content)
+        part.finish()
+        (self.added if new else self.rewritten).append(entry.name)

@@ -1,0 +1,63 @@
+import json
+
+import pytest
+
+from batchbook.cli import output
+from batchbook.cli.output import plain, show_error, table
+from batchbook.errors import ConfigurationError, Finding
+
+
+@pytest.fixture(autouse=True)
+def manner(monkeypatch: pytest.MonkeyPatch) -> output.Manner:
+    fresh = output.Manner()
+    monkeypatch.setattr(output, "manner", fresh)
+    return fresh
+
+
+def test_text_from_a_workbook_cannot_steer_the_terminal() -> None:
+    assert plain("a\x1b[2Jb\u202ec\x07") == "a\ufffd[2Jb\ufffdc\ufffd"
+    assert plain("naïve 漢字 😀\n\t") == "naïve 漢字 😀\n\t"
+
+
+def test_a_table_is_aligned_with_numbers_to_the_right() -> None:
+    assert table(("name", "rows"), [("a", 5), ("long name", 1200)]) == [
+        "name       rows",
+        "a             5",
+        "long name  1200",
+    ]
+    assert table(("name",), []) == ["name"]
+    assert table(("a", "b"), [("x\ny", None)]) == ["a    b", "x y"]
+
+
+def test_an_error_says_what_where_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    findings = [Finding(f"wrong {n}", file="job.yaml", line=n) for n in range(60)]
+    show_error(ConfigurationError("It is wrong.", "Mend it.", findings=findings))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("batchbook: It is wrong.\n  job.yaml, line 0: wrong 0\n")
+    assert err.endswith("and 10 more (--json has all)\nMend it.\n")
+
+
+def test_with_json_an_error_of_a_run_has_the_fields_of_a_run(
+    manner: output.Manner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manner.json, manner.verb = True, "run"
+    show_error(ConfigurationError("It is wrong.", "Mend it.", findings=[Finding("a", file="f")]))
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["status"] == "failed"
+    assert shown["rows"]["selected"] == 0
+    assert shown["error"] == {
+        "code": "configuration",
+        "what": "It is wrong.",
+        "advice": "Mend it.",
+        "findings": ["f: a"],
+    }
+
+
+def test_with_json_nothing_else_is_on_standard_output(
+    manner: output.Manner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manner.json = True
+    output.say("words")
+    output.note("more words")
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,115 @@
+"""Records, sources and rows made up for tests."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchbook.batch import JobContext
+from batchbook.packages import PackageReview, PackageReviewOptions
+from batchbook.packages.records import Advisory, read_record
+from batchbook.packages.releases import Project
+from batchbook.tables import Row
+
+
+def make_record(
+    id: str = "PYSEC-2024-1",
+    package: str = "thing",
+    events: Sequence[Mapping[str, str]] | None = None,
+    versions: Sequence[str] = (),
+    **more: Any,
+) -> dict[str, Any]:
+    ranges = [{"type": "ECOSYSTEM", "events": list(events)}] if events is not None else []
+    return {
+        "id": id,
+        "modified": "2024-10-01T00:00:00Z",
+        "affected": [
+            {"package": {"ecosystem": "PyPI", "name": package}, "ranges": ranges, "versions": list(versions)},
+        ],
+        **more,
+    }
+
+
+@dataclass
+class ListSource:
+    """A source of advisories that holds what it is given."""
+
+    records: list[Advisory]
+    name: str = "made-up advisories"
+    date: str = "2024-10-10"
+
+    def lookup(self, name: str) -> Sequence[Advisory]:
+        return [record for record in self.records if name in record.packages]
+
+
+@dataclass
+class ListReleases:
+    """A source of releases that holds what it is given."""
+
+    projects: dict[str, Project] = field(default_factory=dict)
+    name: str = "made-up index"
+    date: str = "2024-10-11"
+
+    def lookup(self, name: str) -> Project | None:
+        return self.projects.get(name)
+
+
+@dataclass
+class FakeCell:
+    value: Any
+    format: str = "General"
+    text: str | None = None
+
+    def shown(self) -> str:
+        return self.text if self.text is not None else str(self.value)
+
+
+@pytest.fixture
+def record() -> Callable[..., dict[str, Any]]:
+    return make_record
+
+
+@pytest.fixture
+def source() -> Callable[..., ListSource]:
+    return lambda *records: ListSource([read_record(one) for one in records])
+
+
+@pytest.fixture
+def index() -> Callable[..., ListReleases]:
+    return lambda *projects: ListReleases({one.name: one for one in projects})
+
+
+@pytest.fixture
+def row() -> Callable[..., Row]:
+    def make(name: Any, version: Any, *, format: str = "General", text: str | None = None) -> Row:
+        cells = {"package_name": None if name is None else FakeCell(name)}
+        cells["version"] = None if version is None else FakeCell(version, format, text)
+        return Row(7, (str(name or ""),), cells)
+
+    return make
+
+
+@pytest.fixture
+def reviewer(tmp_path: Path) -> Callable[..., PackageReview]:
+    """A review over records in a file, with options; `kind` for a derived class, `writes` for a job that writes less."""
+
+    def make(
+        *records: Mapping[str, Any], kind: type[PackageReview] = PackageReview, writes: Any = None, **options: Any
+    ) -> PackageReview:
+        (tmp_path / "advisories.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+        given = {"advisories": "advisories.jsonl", "advisories_name": "made-up advisories", **options}
+        context = JobContext(
+            writes=frozenset(PackageReview.writes if writes is None else writes),
+            base=tmp_path,
+            offline=True,
+            now=dt.datetime(2024, 10, 12, tzinfo=dt.UTC),
+        )
+        return kind(PackageReviewOptions.model_validate(given), context)
+
+    return make

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from packaging.version import Version
+
+from batchbook.packages.recommendation import Exploited, ReleaseFacts, exploited_among, recommend
+from batchbook.packages.releases import Project, Release
+from batchbook.packages.verdict import Question, Verdict, review
+
+Make = Callable[..., dict[str, Any]]
+Source = Callable[..., Any]
+BEFORE_2 = [{"introduced": "0"}, {"fixed": "2.0"}]
+HIGH = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"}]
+WHERE = "made-up advisories of 2024-10-10"
+
+
+def ask(source: Any, version: str, suspect: str = "") -> Verdict:
+    return review(Question("thing", version, suspect), [source])
+
+
+def facts(in_use: str, *releases: Release) -> ReleaseFacts:
+    return ReleaseFacts.of("made-up index of 2024-10-11", Project("thing", releases), Version(in_use))
+
+
+def release(version: str, published: str = "", **more: Any) -> Release:
+    return Release(Version(version), dt.date.fromisoformat(published) if published else None, **more)
+
+
+def test_a_risk_comes_with_its_fix_its_severity_and_what_was_not_checked(record: Make, source: Source) -> None:
+    found = ask(source(record("A", events=BEFORE_2, severity=HIGH), record("B", events=BEFORE_2)), "1.0")
+    assert recommend(found).text == (
+        "SECURITY RISK (2): first fixed version 2.0; highest severity HIGH 7.5 (CVSS 3.1), not given for 1 of 2; "
+        f"known exploited not checked; latest not checked; source: {WHERE}"
+    )
+
+
+def test_a_risk_without_severity_and_fix_says_so(record: Make, source: Source) -> None:
+    text = recommend(ask(source(record(events=[{"introduced": "0"}])), "1.0")).text
+    assert text.startswith("SECURITY RISK (1): no fixed version known; highest severity not given;")
+
+
+def test_a_risk_of_which_one_has_no_fix_names_it(record: Make, source: Source) -> None:
+    found = ask(source(record("A", events=BEFORE_2), record("B", events=[{"introduced": "0"}])), "1.0")
+    assert "no fixed version known of B;" in recommend(found).text
+
+
+def test_a_risk_whose_fixes_are_all_affected_by_others_says_so(record: Make, source: Source) -> None:
+    found = ask(source(record("A", events=BEFORE_2), record("B", events=[{"introduced": "1.5"}])), "1.0")
+    assert "no version is known that fixes all;" in recommend(found).text
+
+
+def test_known_exploited_is_told_by_cve_id(record: Make, source: Source) -> None:
+    found = ask(source(record("A", events=BEFORE_2, aliases=["CVE-2024-0001"]), record("B", events=BEFORE_2)), "1.0")
+    yes = exploited_among(found.hits, "CISA KEV of 2024-10-09", frozenset({"CVE-2024-0001"}))
+    assert yes == Exploited("CISA KEV of 2024-10-09", ("CVE-2024-0001",), 1)
+    assert "known exploited: CVE-2024-0001 (CISA KEV of 2024-10-09);" in recommend(found, exploited=yes).text
+    no = exploited_among(found.hits, "CISA KEV of 2024-10-09", frozenset())
+    expected = "known exploited: none in CISA KEV of 2024-10-09, 1 without a CVE id not checked;"
+    assert expected in recommend(found, exploited=no).text
+
+
+def test_a_risk_names_what_could_not_be_judged_besides(record: Make, source: Source) -> None:
+    odd = record("ODD", events=[{"introduced": "0"}, {"fixed": "trunk"}])
+    assert "besides, ODD could not be judged" in recommend(ask(source(record(events=BEFORE_2), odd), "1.0")).text
+
+
+def test_a_risk_in_a_yanked_release_tells_both(record: Make, source: Source) -> None:
+    given = facts("1.0", release("1.0", yanked=True, yanked_reason="broken"), release("2.1", "2024-02-01"))
+    text = recommend(ask(source(record(events=BEFORE_2)), "1.0"), given).text
+    assert text.startswith("SECURITY RISK (1)")
+    assert "in use is a yanked release (broken); latest is 2.1 of 2024-02-01 (made-up index of 2024-10-11)" in text
+
+
+@pytest.mark.parametrize(
+    ("latest", "expected"),
+    [
+        ("1.0.1", "UPDATE (patch, 31 days behind)"),
+        ("1.1", "UPDATE (minor, 31 days behind)"),
+        ("2.0", "UPDATE (major, 31 days behind)"),
+    ],
+)
+def test_an_update_says_how_far_behind_it_is(record: Make, source: Source, latest: str, expected: str) -> None:
+    given = facts("1.0", release("1.0", "2024-01-01"), release(latest, "2024-02-01"))
+    text = recommend(ask(source(record(versions=["0.5"])), "1.0"), given).text
+    assert text == (
+        f"{expected}: latest is {latest} of 2024-02-01 (made-up index of 2024-10-11); "
+        f"not affected by 1 advisory known in {WHERE}"
+    )
+
+
+def test_an_update_without_dates_does_not_invent_them(record: Make, source: Source) -> None:
+    given = facts("1.0", release("1.0"), release("1.1"))
+    text = recommend(ask(source(record(versions=["0.5"])), "1.0"), given).text
+    assert text.startswith("UPDATE (minor, days behind not known): latest is 1.1 (made-up index")
+
+
+def test_the_latest_release_may_stay(record: Make, source: Source) -> None:
+    text = recommend(ask(source(record(package="other")), "1.0"), facts("1.0", release("1.0"))).text
+    assert text == f"PROCEED: in use is the latest release (made-up index of 2024-10-11); none known in {WHERE}"
+
+
+def test_where_the_latest_was_not_asked_it_is_not_checked(record: Make, source: Source) -> None:
+    text = recommend(ask(source(record(package="other")), "1.0")).text
+    assert text == f"PROCEED (latest not checked): none known in {WHERE}"
+
+
+@pytest.mark.parametrize(
+    ("releases", "doubt"),
+    [
+        ([release("1.0", yanked=True), release("1.1")], "in use is a yanked release (reason not given)"),
+        ([release("0.9"), release("1.1")], "has no release 1.0"),
+        ([release("1.0", requires_python="<3"), release("0.9")], ""),
+        ([], "has no release that could be used"),
+    ],
+)
+def test_what_a_person_must_look_at(record: Make, source: Source, releases: list[Release], doubt: str) -> None:
+    text = recommend(ask(source(record(versions=["0.5"])), "1.0"), facts("1.0", *releases)).text
+    assert text.startswith("MANUAL REVIEW: ") is bool(doubt)
+    assert doubt in text
+
+
+def test_a_later_release_than_the_latest_that_could_be_used_is_for_a_person(record: Make, source: Source) -> None:
+    project = Project("thing", (release("1.0", requires_python=">=3.13"), release("0.9")))
+    given = ReleaseFacts.of("made-up index of 2024-10-11", project, Version("1.0"), Version("3.11"))
+    text = recommend(ask(source(record(versions=["0.5"])), "1.0"), given).text
+    assert text.startswith("MANUAL REVIEW: in use is a later release than the latest that could be used, 0.9;")
+
+
+def test_unknown_comes_first_whatever_the_releases_say(record: Make, source: Source) -> None:
+    given = facts("1.0", release("1.0"))
+    text = recommend(ask(source(record(events=BEFORE_2)), "23.0."), given).text
+    assert text == f"UNKNOWN: the version '23.0.' cannot be read; source: {WHERE}"
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("1.1", "UNKNOWN: it is a number; read as 1.1, 1 known advisory applies: PYSEC-2024-1; "),
+        ("3.1", "UNKNOWN: it is a number; read as 3.1, no known advisory applies; "),
+    ],
+)
+def test_a_number_is_judged_as_shown_and_not_trusted(record: Make, source: Source, version: str, expected: str) -> None:
+    text = recommend(ask(source(record(events=BEFORE_2)), version, suspect="it is a number")).text
+    assert text.startswith(expected)

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.version import Version
+from pydantic import ValidationError
+
+from batchbook import Link
+from batchbook.errors import ConfigurationError
+from batchbook.packages import PackageReview, PackageReviewOptions
+from batchbook.packages.releases import Project, Release, ReleaseSource
+from batchbook.packages.review import ADVISORIES
+from batchbook.packages.sources import SourceUnreachable
+
+Make = Callable[..., dict[str, Any]]
+Reviewer = Callable[..., PackageReview]
+RowMaker = Callable[..., Any]
+BEFORE_2 = [{"introduced": "0"}, {"fixed": "2.0"}]
+WHERE = "made-up advisories of 2024-10-01"
+
+
+def test_an_affected_package_has_its_ids_in_the_result_columns(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
+    both = record("PYSEC-1", events=BEFORE_2, aliases=["CVE-2024-0001", "GHSA-aaaa-bbbb-cccc"])
+    result = reviewer(both, record("PYSEC-2", events=BEFORE_2)).process(row("thing", "1.0"))
+    assert result.unknown is None
+    columns = result.columns
+    assert columns["github_advisory_result"] == f"1 known: GHSA-aaaa-bbbb-cccc; 1 without a GHSA id (in {WHERE})"
+    assert columns["mitre_cve_result"] == f"1 known: CVE-2024-0001; 1 without a CVE id (in {WHERE})"
+    assert str(columns["recommendation"]).startswith("SECURITY RISK (2): first fixed version 2.0;")
+
+
+def test_advisories_without_ids_of_a_kind_are_not_none_found(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
+    columns = reviewer(record(events=BEFORE_2)).process(row("thing", "1.0")).columns
+    assert columns["github_advisory_result"] == f"no GHSA id given for 1 advisory in {WHERE}"
+
+
+def test_what_was_not_asked_says_not_checked(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
+    columns = reviewer(record()).process(row("other", "1.0")).columns
+    not_asked = {name for name, value in columns.items() if value == "not checked"}
+    assert not_asked == {
+        *("date_published", "latest_version", "latest_date", "requires", "development_status", "github_url"),
+        *("nvd_result", "snyk_result", "exploit_db_result"),
+    }
+    assert columns["recommendation"] == f"PROCEED (latest not checked): none known in {WHERE}"
+    assert "none found" not in json.dumps(columns)
+
+
+@pytest.mark.parametrize("version", ["23.0.", "NEW", None])
+def test_an_unreadable_version_is_unknown_in_every_column_that_judges(
+    record: Make, reviewer: Reviewer, row: RowMaker, version: str | None
+) -> None:
+    result = reviewer(record(events=BEFORE_2)).process(row("thing", version))
+    assert result.unknown
+    assert result.columns["github_advisory_result"] == f"unknown: {result.unknown}"
+    assert result.columns["mitre_cve_result"] == f"unknown: {result.unknown}"
+    assert str(result.columns["recommendation"]).startswith(f"UNKNOWN: {result.unknown}")
+    assert not result.details[ADVISORIES]
+
+
+@pytest.mark.parametrize(("value", "text"), [(1.1, "1.10"), (1, "1"), (dt.datetime(2023, 7, 22), "2023.7.22")])
+def test_a_version_that_is_no_text_is_judged_as_shown_and_not_trusted(
+    record: Make, reviewer: Reviewer, row: RowMaker, value: Any, text: str
+) -> None:
+    result = reviewer(record(versions=[text])).process(row("thing", value, format="0.00", text=text))
+    assert result.unknown and "not text" in result.unknown
+    assert f"read as {text}, 1 known advisory applies: PYSEC-2024-1" in str(result.columns["recommendation"])
+    ((_, shown, status, *_),) = result.details[ADVISORIES]
+    assert (shown, status) == (text, "unknown: would be affected, were the version as shown")
+
+
+def test_a_number_that_nothing_applies_to_is_still_unknown(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
+    assert reviewer(record()).process(row("other", 1.1)).unknown
+
+
+def test_the_details_have_one_row_per_advisory(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
+    vector = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
+    first = record("PYSEC-1", events=BEFORE_2, aliases=["CVE-2024-0001"], summary="It  breaks")
+    second = record("GHSA-x", events=BEFORE_2, aliases=["CVE-2024-0001"])
+    second["severity"] = [{"type": "CVSS_V3", "score": vector}]
+    odd = record("ODD-1", events=[{"introduced": "0"}, {"fixed": "trunk"}])
+    listed = record("LISTED-1", events=[{"introduced": "3.0"}, {"fixed": "3.1"}], versions=["1.0"])
+    links = {"advisory": {"CVE-": "https://cve.example/{id}"}}
+    review = reviewer(first, second, odd, listed, links=links)
+    details = review.process(row("Thing", "1.0")).details[ADVISORIES]
+    assert [len(one) for one in details] == [len(PackageReview.details[ADVISORIES].columns)] * 3
+    assert details[0] == [
+        *("Thing", "1.0", "affected", "PYSEC-1", "GHSA-x, CVE-2024-0001", "It breaks", "CRITICAL 9.8 (CVSS 3.1)"),
+        *("<2.0", "2.0", Link("https://cve.example/CVE-2024-0001", "CVE-2024-0001"), "not checked", WHERE),
+    ]
+    assert details[1][2:10] == [
+        *("affected", "LISTED-1", None, None, "not given", ">=3.0, <3.1; 1.0 by its list of versions", "3.1", None)
+    ]
+    assert str(details[2][2]).startswith("unknown: a range has fixed 'trunk'")
+    assert details[2][8] == "not checked"
+
+
+def test_known_exploited_is_yes_no_or_not_checked(
+    tmp_path: Path, record: Make, reviewer: Reviewer, row: RowMaker
+) -> None:
+    entries = [{"cveID": "CVE-2024-0001"}]
+    (tmp_path / "kev.json").write_text(json.dumps({"vulnerabilities": entries}))
+    review = reviewer(
+        record("A", events=BEFORE_2, aliases=["CVE-2024-0001"]),
+        record("B", events=BEFORE_2, aliases=["CVE-2024-0002"]),
+        record("C", events=BEFORE_2),
+        kev={"path": "kev.json", "date": "2024-10-09"},
+    )
+    result = review.process(row("thing", "1.0"))
+    assert [one[10] for one in result.details[ADVISORIES]] == ["yes", "no", "not checked"]
+    assert "known exploited: CVE-2024-0001 (CISA KEV of 2024-10-09)" in str(result.columns["recommendation"])
+    assert review.reference_dates() == {"made-up advisories": "2024-10-01", "CISA KEV": "2024-10-09"}
+
+
+def test_links_are_written_where_they_have_an_address_and_others_are_left_alone(
+    record: Make, reviewer: Reviewer, row: RowMaker
+) -> None:
+    links = {"nvd": "https://nvd.example/?q={name}&all", "snyk": "https://snyk.example/"}
+    columns = reviewer(record(), links=links).process(row("Jw.Util", "1.0")).columns
+    assert columns["nvd_url"] == Link("https://nvd.example/?q=jw-util&all", "NVD: jw-util")
+    assert columns["snyk_url"] == Link("https://snyk.example/jw-util", "Snyk: jw-util")
+    assert not {"latest_link", "github_advisory_url", "mitre_cve_url", "exploit_db_url"} & set(columns)
+
+
+def test_a_name_that_is_none_leaves_no_link_of_another_night(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
+    result = reviewer(record(), links={"nvd": "https://nvd.example/"}).process(row("no name", "1.0"))
+    assert result.columns["nvd_url"] is None
+    assert result.unknown == "the name 'no name' is no package name"
+
+
+def test_only_columns_that_the_job_writes_are_returned(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
+    review = reviewer(record(), writes=["recommendation", "snyk_url"])
+    assert set(review.process(row("thing", "1.0")).columns) == {"recommendation"}
+
+
+def test_people_s_columns_are_never_written() -> None:
+    assert not {"index", "package_name", "version", "package_link", "notes"} & set(PackageReview.writes)
+    assert set(PackageReview.writes) < set(PackageReview.columns)
+    assert len(PackageReview.columns) == 23
+
+
+class WithReleases(PackageReview):
+    source: ReleaseSource
+
+    def release_source(self) -> ReleaseSource:
+        return self.source
+
+
+def with_releases(releases: ReleaseSource) -> type[PackageReview]:
+    return type("WithGivenReleases", (WithReleases,), {"source": releases})
+
+
+def test_releases_fill_their_columns(record: Make, reviewer: Reviewer, row: RowMaker, index: Any) -> None:
+    releases = (Release(Version("1.0"), dt.date(2024, 1, 1)), Release(Version("1.2"), dt.date(2024, 3, 1)))
+    project = Project("thing", releases, ("a>=1", "b"), "5 - Production/Stable", "https://github.com/x/thing")
+    review = reviewer(record(versions=["0.1"]), kind=with_releases(index(project)))
+    columns = review.process(row("thing", "1.0")).columns
+    assert columns["date_published"] == dt.date(2024, 1, 1)
+    assert (columns["latest_version"], columns["latest_date"]) == ("1.2", dt.date(2024, 3, 1))
+    assert (columns["requires"], columns["development_status"]) == ("a>=1, b", "5 - Production/Stable")
+    assert columns["github_url"] == "https://github.com/x/thing"
+    assert str(columns["recommendation"]).startswith("UPDATE (minor, 60 days behind): latest is 1.2 of 2024-03-01")
+    assert review.reference_dates()["made-up index"] == "2024-10-11"
+
+
+def test_a_package_that_the_index_does_not_know_is_unknown(
+    record: Make, reviewer: Reviewer, row: RowMaker, index: Any
+) -> None:
+    result = reviewer(record(), kind=with_releases(index())).process(row("othre", "1.0"))
+    assert result.unknown == "made-up index of 2024-10-11 knows no such package"
+    assert result.columns["latest_version"] == "not found in made-up index of 2024-10-11"
+
+
+class Silent:
+    name, date = "far away", "2024-10-10"
+
+    def lookup(self, name: str) -> Project | None:
+        raise SourceUnreachable("no answer")
+
+
+def test_releases_that_cannot_be_asked_are_not_checked(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
+    result = reviewer(record(), kind=with_releases(Silent())).process(row("other", "1.0"))
+    assert result.unknown is None
+    assert result.columns["latest_version"] == "not checked: far away could not be asked (no answer)"
+    assert str(result.columns["recommendation"]).startswith("PROCEED (latest not checked)")
+
+
+def test_several_sources_are_all_asked(tmp_path: Path, record: Make, reviewer: Reviewer, row: RowMaker) -> None:
+    (tmp_path / "more.json").write_text(json.dumps(record("MORE-1", events=BEFORE_2)))
+    options = {"advisories": ["advisories.jsonl", {"path": "more.json", "name": "more", "date": "2024-09-01"}]}
+    result = reviewer(record(package="other"), **{**options, "advisories_name": ""}).process(row("thing", "1.0"))
+    assert "source: advisories of 2024-10-01 and more of 2024-09-01" in str(result.columns["recommendation"])
+    assert result.details[ADVISORIES][0][-1] == "more of 2024-09-01"
+
+
+def test_two_sources_of_one_name_are_refused_because_their_dates_would_be_mixed(
+    tmp_path: Path, record: Make, reviewer: Reviewer
+) -> None:
+    (tmp_path / "more.json").write_text(json.dumps(record()))
+    with pytest.raises(ConfigurationError, match="same name"):
+        reviewer(record(), advisories=["advisories.jsonl", "more.json"], advisories_name="")
+
+
+def test_a_source_that_cannot_be_read_stops_the_run_at_its_start(reviewer: Reviewer) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        reviewer({"id": ""})
+    assert "advisories.jsonl" in str(error.value.findings[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "advisories"),
+        ({"advisories": []}, "advisories"),
+        ({"advisories": ""}, "advisories"),
+        ({"advisories": "a", "advisory": "b"}, "advisory"),
+        ({"advisories": {"path": "a", "date": "yesterday"}}, "date"),
+        ({"advisories": "a", "links": {"nvd": "nvd.example"}}, "begins with https"),
+        ({"advisories": "a", "links": {"nvd": "https://x/{package}"}}, "{package} is not known in a link"),
+        ({"advisories": "a", "links": {"advisory": {"CVE-": "https://x/{name}"}}}, "{name} is not known"),
+        ({"advisories": "a", "kev": 7}, "kev"),
+    ],
+)
+def test_wrong_options_are_named(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        PackageReviewOptions.model_validate(options)
+    assert said in str(error.value)
