@@ -189,6 +189,8 @@ def _fill_row(sheet: Worksheet, number: int, index: int, name: str, version: str
         cell = sheet.cell(number, column)
         cell.alignment = Alignment(vertical="top", wrap_text=header in WRAPPED)
         cell.border = Border(bottom=THIN)
+        if header.endswith(("URL", "Link")) and header != "GitHub URL":
+            cell.font = _font(color="0563C1", underline="single")
         if header in ("Date Published", "Latest Release Date"):
             cell.number_format = "yyyy-mm-dd"
     value, number_format = BAD_VERSIONS.get(name, (version, "@"))
@@ -196,8 +198,7 @@ def _fill_row(sheet: Worksheet, number: int, index: int, name: str, version: str
     sheet.cell(number, 2, name).font = _font(bold=True)
     sheet.cell(number, 3, value).number_format = number_format
     sheet.cell(number, 3).alignment = Alignment(vertical="top", horizontal="left" if isinstance(value, str) else None)
-    link = sheet.cell(number, 4, f'=IF(Settings!$B$4="","",HYPERLINK(Settings!$B$4&B{number},B{number}))')
-    link.font = _font(color="0563C1", underline="single")
+    sheet.cell(number, 4, f'=IF(Settings!$B$4="","",HYPERLINK(Settings!$B$4&B{number},B{number}))')
     if name in NOTES:
         sheet.cell(number, 14, NOTES[name])
     if name in COLOURED:

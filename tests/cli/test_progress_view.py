@@ -83,8 +83,11 @@ def test_a_dry_run_shows_changes_up_to_a_number() -> None:
 
 
 def test_a_reader_that_has_gone_does_not_stop_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
     class Gone:
-        def write(self, _text: str) -> int:
+        def write(self, text: str) -> int:
+            tried.append(text)
             raise BrokenPipeError
 
         def flush(self) -> None:
@@ -102,3 +105,5 @@ def test_a_reader_that_has_gone_does_not_stop_a_run(monkeypatch: pytest.MonkeyPa
         for event in EVENTS:
             view(event)
         view.close()
+        assert tried
+        tried.clear()

@@ -44,7 +44,7 @@ def test_the_job_says_everything_in_yaml_that_reads_as_meant() -> None:
 
 def test_the_sample_is_laid_down_by_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "osv").mkdir()
-    for name in ("packages.xlsx", "osv/one.yaml", "package-review.yaml", ".hidden"):
+    for name in ("packages.xlsx", "osv/one.yaml", "package-review.yaml", ".hidden", "README.md", "facts.csv"):
         (tmp_path / name).write_bytes(b"x")
     monkeypatch.setattr(starter, "samples_folder", lambda: tmp_path)
     assert set(starter.sample_files()) == {

@@ -10,12 +10,12 @@ from tests.integration.helpers import Folder, make_folder
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
+def folder(tmp_path: Path) -> Folder:
     """A folder with a workbook of 12 rows, the small job and its processor."""
     made = make_folder(tmp_path / "work")
     made.make_book(range(1, 13))
     made.make_job()
-    yield made
+    return made
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +19,7 @@ from typing import Any
 
 import openpyxl
 
-SECONDS = 120.0
+SECONDS = 60.0
 """No call of a test takes longer; a hang fails."""
 
 PROCESSOR = """
@@ -156,7 +159,15 @@ def _at_terminal(
 ) -> Called:
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        line, cwd=folder, env=environment, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+        line,
+        cwd=folder,
+        env=environment,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        # Its controlling terminal, so that Ctrl-C typed there is a signal.
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(slave)
     try:
@@ -197,3 +208,15 @@ def make_folder(path: Path) -> Folder:
     path.mkdir()
     (path / "small_steps.py").write_text(PROCESSOR)
     return Folder(path)
+
+
+def interrupted(folder: Folder, after: int, number: int = signal.SIGTERM) -> int:
+    """Start a run over slow rows and stop it after some of them; gives the exit code."""
+    process = folder.start("run", "job.yaml", "--start-fresh", TEST_SLEEP="0.1")
+    deadline = time.monotonic() + 60
+    while len(folder.processed()) < after and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    process.communicate(timeout=60)
+    return process.returncode

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.integration.helpers import Folder
+from tests.integration.helpers import Folder, interrupted
 
 FIELDS = {
     "run_id", "job", "status", "workbook", "output", "rows", "resumed", "batches", "saves", "conflicts", "seconds",
     "peak_rss_bytes", "report", "error",
 }  # fmt: skip
-
-
-def interrupted(folder: Folder, after: int, number: int = signal.SIGTERM) -> int:
-    """Start a run over slow rows and stop it after some of them; gives the exit code."""
-    process = folder.start("run", "job.yaml", "--start-fresh", TEST_SLEEP="0.1")
-    deadline = time.monotonic() + 60
-    while len(folder.processed()) < after and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(process.pid, number)
-    process.communicate(timeout=60)
-    return process.returncode
 
 
 def test_a_run_fills_the_columns_and_says_so(folder: Folder) -> None:
@@ -155,6 +142,7 @@ def test_a_dry_run_shows_and_writes_nothing(folder: Folder) -> None:
     assert called.code == 0, called.err
     assert "would change Data!D2 [K001] Result: nothing -> 'name 1 has 1'" in called.out
     assert folder.book.read_bytes() == state
+    assert "nothing was written" in called.out
     assert folder.run("run", "job.yaml", "--dry-run", "--json").json["status"] == "dry_run"
 
 

@@ -97,7 +97,7 @@ def row() -> Callable[..., Row]:
 
 @pytest.fixture
 def reviewer(tmp_path: Path) -> Callable[..., PackageReview]:
-    """A review over records in a file, with options; `kind` for a derived class, `writes` for a job that writes less."""
+    """A review over records in a file; `kind` for a derived class, `writes` for a job that writes less."""
 
     def make(
         *records: Mapping[str, Any], kind: type[PackageReview] = PackageReview, writes: Any = None, **options: Any

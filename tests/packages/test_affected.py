@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -58,24 +59,26 @@ def timelines(draw: st.DrawFn) -> list[tuple[str, str]]:
     return draw(st.permutations(events))
 
 
+@settings(deadline=None, max_examples=400)
 @given(timelines(), st.sampled_from(VERSIONS))
-@settings(max_examples=400)
 def test_ranges_mean_what_the_schema_says(events: list[tuple[str, str]], version: str) -> None:
     expected = "affected" if schema_rule(events, Version(version)) else "not affected"
     assert outcome(entry(*events), version) == expected
 
 
+@settings(deadline=None)
 @given(timelines())
 def test_spans_do_not_overlap_and_a_fix_lies_outside(events: list[tuple[str, str]]) -> None:
     entries = entry(*events)
     found = spans(entries)
-    for one, following in zip(found, found[1:], strict=False):
+    for one, following in pairwise(found):
         assert one.end is not None and following.start is not None and one.end <= following.start
     for version in VERSIONS:
         fixed = first_fixed(entries, Version(version))
         assert fixed is None or (fixed > Version(version) and outcome(entries, str(fixed)) == "not affected")
 
 
+@settings(deadline=None)
 @given(timelines(), st.lists(st.sampled_from(VERSIONS), max_size=4), st.sampled_from(VERSIONS))
 def test_a_listed_version_is_affected_whatever_the_ranges_say(
     events: list[tuple[str, str]], versions: list[str], version: str

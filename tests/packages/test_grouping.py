@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchbook.packages.grouping import groups, newest
@@ -16,6 +16,7 @@ def test_what_shares_a_name_through_others_is_one_group() -> None:
     assert groups([("ab", 1), ("cd", 2), ("bc", 3), ("x", 4)]) == [[1, 2, 3], [4]]
 
 
+@settings(deadline=None)
 @given(st.lists(st.frozensets(st.integers(0, 8), min_size=1), max_size=8))
 def test_groups_share_nothing_and_every_item_is_in_one(items: list[frozenset[int]]) -> None:
     found = groups([(names, place) for place, names in enumerate(items)])

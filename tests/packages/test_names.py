@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchbook.packages.names import read_name, read_version
@@ -25,6 +25,7 @@ def test_what_is_no_version_is_none(written: str) -> None:
     assert read_version(written) is None
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_reading_never_fails(text: str) -> None:
     assert read_name(text) is None or read_name(text) == read_name(str(read_name(text)))

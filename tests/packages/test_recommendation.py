@@ -53,6 +53,12 @@ def test_a_risk_whose_fixes_are_all_affected_by_others_says_so(record: Make, sou
     assert "no version is known that fixes all;" in recommend(found).text
 
 
+def test_a_risk_by_the_list_alone_says_that_the_range_disagrees(record: Make, source: Source) -> None:
+    text = recommend(ask(source(record("A", events=BEFORE_2, versions=["2.0"])), "2.0")).text
+    assert "no fixed version known;" in text
+    assert "by the list of versions only, the range says otherwise: A;" in text
+
+
 def test_known_exploited_is_told_by_cve_id(record: Make, source: Source) -> None:
     found = ask(source(record("A", events=BEFORE_2, aliases=["CVE-2024-0001"]), record("B", events=BEFORE_2)), "1.0")
     yes = exploited_among(found.hits, "CISA KEV of 2024-10-09", frozenset({"CVE-2024-0001"}))

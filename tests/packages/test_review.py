@@ -11,11 +11,12 @@ from packaging.version import Version
 from pydantic import ValidationError
 
 from batchbook import Link
-from batchbook.errors import ConfigurationError
+from batchbook.errors import ConfigurationError, Rejected
 from batchbook.packages import PackageReview, PackageReviewOptions
 from batchbook.packages.releases import Project, Release, ReleaseSource
 from batchbook.packages.review import ADVISORIES
 from batchbook.packages.sources import SourceUnreachable
+from batchbook.tables import Row
 
 Make = Callable[..., dict[str, Any]]
 Reviewer = Callable[..., PackageReview]
@@ -141,6 +142,11 @@ def test_people_s_columns_are_never_written() -> None:
     assert not {"index", "package_name", "version", "package_link", "notes"} & set(PackageReview.writes)
     assert set(PackageReview.writes) < set(PackageReview.columns)
     assert len(PackageReview.columns) == 23
+
+
+def test_a_key_of_two_columns_is_refused_because_details_would_be_lost(record: Make, reviewer: Reviewer) -> None:
+    with pytest.raises(Rejected, match="key of one column"):
+        reviewer(record()).process(Row(4, ("thing", "1.0"), {}))
 
 
 class WithReleases(PackageReview):

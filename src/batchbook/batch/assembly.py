@@ -110,10 +110,22 @@ def assemble(job: JobConfig, request: StartRequest, clock: Clock) -> Assembly:
     )
     context = JobContext(frozenset(writes), job.base.folder, request.offline, clock())
     processor = make_processor(job, target, context)
+    _must_have_key(job, processor)
     reference = dict(processor.reference_dates())
     if job.input is not None:
         reference[f"input {job.input.name}"] = file_digest(job.input)
     return Assembly(job, processor, spec, tuple(writes), reference)
+
+
+def _must_have_key(job: JobConfig, processor: Processor) -> None:
+    """Details are found again by the row's key: a sheet that holds another number of key columns would lose them."""
+    for name, sheet in processor.details.items():
+        if sheet.key != len(job.key):
+            raise ConfigurationError(
+                f"The sheet {name!r} of this processor holds rows by {sheet.key} key column(s), "
+                f"but the job {job.path.name} has {len(job.key)}: {', '.join(job.key)}.",
+                f"Give `key:` {sheet.key} column(s).",
+            )
 
 
 def _must_be_known(job: JobConfig, key: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:

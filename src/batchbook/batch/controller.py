@@ -15,6 +15,7 @@ from batchbook.batch.recovery import backup_store, open_or_restore, settle_for_d
 from batchbook.batch.report import RunResult
 from batchbook.batch.start import Decisions, StartRequest
 from batchbook.config import JobConfig
+from batchbook.errors import WorkbookDamaged
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.owners import check_not_open
@@ -57,15 +58,25 @@ class BatchController:
     def run(self) -> RunResult:
         """Do the whole run; see the class."""
         job = self._job
-        with Book.open(job.workbook):  # before anything else is done: a clear error where it cannot be read
-            pass
         assembly = assemble(job, self._request, self._clock)
         try:
+            self._look(assembly)
             if self._request.dry_run:
                 return dry_run(assembly, self._request, self._listen, self._stop, self._clock)
             return self._locked(assembly)
         finally:
             assembly.processor.close()
+
+    def _look(self, assembly: Assembly) -> None:
+        """Look at the workbook before anything is made or locked: what is wrong with it is said, nothing is written."""
+        target = self._job.target.resolve()
+        source = target if target.exists() else self._job.workbook
+        try:
+            with Book.open(source) as book:
+                assembly.table(book)
+        except WorkbookDamaged:
+            if self._request.dry_run or source != target:
+                raise  # else there may be a backup, which is looked for under the lock
 
     def _locked(self, assembly: Assembly) -> RunResult:
         base, target = self._job.base, self._job.target.resolve()
@@ -74,14 +85,14 @@ class BatchController:
             stack.enter_context(
                 WorkbookLock(target, run=None, ledger=base.ledger, wait=self._request.wait, on_dead=on_dead)
             )
+            backups = backup_store(base, target)
+            if target.exists():
+                check_not_open(target)
+                open_or_restore(target, backups, base, self._warn)
+                backups.drop_live_links()
             ledger = stack.enter_context(Ledger.open(base.ledger, allow_network=base.state.allow_network))
             settle_intents(ledger, target)
             sweep(target)
-            backups = backup_store(base, target)
-            if target.exists():
-                backups.drop_live_links()
-                check_not_open(target)
-                open_or_restore(target, backups, base, self._warn)
             attempt = Attempt(
                 assembly,
                 self._request,

@@ -99,4 +99,5 @@ def _chosen(store: BackupStore, workbook: Path, name: str | None) -> Backup:
 def _plain(backup: Backup) -> dict[str, object]:
     """A backup as one line."""
     size = backup.path.stat().st_size if backup.path.exists() else None
-    return {"name": backup.path.name, "bytes": size}
+    at = backup.time.isoformat(timespec="seconds")
+    return {"name": backup.path.name, "at": at, "kind": backup.kind, "run": backup.run, "bytes": size}

@@ -129,14 +129,13 @@ class BarView(LineView):
     def counted(self, event: RowsCommitted | BatchDone) -> None:
         """Move the bar."""
         if self._progress is not None and self._task is not None:
-            left = event.seconds_left
             self._progress.update(
                 self._task,
                 completed=event.counts.ended,
                 total=max(event.counts.selected, 1),
                 outcomes=outcomes(event.counts),
                 rate=f"{event.rate:,.1f} rows/s",
-                left="" if left is None else f"{_rounded(left)} left",
+                left=_left(event),
             )
 
     def close(self) -> None:
@@ -184,8 +183,8 @@ def started(event: RunStarted) -> str:
 
 def so_far(event: RowsCommitted | BatchDone) -> str:
     """How far a run is, in words."""
-    left = "" if event.seconds_left is None else f", about {_rounded(event.seconds_left)} left"
     total = f"{event.counts.ended:,} of {event.counts.selected:,}"
+    left = f", about {_left(event)}" if _left(event) else ""
     return f"{total} ({outcomes(event.counts)}), {event.rate:,.1f} rows/s{left}"
 
 
@@ -195,8 +194,11 @@ def outcomes(counts: Counts) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in named.items()) or "none"
 
 
-def _rounded(seconds: float) -> str:
-    return format_duration(timedelta(seconds=max(1, round(min(seconds, 1e9)))))
+def _left(event: RowsCommitted | BatchDone) -> str:
+    """The time left in words; nothing where it is not known, or nothing is left."""
+    if event.seconds_left is None or not event.counts.remaining:
+        return ""
+    return f"{format_duration(timedelta(seconds=max(1, round(min(event.seconds_left, 1e9)))))} left"
 
 
 def _value(value: object) -> str:

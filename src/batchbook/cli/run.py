@@ -62,14 +62,7 @@ def run(
         "dry_run": dry_run,
         "wait": wait,
     }
-    overrides: dict[str, object] = {
-        "batch.strategy": strategy.value if strategy else None,
-        "batch.size": batch_size,
-        "input": _from_here(input_file),
-        "output": _from_here(output),
-    }
-    given = {name: value for name, value in overrides.items() if value is not None}
-    return _run(job, given, request, quiet=quiet)
+    return _run(job, _overrides(strategy, batch_size, input_file, output), request, quiet=quiet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +95,19 @@ class Way:
 def _keys(given: list[str]) -> tuple[str, ...]:
     """Keys from ``--keys a,b``; quotes protect a comma in a key."""
     return tuple(key.strip() for line in csv.reader(given, skipinitialspace=True) for key in line if key.strip())
+
+
+def _overrides(
+    strategy: opt.Strategies | None, size: int | None, source: Path | None, output: Path | None
+) -> dict[str, object]:
+    """What the command line says instead of the job file."""
+    said: dict[str, object] = {
+        "batch.strategy": strategy.value if strategy else None,
+        "batch.size": size,
+        "input": _from_here(source),
+        "output": _from_here(output),
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _from_here(path: Path | None) -> str | None:
@@ -142,7 +148,7 @@ def _finish(result: RunResult, *, quiet: bool) -> int:
         show_error(result.error, json=False)
     if manner.json:
         show_json(result.as_dict())
-    elif not quiet and result.run_id is not None:
+    elif not quiet and (result.run_id is not None or result.error is None):
         for line in summary(result.as_dict()):
             say(line)
     return result.exit_code
@@ -167,7 +173,7 @@ def summary(result: dict[str, Any]) -> list[str]:
     ended = ", ".join(f"{rows[name]:,} {name}" for name in list(rows)[1:] if rows[name]) or "none"
     seconds = result["seconds"]
     lines = [
-        f"{_ENDINGS.get(result['status'], result['status'])} (run {result['run_id']})",
+        _ENDINGS.get(result["status"], result["status"]) + (f" (run {result['run_id']})" if result["run_id"] else ""),
         f"rows: {rows['selected']:,} selected: {ended}",
         f"time: {seconds['total']:.1f} s (processing {seconds['process']:.1f}, ledger {seconds['ledger']:.1f}, "
         f"saves {seconds['save']:.1f})",

@@ -72,13 +72,21 @@ def sample_files() -> dict[str, bytes]:
     source = samples_folder()
     files = {}
     for path in sorted(source.rglob("*")):
-        if path.is_file() and not path.name.startswith((".", "__")):
-            name = path.relative_to(source).as_posix()
-            home = "config/jobs" if path.parent == source and path.suffix in (".yaml", ".py") else "data"
-            files[f"{home}/{name}"] = path.read_bytes()
+        home = _home(path.relative_to(source)) if path.is_file() else None
+        if home is not None:
+            files[f"{home}/{path.relative_to(source).as_posix()}"] = path.read_bytes()
     if SAMPLE_BOOK not in files:
         raise ConfigurationError(f"The sample in {source} has no {SAMPLE_BOOK}.", "Install batchbook anew.")
     return files
+
+
+def _home(name: Path) -> str | None:
+    """The folder that a file of the sample goes to; what is only about the sample itself stays."""
+    if any(part.startswith((".", "__")) for part in name.parts):
+        return None
+    if len(name.parts) > 1 or name.suffix == ".xlsx":
+        return "data"
+    return "config/jobs" if name.suffix == ".yaml" else None
 
 
 def samples_folder() -> Path:

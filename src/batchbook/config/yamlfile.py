@@ -92,6 +92,7 @@ class _Reader:
         self.seen = 0
 
     def value(self, node: yaml.Node, path: KeyPath) -> Any:
+        """The value of a node and all below it."""
         self.file.value_lines[path] = node.start_mark.line + 1
         self.seen += 1
         if self.seen > _MOST_VALUES or id(node) in self.open:

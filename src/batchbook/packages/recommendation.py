@@ -96,6 +96,9 @@ def _said(kind: Kind, head: str, facts: Sequence[str]) -> Recommendation:
 
 def _risk(verdict: Verdict, exploited: Exploited | None) -> list[str]:
     facts = [_fixed(verdict), f"highest severity {_severity(verdict.hits)}", _exploited(exploited)]
+    listed = [hit.id for hit in verdict.hits if verdict.version is not None and hit.only_listed(verdict.version)]
+    if listed:
+        facts.append(f"by the list of versions only, the range says otherwise: {some(listed)}")
     if verdict.reason:
         facts.append(f"besides, {verdict.reason}")
     return facts

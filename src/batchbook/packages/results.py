@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 from batchbook import Link
-from batchbook.packages import affected as rule
 from batchbook.packages.kev import KnownExploited, cves
 from batchbook.packages.recommendation import known_text
 from batchbook.packages.severity import NOT_GIVEN
@@ -96,11 +95,9 @@ def known_exploited(hit: Hit, kev: KnownExploited | None) -> str:
 
 def _range(verdict: Verdict, hit: Hit) -> str:
     """The affected versions; where only the list names the version in use, the ranges alone would mislead."""
-    spans = rule.spans(hit.entries)
-    version = verdict.version
-    if hit.undecided or version is None or not spans or any(version in span for span in spans):
+    if verdict.version is None or not hit.only_listed(verdict.version):
         return hit.ranges
-    return f"{hit.ranges}; {version} by its list of versions"
+    return f"{hit.ranges}; {verdict.version} by its list of versions"
 
 
 def _state(verdict: Verdict, hit: Hit) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from batchbook import Link
 from batchbook.batch import DetailSheet, JobContext, Processor, RowResult, SheetColumn
-from batchbook.errors import ConfigurationError
+from batchbook.errors import ConfigurationError, Rejected
 from batchbook.packages.kev import KnownExploited
 from batchbook.packages.names import read_name, read_version
 from batchbook.packages.options import PackageReviewOptions, SourceOptions
@@ -146,6 +146,10 @@ class PackageReview(Processor):
 
     def process(self, row: Row) -> RowResult:
         """Review one package."""
+        if len(row.key) != 1:
+            raise Rejected(
+                "the package review needs a key of one column, such as [package_name]: its details hang on it"
+            )
         question = Question(row.shown("package_name").strip(), row.shown("version").strip(), _suspect(row))
         releases, not_found, unreachable = self._ask_releases(question)
         verdict = review(question, self.sources, not_found)
@@ -157,11 +161,10 @@ class PackageReview(Processor):
             "mitre_cve_result": cve_result(verdict),
             "recommendation": self._recommendation(verdict, releases),
         }
-        key = row.key[0] if row.key else question.name
         hits = (*verdict.hits, *verdict.undecided)
         return RowResult(
             columns={name: value for name, value in columns.items() if name in self.context.writes},
-            details={ADVISORIES: [detail_row(verdict, hit, key, self.links.advisory, self.kev) for hit in hits]},
+            details={ADVISORIES: [detail_row(verdict, hit, row.key[0], self.links.advisory, self.kev) for hit in hits]},
             unknown=verdict.reason if verdict.status is Status.UNKNOWN else None,
         )
 

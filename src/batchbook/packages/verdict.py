@@ -68,6 +68,11 @@ class Hit:
         """The first summary there is."""
         return next((record.summary for record in self.records if record.summary), "")
 
+    def only_listed(self, version: Version) -> bool:
+        """Whether the record lists the version although its ranges do not hold it: list and ranges disagree."""
+        spans = rule.spans(self.entries)
+        return bool(spans) and not self.undecided and not any(version in span for span in spans)
+
     @property
     def ranges(self) -> str:
         """The affected versions in words."""

@@ -1,193 +1,285 @@
-"""Backups of a workbook: its content from before a save, kept by a retention rule."""
+"""Earlier states of a workbook: taken before it is replaced, verified, put back, and dropped when they are many."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hashlib
+import os
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+import secrets
+import stat
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias
 
-from batchbook.errors import Finding, SaveFailed
+from batchbook.errors import Finding, WorkbookDamaged, WorkbookError
 from batchbook.storage import files
-from batchbook.storage.copying import copy_durably
+from batchbook.storage.attributes import copy_attributes
+from batchbook.storage.retention import superfluous
+from batchbook.storage.temporary import temporary_for
+from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, named_trouble
 from batchbook.xlsx import digest_of, inspect
 
-_NAME = re.compile(r"(?P<at>\d{8}T\d{6}\.\d{3}Z)-(?P<kind>before|checkpoint)-(?P<digest>[0-9a-f]{12})-(?P<run>.+)")
-_DIGEST_LENGTH = 12
+BackupKind = Literal["before", "checkpoint", "damaged"]
+
+# Inside the store, `list` is its method.
+Findings: TypeAlias = list[Finding]
+Backups: TypeAlias = "list[Backup]"
+
+_NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)_([0-9a-f]{16})_(before|checkpoint|damaged)_([A-Za-z0-9-]+)(\.\w+)?")
+_TIME = "%Y%m%dT%H%M%S.%fZ"
+_PART = ".part"
+_SHORT = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """One earlier state of a workbook."""
+    """One earlier state; `digest` is the first part of the workbook's digest at that time."""
 
     path: Path
-    at: dt.datetime
-    """When it was taken, UTC."""
-    kind: str
-    """``before`` (the state before a run or command; kept by the retention rule) or ``checkpoint`` (of a run)."""
+    time: dt.datetime
     digest: str
-    """The first hexadecimal digits of the workbook's digest."""
     run: str
+    kind: str
+    fresh: bool = field(default=False, compare=False)
+    """Whether `take` made it just now, and did not find it there already."""
 
 
 class BackupStore:
-    """The backups of one workbook, in a folder of their own below `folder`.
+    """The backups of one workbook, in a folder of their own below `folder`."""
 
-    keep: how many of the newest are kept; keep_daily_days: for so many days one a day is kept besides.
-    """
+    def __init__(
+        self,
+        folder: Path,
+        workbook: Path,
+        keep: int = 10,
+        keep_daily_days: int = 30,
+        *,
+        clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    ) -> None:
+        self.workbook = workbook.resolve()
+        self.folder = folder.resolve() / _folder_name(folder.resolve(), self.workbook)
+        self.keep = keep
+        self.keep_daily_days = keep_daily_days
+        self._clock = clock
 
-    def __init__(self, folder: Path, workbook: Path, keep: int = 10, keep_daily_days: int = 30) -> None:
-        name = hashlib.sha256(str(workbook).encode()).hexdigest()[:8]
-        self.folder = folder / f"{workbook.stem}-{name}"
-        self._workbook = workbook
-        self._keep = keep
-        self._daily_days = keep_daily_days
-
-    def list(self) -> list[Backup]:
+    def list(self) -> Backups:
         """All backups, newest first."""
-        if not self.folder.is_dir():
+        try:
+            found = [_parsed(path) for path in self.folder.iterdir()]
+        except OSError:
             return []
-        found = []
-        for path in self.folder.iterdir():
-            match = _NAME.fullmatch(path.stem)
-            if match and path.suffix == self._workbook.suffix:
-                at = dt.datetime.strptime(match["at"], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=dt.UTC)
-                found.append(Backup(path, at, match["kind"], match["digest"], match["run"]))
-        return sorted(found, key=lambda backup: (backup.at, backup.path.name), reverse=True)
+        return sorted((b for b in found if b is not None), key=lambda b: b.path.name, reverse=True)
 
-    def take(self, digest: str, run: str, kind: str) -> Backup | None:
-        """Keep the workbook as it is now; None where the newest backup holds the same content.
+    # --- taking ----------------------------------------------------------------------------------------------------
 
-        A reflink where the file system has them, else a hard link, else a copy. The new entry is durable on return.
+    def take(self, digest: str, run: str, kind: BackupKind) -> Backup | None:
+        """Keep the workbook's present content, which must have this digest; durable when this returns.
+
+        Gives the newest backup where that already holds this content, and None where there is no workbook. Raises
+        WorkbookChanged where the file has another digest, OSError where it cannot be kept.
         """
         newest = next(iter(self.list()), None)
-        if newest is not None and newest.digest == digest[:_DIGEST_LENGTH]:
+        if newest is not None and newest.digest == digest[:_SHORT] and _intact(newest):
+            return newest
+        if not self.workbook.exists():
             return None
-        files.make_folder(self.folder)
-        now = dt.datetime.now(dt.UTC)
-        stamp = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z"
-        path = self.folder / f"{stamp}-{kind}-{digest[:_DIGEST_LENGTH]}-{run}{self._workbook.suffix}"
-        self._store(path)
-        return Backup(path, now, kind, digest[:_DIGEST_LENGTH], run)
-
-    def _store(self, path: Path) -> None:
-        if self._clone(path):
-            return
+        backup = self._keep(digest[:_SHORT], run, kind, newest)
         try:
-            files.link(self._workbook, path)
-        except OSError:  # another file system, or one without links
-            copy_durably(self._workbook, path)
-        else:
-            files.fsync_folder(self.folder)
-
-    def _clone(self, path: Path) -> bool:
-        file = files.create_exclusive(path, files.mode_of(self._workbook))
-        try:
-            with file, self._workbook.open("rb") as original:
-                files.ops.clone(original, file)
-                files.fsync(file)
-        except OSError:
-            files.unlink(path, missing_ok=True)
-            return False
+            found = _digest(backup.path)
+            if kind != "damaged" and found != digest:
+                raise WorkbookChanged(self.workbook.name, found)
         except BaseException:
-            with contextlib.suppress(OSError):
-                files.unlink(path, missing_ok=True)
+            self.drop(backup)
             raise
-        files.fsync_folder(self.folder)
+        return backup
+
+    def _keep(self, short: str, run: str, kind: BackupKind, newest: Backup | None) -> Backup:
+        files.make_folder(self.folder, 0o700)
+        time = self._clock()
+        if newest is not None and newest.time >= time:
+            # A clock that was set back must not make the newest backup look old.
+            time = newest.time + dt.timedelta(microseconds=1)
+        plain = re.sub(r"[^A-Za-z0-9-]", "-", run)[:60] or "none"
+        stamp = time.astimezone(dt.UTC).strftime(_TIME)
+        suffix = self.workbook.suffix if re.fullmatch(r"\.\w+", self.workbook.suffix) else ""
+        path = self.folder / f"{stamp}_{short}_{kind}_{plain}{suffix}"
+        backup = Backup(path, time, short, plain, kind, fresh=True)
+        try:
+            self._fill(path)
+            files.fsync_folder(self.folder)
+        except BaseException:
+            self.drop(backup)
+            raise
+        return backup
+
+    def _fill(self, path: Path) -> None:
+        """Reflink, else hard link, else copy. A hard link is the file itself: its permissions are left alone."""
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_PART}")
+        with self.workbook.open("rb") as opened, _created(part) as fd:
+            if not self._cloned(opened.fileno(), fd):
+                if self._linked(path):
+                    return
+                files.copy_content(opened.fileno(), fd)
+            copy_attributes(self.workbook, fd)
+            files.fsync(fd)
+            files.replace(part, path)
+
+    def _cloned(self, source: int, fd: int) -> bool:
+        try:
+            files.ops.clone(source, fd)
+        except OSError:
+            return False
         return True
 
-    def drop(self, backup: Backup) -> None:
-        """Take one backup away."""
-        files.unlink(backup.path, missing_ok=True)
-
-    def drop_live_links(self) -> int:
-        """Take away backups that are the live workbook's own inode; gives how many.
-
-        A process that died between the link and the replace leaves one: it is no backup, a program that writes into
-        the workbook would change it too.
-        """
+    def _linked(self, path: Path) -> bool:
         try:
-            live = self._workbook.stat()
-        except FileNotFoundError:
-            return 0
-        dropped = 0
-        for backup in self.list():
-            there = backup.path.stat()
-            if (there.st_dev, there.st_ino) == (live.st_dev, live.st_ino):
-                self.drop(backup)
-                dropped += 1
-        return dropped
+            files.link(self.workbook, path)
+        except FileExistsError:
+            raise
+        except OSError:  # another file system, one without links, or somebody else's file: a copy does it
+            return False
+        return True
 
-    def verify(self, backup: Backup) -> Sequence[Finding]:
-        """What is wrong with a backup; empty when it is sound and holds what its name says."""
+    # --- verifying and putting back --------------------------------------------------------------------------------
+
+    def verify(self, backup: Backup) -> Findings:
+        """What is wrong with a backup: nothing, if the list is empty."""
+        name = backup.path.name
+        if not backup.path.is_file():
+            return [Finding("it is not there", file=name)]
         findings = inspect(backup.path)
-        if not findings and not digest_of(backup.path).startswith(backup.digest):
-            findings = [Finding("it does not hold the content that its name tells", backup.path.name)]
+        if not findings and not _intact(backup):
+            findings = [Finding("it no longer holds what was backed up: a program wrote into it since", file=name)]
         return findings
 
     def newest_valid(self) -> Backup | None:
-        """The newest backup that is sound."""
+        """The newest backup that is sound to the last byte."""
         return next((backup for backup in self.list() if not self.verify(backup)), None)
 
-    def restore(self, backup: Backup) -> None:
-        """Put a backup in the workbook's place; what is there now becomes a backup first. Needs the workbook's lock."""
+    def restore(self, backup: Backup, run: str = "restore") -> Backup | None:
+        """Put a backup in the workbook's place; what is there now becomes a backup first, which is returned.
+
+        The caller holds the workbook's lock. Raises WorkbookDamaged for a backup that is not sound, SaveFailed where
+        the disk does not take it; the workbook is then as it was.
+        """
         findings = self.verify(backup)
         if findings:
-            raise SaveFailed(
-                f"The backup {backup.path.name} is not sound: {findings[0]}.", "Choose another one.", findings=findings
+            raise WorkbookDamaged(
+                f"The backup {backup.path.name} is not sound: {findings[0].message}.",
+                "See `batchbook backups verify` for one that is.",
+                findings=findings,
             )
+        target = self.workbook
+        with named_trouble(target):
+            check_writable(target)
+            there = target.exists()
+            kept = self._keep_present(run) if there else None
+            mode = 0o600 if there else stat.S_IMODE(backup.path.stat().st_mode) & 0o777
+            with temporary_for(target, "restore", mode) as temporary:
+                temporary.clone(backup.path)
+                if there:
+                    temporary.take_attributes(target)
+                temporary.sync()
+                if digest_of(temporary.path) != digest_of(backup.path):
+                    raise WorkbookDamaged(f"The copy of {backup.path.name} does not read back.", "Check the disk.")
+                temporary.publish()
+        confirm(target)
+        return kept
+
+    def _keep_present(self, run: str) -> Backup | None:
         try:
-            self._keep_present()
-            mode = files.mode_of(self._workbook) if self._workbook.exists() else None
-            copy_durably(backup.path, self._workbook, mode=mode)
-        except OSError as error:
-            raise SaveFailed(
-                f"The backup {backup.path.name} could not be put in place: {error}.",
-                "The workbook is as it was before. See that the folder can be written and the disk has room.",
-            ) from error
+            digest = digest_of(self.workbook)
+        except WorkbookError:
+            return self.take(_content_hash(self.workbook), run, "damaged")
+        return self.take(digest, run, "before")
 
-    def _keep_present(self) -> None:
-        if not self._workbook.exists():
-            return
-        content = hashlib.sha256()
-        with self._workbook.open("rb") as file:
-            while block := file.read(1 << 20):
-                content.update(block)
-        try:
-            digest = digest_of(self._workbook)
-        except Exception:  # noqa: BLE001 - damaged in whatever way: it is kept all the same, under its bytes' hash
-            digest = content.hexdigest()
-        self.take(digest, "restore", "before")
+    # --- dropping --------------------------------------------------------------------------------------------------
 
-    # --- retention -------------------------------------------------------------------------------------------------
+    def drop(self, backup: Backup) -> None:
+        """Take a backup away, as far as that can be done."""
+        with suppress(OSError):
+            files.unlink(backup.path, missing_ok=True)
+            files.fsync_folder(self.folder)
 
-    def prune(self, protected: Collection[Path] = ()) -> Sequence[Path]:
-        """Take away what the retention rule does not keep; gives the paths. Protected ones stay."""
-        kept = keepers(self.list(), self._keep, self._daily_days, dt.datetime.now(dt.UTC))
-        gone = [backup.path for backup in self.list() if backup not in kept and backup.path not in protected]
-        for path in gone:
-            files.unlink(path, missing_ok=True)
+    def drop_live_links(self) -> Backups:
+        """Drop backups that are the workbook's own file (a save died before its replace), and unfinished ones."""
+        dropped = []
+        for backup in self.list():
+            with suppress(OSError):
+                if backup.path.samefile(self.workbook):
+                    files.unlink(backup.path)
+                    dropped.append(backup)
+        with suppress(OSError):
+            for path in self.folder.glob(f"*{_PART}"):
+                files.unlink(path)
+        return dropped
+
+    def prune(self, protected: Collection[Backup] = ()) -> Backups:
+        """Drop what the retention rule does not keep, and all but each run's newest checkpoint; gives what went."""
+        safe = {backup.path.name for backup in protected}
+        rest: Backups = []
+        gone: Backups = []
+        seen: set[str] = set()
+        for backup in self.list():
+            (gone if backup.kind == "checkpoint" and backup.run in seen else rest).append(backup)
+            if backup.kind == "checkpoint":
+                seen.add(backup.run)
+        times = [backup.time for backup in rest]
+        places = superfluous(times, self._clock(), keep=self.keep, keep_daily_days=self.keep_daily_days)
+        gone = [b for b in (*gone, *(rest[place] for place in places)) if b.path.name not in safe]
+        for backup in gone:
+            files.unlink(backup.path, missing_ok=True)
         return gone
 
-    def drop_older_checkpoints(self, run: str, newest: Path | None) -> None:
-        """Of a run's checkpoint backups only the latest is kept."""
-        self._drop(lambda one: one.kind == "checkpoint" and one.run == run and one.path != newest)
 
-    def _drop(self, wanted: Callable[[Backup], bool]) -> None:
-        for backup in self.list():
-            if wanted(backup):
-                self.drop(backup)
+def _folder_name(folder: Path, workbook: Path) -> str:
+    # By the way from one to the other: a project that is moved as a whole keeps its backups.
+    try:
+        way = Path(os.path.relpath(workbook, folder)).as_posix()
+    except ValueError:  # two drives
+        way = workbook.as_posix()
+    return f"{workbook.name[:100]}-{hashlib.sha256(way.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
 
 
-def keepers(backups: Iterable[Backup], keep: int, daily_days: int, now: dt.datetime) -> list[Backup]:
-    """The backups that the retention rule keeps: the newest `keep`, and the newest of each of the last days."""
-    ordered = sorted(backups, key=lambda backup: backup.at, reverse=True)
-    days: dict[dt.date, Backup] = {}
-    for backup in ordered:
-        if now - backup.at <= dt.timedelta(days=daily_days):
-            days.setdefault(backup.at.date(), backup)
-    daily = set(days.values())
-    return [backup for place, backup in enumerate(ordered) if place < keep or backup in daily]
+def _parsed(path: Path) -> Backup | None:
+    found = _NAME.fullmatch(path.name)
+    if found is None:
+        return None
+    try:
+        time = dt.datetime.strptime(found[1], _TIME).replace(tzinfo=dt.UTC)
+    except ValueError:
+        return None
+    return Backup(path, time, found[2], found[4], found[3])
+
+
+@contextmanager
+def _created(part: Path) -> Iterator[int]:
+    """A new file that is gone in the end, unless it got another name."""
+    fd = files.create_exclusive(part)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+        with suppress(OSError):
+            files.unlink(part, missing_ok=True)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest_of(path)
+    except WorkbookError:
+        return ""
+
+
+def _intact(backup: Backup) -> bool:
+    if backup.kind == "damaged":
+        return backup.path.is_file() and _content_hash(backup.path).startswith(backup.digest)
+    return _digest(backup.path).startswith(backup.digest)
+
+
+def _content_hash(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,28 +1,35 @@
-"""Durable copies of whole files."""
+"""Whole files copied so that the target is the old one or the new one, never half."""
 
 from __future__ import annotations
 
-import contextlib
+import stat
 from pathlib import Path
 
 from batchbook.storage import files
+from batchbook.storage.temporary import temporary_for
+from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, named_trouble
+from batchbook.xlsx import digest_of
 
 
-def copy_durably(source: Path, target: Path, *, mode: int | None = None) -> None:
-    """Make `target` a copy of `source`, as a whole: through a temporary file, synced, in the target's folder.
+def copy_durably(source: Path, target: Path) -> str:
+    """Copy a workbook onto a target and give its digest. A target that is there keeps owner and permissions.
 
-    mode: permission bits of the copy; the source's where none are given. Raises OSError, leaving nothing behind.
+    The caller holds the target's lock. Raises SaveFailed, and WorkbookChanged if the source changes meanwhile.
     """
-    temporary = target.with_name(f".{target.name}.copy.batchbook-tmp")
-    files.unlink(temporary, missing_ok=True)
-    file = files.create_exclusive(temporary, files.mode_of(source) if mode is None else mode)
-    try:
-        with file, source.open("rb") as original:
-            files.copy_into(original, file)
-            files.fsync(file)
-        files.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            files.unlink(temporary, missing_ok=True)
-        raise
-    files.fsync_folder(target.parent)
+    target = target.resolve()
+    digest = digest_of(source)
+    with named_trouble(target):
+        check_writable(target)
+        there = target.exists()
+        files.make_folder(target.parent)
+        mode = 0o600 if there else stat.S_IMODE(source.stat().st_mode) & 0o777
+        with temporary_for(target, "copy", mode) as temporary:
+            temporary.clone(source)
+            if there:
+                temporary.take_attributes(target)
+            temporary.sync()
+            if digest_of(temporary.path) != digest:
+                raise WorkbookChanged(source.name, digest_of(source))
+            temporary.publish()
+    confirm(target)
+    return digest

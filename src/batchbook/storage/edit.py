@@ -1,28 +1,39 @@
-"""edit_workbook: the splice alone, for anyone."""
+"""edit_workbook: cells of a workbook changed fully or not at all, for anyone, without a job or a ledger."""
 
 from __future__ import annotations
 
-import contextlib
-import secrets
-from collections.abc import Iterable, Iterator, Mapping
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, cast
+from typing import BinaryIO, TypeAlias
 
-from batchbook.errors import UsageError
-from batchbook.storage import files
+from batchbook.errors import ConfigurationError, SaveFailed, WorkbookDamaged, WorkbookNotSupported
 from batchbook.storage.lock import WorkbookLock
+from batchbook.storage.lockfile import LockInfo
 from batchbook.storage.owners import check_not_open
-from batchbook.storage.saver import AtomicSaver, failure, sweep
-from batchbook.xlsx import Book, BookEdits, SpliceReceipt, parse_cell, splice, verify
-from batchbook.xlsx.values import CellValue
+from batchbook.storage.saver import AtomicSaver, sweep
+from batchbook.storage.temporary import temporary_for
+from batchbook.storage.trouble import EditFailed, check_writable, confirm, does_not_read_back, named_trouble
+from batchbook.xlsx import Book, BookEdits, CellValue, SpliceReceipt, parse_cell, splice, verify
 
 SheetEdits: TypeAlias = Mapping[str, CellValue] | Iterable[tuple[str, CellValue]]
+RowEdits: TypeAlias = tuple[int, dict[int, CellValue]]
+
+WAIT_SECONDS = 30.0
+_LABEL = "edit"
+
+
+class EditRefused(WorkbookNotSupported):
+    """The edits name something that is not there, or come in an order that cannot be written."""
+
+    code = "edit-refused"
 
 
 @dataclass(frozen=True, slots=True)
 class EditReceipt:
-    """What an edit did: the parts of the file copied as they were, rewritten, added and removed."""
+    """What an edit did: parts copied as they were, rewritten, added, removed; cells written; the result's digest."""
 
     copied: tuple[str, ...]
     rewritten: tuple[str, ...]
@@ -30,91 +41,141 @@ class EditReceipt:
     removed: tuple[str, ...]
     cells: int
     digest: str
-    """Digest of the new workbook (over the zip's directory)."""
+    warnings: tuple[str, ...] = ()
 
 
-def edit_workbook(source: str | Path, target: str | Path, edits: Mapping[str, SheetEdits]) -> EditReceipt:
-    """Change cells of a workbook and nothing else.
+def edit_workbook(
+    source: Path | str, target: Path | str, edits: Mapping[str, SheetEdits], *, wait: float = WAIT_SECONDS
+) -> EditReceipt:
+    """Write a workbook with some cells changed and everything else as it was.
 
-    source, target: paths; they may be the same, then the workbook is locked and saved by the full save protocol.
-    edits: by sheet name, cells such as ``"B7"`` to values, or an iterable of (cell, value) ordered by rows. None
-    clears a cell's value and keeps its style. A text that begins with ``=`` is text.
+    `edits` maps the name of a sheet to its cells: a mapping such as ``{"B7": 12345, "C7": None}``, or an iterable of
+    such pairs ordered by rows, which is consumed as the sheet is written. A value is a str, int, float, bool,
+    Decimal, date, datetime, time, timedelta, Link or None (clears the value, keeps the style).
 
-    Edits fully, or raises WorkbookError (damaged, not supported, in use; CellRefused for a cell that cannot be
-    written) or SaveFailed and leaves no target, or the old one.
+    The target may be the source, which then is replaced in a full save; another target is replaced if it is there.
+    Either everything is written, or a WorkbookError is raised and the target is as it was. `wait` is how many
+    seconds to wait while another process of batchbook has the target locked.
     """
-    source, target = Path(source), Path(target)
-    plan = BookEdits(cells={sheet: _rows(given) for sheet, given in edits.items()}, contents={})
-    if target.exists() and source.exists() and target.samefile(source):
-        return _receipt(_in_place(source.resolve(), plan))
-    return _receipt(_to_other(source, target, plan))
-
-
-def _receipt(receipt: SpliceReceipt) -> EditReceipt:
-    return EditReceipt(receipt.copied, receipt.rewritten, receipt.added, receipt.removed, receipt.cells, receipt.digest)
-
-
-def _in_place(workbook: Path, plan: BookEdits) -> SpliceReceipt:
-    with WorkbookLock(workbook):
-        sweep(workbook)
-        check_not_open(workbook)
-        saver = AtomicSaver(workbook, None, None, f"edit-{secrets.token_hex(4)}")
-        return saver.save(None, lambda book, out: splice(book, plan, out), full_verify=True, backup_kind=None).receipt
-
-
-def _to_other(source: Path, target: Path, plan: BookEdits) -> SpliceReceipt:
-    temporary = target.with_name(f".{target.name}.edit-{secrets.token_hex(4)}.batchbook-tmp")
+    source, target = Path(source), Path(target).resolve()
     with Book.open(source) as book:
-        try:
-            file = files.create_exclusive(temporary, files.mode_of(source))
+        same = target.exists() and target.samefile(source)
+        planned = BookEdits(cells=_planned(book, edits))
+        lock = WorkbookLock(target, run=None, ledger=None, wait=wait, on_dead=partial(_settle, target))
+        with lock:
+            sweep(target)
+            if target.exists():
+                check_not_open(target)
+            if not same:
+                return _write(book, planned, target)
+            digest = book.digest
+            book.close()
+            return _save(target, planned, digest)
+
+
+def _settle(target: Path, holder: LockInfo) -> None:
+    from batchbook.storage.settling import settle_dead_holder  # the ledger is loaded only where it is needed
+
+    settle_dead_holder(target, holder)
+
+
+def _save(target: Path, edits: BookEdits, digest: str) -> EditReceipt:
+    try:
+        done = AtomicSaver(target, None, None, _LABEL).save(
+            digest, lambda book, out: splice(book, edits, out), full_verify=True, backup_kind=None
+        )
+    except SaveFailed as error:
+        raise EditFailed(error.what, error.advice) from error
+    return _receipt(done.receipt, done.warnings)
+
+
+def _write(book: Book, edits: BookEdits, target: Path) -> EditReceipt:
+    def build(out: BinaryIO) -> SpliceReceipt:
+        return splice(book, edits, out)
+
+    with named_trouble(target, EditFailed):
+        check_writable(target)
+        there = target.exists()
+        mode = 0o600 if there else stat.S_IMODE(book.path.stat().st_mode) & 0o777
+        with temporary_for(target, _LABEL, mode) as temporary:
+            receipt = temporary.fill(build)
+            if there:
+                temporary.take_attributes(target)
+            temporary.sync()
             try:
-                with file:
-                    receipt = splice(book, plan, cast(BinaryIO, files.OpsFile(file)))
-                    files.fsync(file)
-                verify(temporary, receipt, full=True)
-                files.replace(temporary, target)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    files.unlink(temporary, missing_ok=True)
-                raise
-            files.fsync_folder(target.parent)
-        except OSError as error:
-            raise failure(target, error) from error
-    return receipt
+                verify(temporary.path, receipt, full=True)
+            except WorkbookDamaged as error:
+                raise does_not_read_back(target, error, EditFailed) from error
+            temporary.publish()
+    try:
+        confirm(target)
+    except SaveFailed as error:
+        raise EditFailed(error.what, error.advice) from error
+    return _receipt(receipt, tuple(temporary.warnings))
 
 
-def _place(name: str) -> tuple[int, int]:
-    place = parse_cell(name) if isinstance(name, str) else None
-    if place is None:
-        raise UsageError(f"{name!r} is not a cell.", "Cells are named A1 to XFD1048576.")
-    return place
+def _receipt(done: SpliceReceipt, warnings: tuple[str, ...]) -> EditReceipt:
+    return EditReceipt(done.copied, done.rewritten, done.added, done.removed, done.cells, done.digest, warnings)
 
 
-def _rows(given: SheetEdits) -> Iterator[tuple[int, Mapping[int, CellValue]]]:
-    """The edits of a sheet, a row at a time; a mapping is put in order, an iterable has to be."""
-    pairs = _by_place(given) if isinstance(given, Mapping) else ((_place(name), value) for name, value in given)
-    yield from _grouped(pairs)
+# --- what is to be written -----------------------------------------------------------------------------------------
 
 
-def _by_place(given: Mapping[str, CellValue]) -> list[tuple[tuple[int, int], CellValue]]:
-    return sorted(((_place(name), value) for name, value in given.items()), key=lambda pair: pair[0])
+def _planned(book: Book, edits: Mapping[str, SheetEdits]) -> dict[str, Iterator[RowEdits]]:
+    planned: dict[str, Iterator[RowEdits]] = {}
+    for given, cells in edits.items():
+        try:
+            name = book.sheet(given).name
+        except ConfigurationError as error:
+            raise EditRefused(error.what, error.advice) from error
+        if name in planned:
+            raise EditRefused(f"The sheet {name!r} is named twice in the edits.", "Name each sheet once.")
+        planned[name] = _sorted_rows(name, cells) if isinstance(cells, Mapping) else _rows(name, cells)
+    return planned
 
 
-def _grouped(
-    pairs: Iterable[tuple[tuple[int, int], CellValue]],
-) -> Iterator[tuple[int, Mapping[int, CellValue]]]:
-    number = 0
-    cells: dict[int, CellValue] = {}
-    for (row, column), value in pairs:
+def _sorted_rows(sheet: str, cells: Mapping[str, CellValue]) -> Iterator[RowEdits]:
+    rows: dict[int, dict[int, CellValue]] = {}
+    for reference, value in cells.items():
+        row, column = _place(sheet, reference)
+        rows.setdefault(row, {})[column] = value
+    return iter(sorted(rows.items()))
+
+
+def _rows(sheet: str, cells: Iterable[tuple[str, CellValue]]) -> Iterator[RowEdits]:
+    """Cells gathered by rows, one row in memory at a time; of one cell given twice the later value counts."""
+    number, gathered = 0, dict[int, CellValue]()
+    for pair in cells:
+        reference, value = _pair(sheet, pair)
+        row, column = _place(sheet, reference)
         if row < number:
-            raise UsageError(
-                f"The edits are not ordered by rows: row {row} comes after row {number}.",
-                "Sort them, or give a mapping.",
+            raise EditRefused(
+                f"The edits of sheet {sheet!r} are not in the order of rows: {reference} comes after row {number}.",
+                "Sort them by row, or give a mapping of cell to value.",
             )
-        if row != number and cells:
-            yield number, cells
-            cells = {}
+        if row > number and gathered:
+            yield number, gathered
+            gathered = {}
         number = row
-        cells[column] = value
-    if cells:
-        yield number, cells
+        gathered[column] = value
+    if gathered:
+        yield number, gathered
+
+
+def _pair(sheet: str, pair: object) -> tuple[str, CellValue]:
+    if isinstance(pair, Sequence) and not isinstance(pair, str) and len(pair) == 2:
+        return pair[0], pair[1]
+    raise EditRefused(
+        f"The edits of sheet {sheet!r} hold {pair!r}, which is not a cell and its value.",
+        'Give pairs such as ("B7", 12345), or a mapping of them.',
+    )
+
+
+def _place(sheet: str, reference: object) -> tuple[int, int]:
+    place = parse_cell(reference) if isinstance(reference, str) else None
+    if place is None:
+        raise EditRefused(
+            f"{reference!r} in the edits of sheet {sheet!r} is not a cell.",
+            'A cell is written like "B7"; the last one of a sheet is XFD1048576.',
+        )
+    return place

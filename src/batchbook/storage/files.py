@@ -1,126 +1,171 @@
-"""Every operation that changes files, in one place, so that a test can make each of them fail in turn.
+"""Everything that changes files goes through here, one system call at a time.
 
-The functions go through `ops`; a test replaces it by an object whose k-th operation raises.
+Each system call is a method of `Operations`, and every function looks it up through the module's one object `ops`:
+tests put another in its place and make the k-th call fail.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
+import io
 import os
-import shutil
-import stat
+import secrets
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
-_REPLACE_TRIES = 20
-_REPLACE_WAIT = 0.1  # seconds; virus scanners and previewers hold a file on Windows for a moment
+CHUNK = 1 << 20
+REPLACE_SECONDS = 3.0
+"""How long a replace is tried again while another Windows program has the file open for a moment."""
+
+_SHARING = (5, 32, 33)
+_NO_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM, errno.EACCES}
+_NO_FOLDER_FSYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
 _FICLONE = 0x40049409
+_OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
-class FileOperations:
-    """The operating system's file operations, as far as batchbook changes files."""
+class Operations:
+    """The system calls that change files; nothing else in the package makes them."""
 
-    def open_exclusive(self, path: Path, mode: int) -> BinaryIO:
-        """A new file for reading and writing; FileExistsError where there is one."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        descriptor = os.open(path, flags, mode)
-        if sys.platform != "win32":
-            os.fchmod(descriptor, mode)  # the umask does not count: the file takes another one's place
-        return os.fdopen(descriptor, "w+b")
+    def create(self, path: Path, mode: int) -> int:
+        """Create a file that must not be there yet; gives its descriptor."""
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _OPEN, mode)
 
-    def write(self, file: BinaryIO, data: bytes) -> int:
-        """Write all of the bytes."""
-        return file.write(data)
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """Write some of the bytes; gives how many."""
+        return os.write(fd, data)
 
-    def fsync(self, file: BinaryIO) -> None:
-        """Flush a file's content to the disk."""
-        file.flush()
-        os.fsync(file.fileno())
+    def truncate(self, fd: int, length: int) -> None:
+        """Cut a file to a length."""
+        os.ftruncate(fd, length)
+
+    def fsync(self, fd: int) -> None:
+        """Have the file's content on the disk, not only in a cache."""
+        if sys.platform == "darwin":  # fsync alone leaves the drive's own cache there
+            import fcntl
+
+            with suppress(OSError):
+                fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+                return
+        os.fsync(fd)
 
     def fsync_folder(self, folder: Path) -> None:
-        """Flush a folder's entries to the disk (where the system knows such a thing)."""
-        if sys.platform == "win32":
+        """Have the folder's entries on the disk."""
+        if sys.platform == "win32":  # the journal of NTFS orders renames; a folder cannot be opened for this
             return
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(descriptor)
+            os.fsync(fd)
         finally:
-            os.close(descriptor)
+            os.close(fd)
 
     def replace(self, source: Path, target: Path) -> None:
-        """Put a file in another one's place, at once."""
+        """Rename, taking the place of what is there."""
         source.replace(target)
 
     def link(self, source: Path, target: Path) -> None:
-        """A hard link."""
+        """Give a file a second name that must not be there yet."""
         os.link(source, target)
 
-    def clone(self, source: BinaryIO, target: BinaryIO) -> None:
-        """A copy that shares its blocks (reflink); OSError where the file system has none."""
+    def clone(self, source: int, target: int) -> None:
+        """Share the content of one file with another until one of them is written to (reflink)."""
         if sys.platform != "linux":
-            raise OSError(errno.EOPNOTSUPP, "no reflink here")
-        import fcntl  # only where there is one
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        import fcntl
 
-        fcntl.ioctl(target.fileno(), _FICLONE, source.fileno())
+        fcntl.ioctl(target, _FICLONE, source)
 
     def unlink(self, path: Path) -> None:
-        """Take a file away."""
+        """Take a name away."""
         path.unlink()
 
-    def rename(self, source: Path, target: Path) -> None:
-        """Give a file another name."""
-        source.rename(target)
-
     def make_folder(self, path: Path, mode: int) -> None:
-        """One new folder."""
-        path.mkdir(mode=mode)
+        """Create one folder."""
+        path.mkdir(mode)
+
+    def chmod(self, fd: int, mode: int) -> None:
+        """Set the permissions of an open file."""
+        if sys.platform != "win32":
+            os.fchmod(fd, mode)
+
+    def chown(self, fd: int, owner: int, group: int) -> None:
+        """Set owner and group of an open file; -1 leaves one as it is."""
+        if sys.platform != "win32":
+            os.fchown(fd, owner, group)
+
+    def set_attribute(self, fd: int, name: str, value: bytes) -> None:
+        """Set an extended attribute."""
+        if sys.platform == "linux":
+            os.setxattr(fd, name, value)
+
+    def remove_attribute(self, fd: int, name: str) -> None:
+        """Take an extended attribute away."""
+        if sys.platform == "linux":
+            os.removexattr(fd, name)
 
 
-ops = FileOperations()
+ops: Operations = Operations()
+"""What the functions below call. Only tests exchange it."""
 
 
-def create_exclusive(path: Path, mode: int = 0o600) -> BinaryIO:
-    """A new file for reading and writing with exactly this mode; FileExistsError where there is one."""
-    return ops.open_exclusive(path, mode)
+# --- one step ------------------------------------------------------------------------------------------------------
 
 
-def fsync(file: BinaryIO) -> None:
-    """Flush a file's content to the disk. After an error the file must not be trusted, nor synced again."""
-    ops.fsync(file)
+def create_exclusive(path: Path, mode: int = 0o600) -> int:
+    """Create a file that must not be there yet; gives its descriptor, open for reading and writing."""
+    return ops.create(path, mode)
+
+
+def write(fd: int, data: bytes | memoryview) -> None:
+    """Write all the bytes."""
+    view = memoryview(data)
+    while view:
+        view = view[ops.write(fd, view) :]
+
+
+def truncate(fd: int, length: int) -> None:
+    """Cut a file to a length."""
+    ops.truncate(fd, length)
+
+
+def fsync(fd: int) -> None:
+    """Have a file's content on the disk. After a failure the file must be thrown away: a second call may lie."""
+    ops.fsync(fd)
 
 
 def fsync_folder(folder: Path) -> None:
-    """Flush a folder's entries to the disk."""
-    ops.fsync_folder(folder)
+    """Have a folder's entries on the disk, where its file system knows that."""
+    try:
+        ops.fsync_folder(folder)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_FSYNC:
+            raise
 
 
 def replace(source: Path, target: Path) -> None:
-    """Put a file in another one's place; tried again for a while where Windows says that somebody has it open."""
-    for attempt in range(_REPLACE_TRIES):
+    """Rename, taking the place of what is there; on Windows tried again while another program holds it for a moment."""
+    deadline = time.monotonic() + REPLACE_SECONDS
+    pause = 0.02
+    while True:
         try:
             ops.replace(source, target)
             return
-        except PermissionError:
-            if sys.platform != "win32" or attempt == _REPLACE_TRIES - 1:
+        except OSError as error:
+            if getattr(error, "winerror", None) not in _SHARING or time.monotonic() > deadline:
                 raise
-            time.sleep(_REPLACE_WAIT)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.5)
 
 
 def link(source: Path, target: Path) -> None:
-    """A hard link."""
+    """Give a file a second name that must not be there yet."""
     ops.link(source, target)
 
 
-def rename(source: Path, target: Path) -> None:
-    """Give a file another name."""
-    ops.rename(source, target)
-
-
 def unlink(path: Path, *, missing_ok: bool = False) -> None:
-    """Take a file away."""
+    """Take a name away."""
     try:
         ops.unlink(path)
     except FileNotFoundError:
@@ -128,124 +173,109 @@ def unlink(path: Path, *, missing_ok: bool = False) -> None:
             raise
 
 
-def make_folder(path: Path, mode: int = 0o700) -> None:
-    """A folder and those above it; new ones have this mode and are flushed to the disk."""
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Create a folder with a mode, and the folders above it with the usual one, durably; fine if it is there."""
     if path.is_dir():
         return
-    make_folder(path.parent, mode)
-    with contextlib.suppress(FileExistsError):
+    make_folder(path.parent)
+    with suppress(FileExistsError):
         ops.make_folder(path, mode)
-        ops.fsync_folder(path.parent)
+        fsync_folder(path.parent)
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+
+
+# --- content -------------------------------------------------------------------------------------------------------
+
+
+def copy_content(source: int, target: int) -> None:
+    """Copy all bytes of an open file into another one."""
+    os.lseek(source, 0, os.SEEK_SET)
+    while piece := os.read(source, CHUNK):
+        write(target, piece)
+
+
+def clone_or_copy(source: int, target: int) -> str:
+    """Fill an empty open file with another one's content, sharing it where the file system can; gives which."""
+    try:
+        ops.clone(source, target)
+        return "reflink"
+    except OSError as error:
+        if error.errno not in _NO_CLONE:
+            raise
+    copy_content(source, target)
+    return "copy"
+
+
+def reflink_or_copy(source: Path, target: Path, mode: int = 0o600) -> str:
+    """Make a durable file with another one's content; nothing is left of it if that fails."""
+    fd = create_exclusive(target, mode)
+    try:
+        with source.open("rb") as opened:
+            how = clone_or_copy(opened.fileno(), fd)
+        fsync(fd)
+        return how
+    except BaseException:
+        with suppress(OSError):
+            unlink(target)
+        raise
+    finally:
+        os.close(fd)
 
 
 def create_private(path: Path) -> None:
-    """An empty file that only its owner can read, where there is none yet."""
-    with contextlib.suppress(FileExistsError):
-        ops.open_exclusive(path, 0o600).close()
+    """Create an empty file that only its owner can read; one that is there stays as it is."""
+    with suppress(FileExistsError):
+        os.close(create_exclusive(path, 0o600))
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """A small file that only its owner can read, written as a whole: the old content or the new."""
-    write_whole(path, content, 0o600)
-
-
-def write_whole(path: Path, content: bytes, mode: int) -> None:
-    """A small file, written through a temporary one beside it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.batchbook-tmp")
-    file = create_exclusive(temporary, mode)
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.batchbook-tmp")
     try:
-        with file:
-            ops.write(file, content)
-            fsync(file)
+        fd = create_exclusive(temporary, 0o600)
+        try:
+            write(fd, data)
+            fsync(fd)
+        finally:
+            os.close(fd)
         replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            unlink(temporary, missing_ok=True)
+        with suppress(OSError):
+            unlink(temporary)
         raise
     fsync_folder(path.parent)
 
 
-def copy_into(source: BinaryIO, target: BinaryIO) -> None:
-    """The whole content of one open file into another: shared blocks where the file system can, else bytes."""
-    try:
-        ops.clone(source, target)
-    except OSError:
-        source.seek(0)
-        shutil.copyfileobj(source, _Writer(target), 1 << 20)
+class OutputStream(io.RawIOBase):
+    """An open file as a stream to write into, by way of `ops`. After `abandon` nothing more reaches the file."""
 
+    def __init__(self, fd: int) -> None:
+        super().__init__()
+        self._fd = fd
+        self._abandoned = False
 
-class _Writer:
-    """A file whose writes go through `ops`."""
+    def abandon(self) -> None:
+        """Swallow what a buffer around this stream still holds when it is closed."""
+        self._abandoned = True
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def writable(self) -> bool:
+        """It is."""
+        return True
 
-    def write(self, data: bytes) -> int:
-        """Write through `ops`."""
-        return ops.write(self._file, data)
+    def seekable(self) -> bool:
+        """It is."""
+        return True
 
-
-class OpsFile:
-    """A file as a stream for other floors to write into; every write goes through `ops`."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def write(self, data: bytes) -> int:
-        """Write bytes."""
-        return ops.write(self._file, data)
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place."""
+        return 0 if self._abandoned else os.lseek(self._fd, offset, whence)
 
     def tell(self) -> int:
-        """The position."""
-        return self._file.tell()
+        """The place."""
+        return self.seek(0, os.SEEK_CUR)
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Move the position."""
-        return self._file.seek(offset, whence)
-
-    def flush(self) -> None:
-        """Flush buffers."""
-        self._file.flush()
-
-    def fileno(self) -> int:
-        """The descriptor."""
-        return self._file.fileno()
-
-
-def mode_of(path: Path) -> int:
-    """The permission bits of a file."""
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-def take_over_owner(descriptor: int, original: Path) -> list[str]:
-    """Give a new file the group, owner and extended attributes of the one it replaces; what could not be, in words."""
-    if sys.platform == "win32":
-        return []
-    missing = []
-    before, now = original.stat(), os.fstat(descriptor)
-    mode = stat.S_IMODE(before.st_mode)
-    if (before.st_uid, before.st_gid) != (now.st_uid, now.st_gid):
-        try:
-            os.fchown(descriptor, before.st_uid, before.st_gid)
-        except OSError:
-            try:
-                os.fchown(descriptor, -1, before.st_gid)
-            except OSError:
-                missing.append("the group of the workbook could not be kept")
-            else:
-                missing.append("the owner of the workbook could not be kept")
-        os.fchmod(descriptor, mode)  # a change of owner clears bits
-    if hasattr(os, "listxattr"):
-        for name in _attributes(original):
-            try:
-                os.setxattr(descriptor, name, os.getxattr(original, name))
-            except OSError:
-                missing.append(f"the attribute {name} of the workbook could not be kept")
-    return missing
-
-
-def _attributes(path: Path) -> list[str]:
-    try:
-        return [name for name in os.listxattr(path) if name.startswith(("user.", "system.posix_acl"))]
-    except OSError:
-        return []
+    def write(self, data: object) -> int:
+        """Write some bytes; gives how many."""
+        view = memoryview(data)  # type: ignore[arg-type]
+        return view.nbytes if self._abandoned else ops.write(self._fd, view)

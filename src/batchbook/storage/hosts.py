@@ -1,135 +1,187 @@
-"""Who and where this process is, and whether another one is still alive."""
+"""Which machine, boot and process this is, and what kind of file system a path lies on."""
 
 from __future__ import annotations
 
-import functools
 import getpass
 import os
+import re
 import socket
 import sys
 import uuid
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-_NETWORK_KINDS = frozenset(
-    [
-        "9p",
-        "afpfs",
-        "afs",
-        "ceph",
-        "cifs",
-        "davfs",
-        "fuse.davfs2",
-        "fuse.glusterfs",
-        "fuse.rclone",
-        "fuse.s3fs",
-        "fuse.sshfs",
-        "gfs2",
-        "glusterfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs4",
-        "ocfs2",
-        "smb2",
-        "smb3",
-        "smbfs",
-        "webdav",
-    ]
-)
+_LOCAL = {
+    "aufs", "bcachefs", "btrfs", "ecryptfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs", "fuseblk", "jfs",
+    "msdos", "nilfs2", "ntfs", "ntfs3", "overlay", "ramfs", "reiserfs", "rootfs", "tmpfs", "ubifs", "ufs", "vfat",
+    "xfs", "zfs", "apfs", "hfs", "hfsplus", "fat", "fat32", "refs",
+}  # fmt: skip
+"""File systems on which an OS lock is known to every process that can see the file. All others count as network."""
+
+_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
-@functools.cache
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """One process so that no other, on whatever machine and at whatever time, is taken for it."""
+
+    machine: str
+    boot: str
+    namespace: str
+    pid: int
+    start: int
+    """Clock ticks from the boot to the process's start (on other systems than Linux, hundredths since 1970)."""
+
+    @property
+    def here(self) -> bool:
+        """Whether it ran in this boot of this machine, and in the same process namespace."""
+        return (self.boot, self.namespace) == (boot_id(), pid_namespace()) and bool(self.boot)
+
+    @property
+    def earlier_boot(self) -> bool:
+        """Whether it ran on this machine before its last start."""
+        return bool(self.boot and boot_id()) and self.machine == machine_id() != "" and self.boot != boot_id()
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is certain that it has ended, by what can be seen of processes from here."""
+        if not self.here or self.pid <= 0:
+            return False
+        if not _pid_exists(self.pid):
+            return True
+        start = start_ticks(self.pid)
+        return start is not None and start != self.start
+
+    @property
+    def alive(self) -> bool | None:
+        """True, False, or None where it cannot be told from here."""
+        if not self.here or self.pid <= 0:
+            return None
+        return not self.gone
+
+
+def current() -> ProcessIdentity:
+    """This process."""
+    pid = os.getpid()
+    return ProcessIdentity(machine_id(), boot_id(), pid_namespace(), pid, start_ticks(pid) or 0)
+
+
+def this_process() -> dict[str, str | int]:
+    """This process as it is recorded: host, user, process id, and what tells it from all others."""
+    return {"host": host_name(), "user": user_name(), **asdict(current())}
+
+
+def host_name() -> str:
+    """This machine's name."""
+    return socket.gethostname()
+
+
+def user_name() -> str:
+    """Who runs this process."""
+    try:
+        return getpass.getuser()
+    except (KeyError, ImportError, OSError):  # a user id without a name, as in containers
+        return str(os.getuid()) if sys.platform != "win32" else "unknown"
+
+
+@cache
 def machine_id() -> str:
-    """What names this machine across reboots."""
-    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
-        try:
-            text = Path(path).read_text().strip()
-        except OSError:
-            continue
+    """What tells this machine's installation from others; empty where nothing does."""
+    for file in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        text = _text(Path(file))
         if text:
             return text
-    return f"{socket.gethostname()}-{uuid.getnode():x}"
+    if sys.platform == "linux":
+        return ""
+    return f"{uuid.getnode():012x}"
 
 
-@functools.cache
+@cache
 def boot_id() -> str:
-    """What names this boot of the machine."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return f"booted-{int(psutil.boot_time())}"
+    """What tells this boot from others."""
+    return _text(Path("/proc/sys/kernel/random/boot_id")) or f"{psutil.boot_time():.0f}"
 
 
 def pid_namespace() -> str:
-    """What names the set of process ids that this process sees (containers have their own)."""
+    """The namespace in which process ids count; empty where there is only one."""
     try:
-        return str(Path("/proc/self/ns/pid").readlink())
+        return str(Path("/proc/self/ns/pid").stat().st_ino)
     except OSError:
         return ""
 
 
 def start_ticks(pid: int) -> int | None:
-    """When a process of this machine started, in a form that only has to be compared; None where there is none."""
+    """When a process started; None where it is gone or cannot be seen."""
     if sys.platform == "linux":
         try:
-            text = Path(f"/proc/{pid}/stat").read_text()
-        except OSError:
+            text = Path(f"/proc/{pid}/stat").read_bytes()
+            fields = text[text.rindex(b")") + 2 :].split()
+            return -1 if fields[0] in (b"Z", b"X") else int(fields[19])
+        except (OSError, ValueError, IndexError):
             return None
-        fields = text.rsplit(")", 1)[1].split()
-        return None if fields[0] in "ZX" else int(fields[19])
     try:
         return int(psutil.Process(pid).create_time() * 100)
     except psutil.Error:
         return None
 
 
-def user_name() -> str:
-    """The name of the person or service that runs this process."""
+def _pid_exists(pid: int) -> bool:
+    if sys.platform == "win32":
+        return psutil.pid_exists(pid)
+    # Not by /proc, which may hide the processes of others.
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
-def this_process() -> dict[str, Any]:
-    """This process as the lock and the ledger name it."""
-    return {
-        "machine": machine_id(),
-        "boot": boot_id(),
-        "namespace": pid_namespace(),
-        "host": socket.gethostname(),
-        "user": user_name(),
-        "pid": os.getpid(),
-        "ticks": start_ticks(os.getpid()),
-    }
-
-
-def file_system(path: Path) -> str:
-    """The kind of file system that holds a path, such as ``ext4``; empty where it cannot be told."""
-    path = path.resolve()
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    best, kind = "", ""
+def _text(path: Path) -> str:
     try:
-        lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    except OSError:
-        return _by_psutil(path)
-    for line in lines:
-        left, _, right = line.partition(" - ")
-        mount = left.split()[4].encode().decode("unicode_escape")
-        if len(mount) >= len(best) and (path == Path(mount) or Path(mount) in path.parents):
-            best, kind = mount, right.split()[0]
-    return kind
+        return path.read_text().strip()
+    except (OSError, ValueError):
+        return ""
 
 
-def _by_psutil(path: Path) -> str:
-    found = [part for part in psutil.disk_partitions(all=True) if path.is_relative_to(part.mountpoint)]
-    return max(found, key=lambda part: len(part.mountpoint)).fstype if found else ""
+# --- file systems --------------------------------------------------------------------------------------------------
 
 
 def is_network_path(path: Path) -> bool:
-    """Whether a path lies on a network file system, where locks and syncs may not hold."""
-    return file_system(path).lower() in _NETWORK_KINDS
+    """Whether a path lies on a network file system, or on one of which it is not known that it is local."""
+    return file_system(path) not in _LOCAL
+
+
+def file_system(path: Path) -> str:
+    """The kind of file system that a path lies (or would lie) on; empty where it cannot be found."""
+    path = path.resolve()
+    mounts = _linux_mounts() if sys.platform == "linux" else _other_mounts()
+    best, kind = -1, ""
+    for point, name in mounts:
+        # Later mounts lie over earlier ones of the same place.
+        if len(point.parts) >= best and path.is_relative_to(point):
+            best, kind = len(point.parts), name
+    return kind
+
+
+def _linux_mounts() -> list[tuple[Path, str]]:
+    found = []
+    for line in _text(Path("/proc/self/mountinfo")).splitlines():
+        left, _, right = line.partition(" - ")
+        fields, kinds = left.split(" "), right.split(" ")
+        if len(fields) > 4:
+            point = _ESCAPE.sub(lambda m: chr(int(m[1], 8)), fields[4])
+            found.append((Path(point), kinds[0]))
+    return found
+
+
+def _other_mounts() -> list[tuple[Path, str]]:
+    remote = ("remote", "network")
+    return [
+        (Path(part.mountpoint), "network" if any(word in part.opts for word in remote) else part.fstype.lower())
+        for part in psutil.disk_partitions(all=True)
+    ]

@@ -1,260 +1,329 @@
-"""The lock on a workbook: a file beside it that names its holder, on which the holder keeps an OS lock.
+"""The lock of a workbook: held by one process at a time, broken only on proof that its holder is dead.
 
-It fails closed: a lock is broken only on proof that its holder is dead. On a local file system a free OS lock is
-proof, because the system takes it from a process that ends. Elsewhere the OS lock may not reach other machines, so
-what is written in the file counts: an earlier boot of this machine, or a process of this boot that is gone.
+The lock is a file beside the workbook that says who holds it, and an OS lock on that file which the system takes away
+when the holder ends, however it ends. On a local file system a free OS lock, or a record from before this machine's
+last start, proves the holder dead. Elsewhere OS locks prove nothing: there the holder is dead only if it ran in this
+boot and process namespace and its process is gone. Everything else counts as held, an unreadable file too.
 """
 
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
-import json
+import errno
+import logging
 import os
-import sys
 import time
+import weakref
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-import filelock
+from batchbook.errors import UsageError, WorkbookError, WorkbookInUse, WorkbookMissing
+from batchbook.storage import files, hosts
+from batchbook.storage.lockfile import (
+    UNREADABLE,
+    WINDOWS,
+    LockInfo,
+    is_named,
+    lock_path,
+    open_lock_file,
+    os_lock,
+    own_info,
+    packed,
+    put_away,
+    read_open,
+    unlink_closed,
+)
+from batchbook.storage.trouble import advice_for
 
-from batchbook.errors import BatchbookError, SaveFailed, WorkbookInUse
-from batchbook.storage import files
-from batchbook.storage.hosts import boot_id, is_network_path, machine_id, pid_namespace, start_ticks, this_process
+__all__ = ["LockInfo", "WorkbookLock", "WorkbookLocked", "break_lock", "lock_path", "read_lock"]
 
-_POLL_SECONDS = 0.1
-_LARGEST = 1 << 16
+GRACE = 0.3
+"""How long a lock that looks free or half written is looked at again, even by those who do not wait."""
+MOST_TRIES = 200
+"""How often one who does not wait tries again where the lock just became free."""
+_FREED = LockInfo(command="freed")
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 
-
-@dataclass(frozen=True, slots=True)
-class LockInfo:
-    """Who holds a lock, as the lock file tells."""
-
-    machine: str
-    boot: str
-    namespace: str
-    host: str
-    user: str
-    pid: int
-    ticks: int | None
-    run: str | None
-    ledger: str | None
-    since: str
-    command: str
-
-    def __str__(self) -> str:
-        return f"process {self.pid} of {self.user} on {self.host}, since {self.since}"
-
-    def is_dead(self) -> bool:
-        """Whether the holder is proved dead by what it wrote (the OS lock aside)."""
-        if self.machine != machine_id():
-            return False
-        if self.boot != boot_id():
-            return True
-        if self.namespace != pid_namespace():
-            return False
-        return start_ticks(self.pid) != self.ticks
+log = logging.getLogger(__name__)
 
 
-def lock_path(workbook: Path) -> Path:
-    """Where a workbook's lock file lies."""
-    return workbook.with_name(f".{workbook.name}.batchbook-lock")
+class WorkbookLocked(WorkbookInUse):
+    """Another process of batchbook holds the workbook's lock."""
+
+    def __init__(self, workbook: str, holder: LockInfo) -> None:
+        super().__init__(f"{workbook} is locked by {holder}.", _advice(workbook, holder))
+        self.workbook = workbook
+        self.holder = holder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (WorkbookLocked, (self.workbook, self.holder))
+
+    @property
+    def host(self) -> str:
+        """The machine the holder runs on."""
+        return self.holder.host
+
+    @property
+    def pid(self) -> int:
+        """The holder's process id there."""
+        return self.holder.pid
+
+    @property
+    def since(self) -> str:
+        """When the holder took the lock, ISO 8601."""
+        return self.holder.since
 
 
-def _parse(content: bytes) -> LockInfo | None:
-    try:
-        plain = json.loads(content)
-        return LockInfo(**{name: plain[name] for name in LockInfo.__dataclass_fields__})
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
-def read_lock(workbook: Path) -> LockInfo | None:
-    """Who holds, or held, the lock of a workbook; None where there is no lock file or nobody is named in it."""
-    try:
-        with lock_path(workbook).open("rb") as file:
-            return _parse(file.read(_LARGEST))
-    except OSError:
-        return None
-
-
-class _Held:
-    """A lock file on which this process has the OS lock."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor = -1
-        self._lock = filelock.FileLock(
-            path, timeout=0, fallback_to_soft=False, preserve_lock_file=True, on_acquired=self._lent, thread_local=False
-        )
-
-    def _lent(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def acquire(self) -> bool:
-        """Take the OS lock on the file that has this name; False where another one has it."""
-        try:
-            self._lock.acquire()
-        except filelock.Timeout:
-            return False
-        if self.is_in_place():
-            return True
-        self._lock.release()
-        return False
-
-    def is_in_place(self) -> bool:
-        """Whether the file locked is the one that bears the name: another holder may have taken it away meanwhile."""
-        try:
-            named = self.path.stat()
-        except FileNotFoundError:
-            return False
-        own = os.fstat(self._descriptor)
-        return (named.st_dev, named.st_ino) == (own.st_dev, own.st_ino)
-
-    def read(self) -> bytes:
-        """The file's content."""
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        return os.read(self._descriptor, _LARGEST)
-
-    def write(self, content: bytes) -> None:
-        """Replace the file's content."""
-        os.ftruncate(self._descriptor, 0)
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        os.write(self._descriptor, content)
-
-    def drop(self) -> None:
-        """Give back the OS lock and leave the file."""
-        self._lock.release()
-
-    def remove(self) -> None:
-        """Take the file away, if it still is ours, and give back the OS lock."""
-        try:
-            if self.is_in_place():
-                if sys.platform == "win32":  # an open file cannot be taken away there
-                    self._lock.release()
-                files.unlink(self.path, missing_ok=True)
-        finally:
-            if self._lock.is_locked:
-                self._lock.release()
+def _advice(workbook: str, holder: LockInfo) -> str:
+    if holder.alive:
+        return f"Wait for it (--wait SECONDS), or end process {holder.pid}."
+    if holder.alive is False:
+        return "Try again: somebody may be taking it over. If not, something it started still holds the lock; end that."
+    unlock = f"`batchbook unlock {workbook} --reason REASON`"
+    return f"Wait for it (--wait SECONDS). If you know that it is dead, take its lock away with {unlock}."
 
 
 class WorkbookLock:
-    """Holds a workbook's lock as a context manager.
+    """The lock of one workbook, a context manager. `held` says whether it is ours.
 
-    Entering raises WorkbookInUse, naming the holder, where another process has it and `wait` seconds have passed.
-    `on_dead` is called with a dead holder's info, under the lock, before the new holder goes on.
+    `on_dead` is told of a dead holder whose lock is taken over, before anything else happens, so that what that one
+    left undone can be settled; it may be told twice of one holder. Raises WorkbookLocked (WorkbookInUse) when the
+    lock cannot be had within `wait` seconds.
     """
 
     def __init__(
         self,
         workbook: Path,
         *,
-        run: str | None = None,
-        ledger: Path | None = None,
-        wait: float = 0.0,
+        run: str | None,
+        ledger: Path | None,
+        wait: float = 0,
         on_dead: Callable[[LockInfo], None] | None = None,
     ) -> None:
-        self._workbook = workbook
+        self.workbook = workbook.resolve()
+        self.path = lock_path(workbook)
         self._run = run
         self._ledger = ledger
         self._wait = wait
         self._on_dead = on_dead
-        self._held: _Held | None = None
+        self._fd = -1
+        self._pid = 0
 
     def __enter__(self) -> WorkbookLock:
-        deadline = time.monotonic() + self._wait
-        local = not is_network_path(self._workbook.parent)
-        while True:
-            held = self._try(local)
-            if held is not None:
-                self._held = held
-                return self
-            if time.monotonic() >= deadline:
-                raise in_use(self._workbook, read_lock(self._workbook))
-            time.sleep(_POLL_SECONDS)
-
-    def _try(self, local: bool) -> _Held | None:
-        held = _Held(lock_path(self._workbook))
-        try:
-            if not held.acquire():
-                return None
-        except (OSError, NotImplementedError) as error:
-            raise SaveFailed(
-                f"{self._workbook.name} cannot be locked: {error}.",
-                f"The folder {self._workbook.parent} must be writable for the lock, the save and its temporary file.",
-            ) from error
-        try:
-            content = held.read()
-            dead = _parse(content)
-            if content and not local and (dead is None or not dead.is_dead()):
-                held.drop()
-                return None
-            if dead is not None and self._on_dead is not None:
-                self._on_dead(dead)
-            held.write(self._content())
-        except BaseException:
-            # What the dead one left is still there, and so is its name: the next one settles it.
-            with contextlib.suppress(OSError):
-                held.drop()
-            raise
-        return held
-
-    def _content(self) -> bytes:
-        info = LockInfo(
-            **this_process(),
-            run=self._run,
-            ledger=str(self._ledger) if self._ledger else None,
-            since=dt.datetime.now().astimezone().isoformat(timespec="seconds"),
-            command=" ".join(sys.argv)[:500],
-        )
-        return json.dumps(asdict(info), ensure_ascii=False).encode()
+        self.acquire()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._held is not None:
-            held, self._held = self._held, None
-            held.remove()
+        self.release()
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock, in this process."""
+        return self._fd >= 0 and self._pid == os.getpid()
+
+    # --- taking ----------------------------------------------------------------------------------------------------
+
+    def acquire(self) -> None:
+        """Take the lock, waiting for it as long as was said."""
+        if self.held:
+            raise RuntimeError("the lock is held already")
+        start = time.monotonic()
+        pause, tries = _FIRST_PAUSE, 0
+        while True:
+            holder = self._try()
+            if holder is None:
+                return
+            tries += holder is _FREED
+            if holder is _FREED and tries < MOST_TRIES:
+                continue
+            # Without a name, or with a dead one's, it is just being taken: its new holder is worth a look.
+            patience = self._wait if holder.known and holder.alive is not False else max(self._wait, GRACE)
+            left = start + patience - time.monotonic()
+            if left <= 0:
+                raise WorkbookLocked(self.workbook.name, holder)
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def _try(self) -> LockInfo | None:
+        """Try once: None if the lock is ours now, else who seems to hold it, or `_FREED` if nobody does any more."""
+        try:
+            fd = files.create_exclusive(self.path, 0o666)
+        except FileExistsError:
+            return self._challenge()
+        except OSError as error:
+            raise self._cannot(error) from error
+        try:
+            return self._settle_in(fd)
+        except BaseException as error:
+            self._fd = -1
+            self._withdraw(fd)
+            if isinstance(error, OSError):
+                raise self._cannot(error) from error
+            raise
+
+    def _cannot(self, error: OSError) -> WorkbookError:
+        folder = self.path.parent
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return WorkbookMissing(f"There is no folder {folder}.", "Check the path.")
+        what = f"{self.workbook.name} cannot be locked, for no file can be put beside it: {error.strerror}."
+        return WorkbookError(what, advice_for(error))
+
+    def _settle_in(self, fd: int) -> LockInfo | None:
+        """The lock file is new and made by us. Somebody may have found it empty and be about to take it away."""
+        if os_lock(fd) is False:
+            if hosts.is_network_path(self.path):
+                self._withdraw(fd)
+            else:
+                os.close(fd)
+            return UNREADABLE
+        if not is_named(self.path, fd):
+            os.close(fd)
+            return _FREED
+        self._write(fd)
+        self._fd, self._pid = fd, os.getpid()
+        _held.add(self)
+        return None
+
+    def _write(self, fd: int) -> None:
+        files.write(fd, packed(own_info(self._run, self._ledger)))
+        if hosts.is_network_path(self.path):
+            # There only what is written can prove anything, also after this machine has lost its power.
+            files.fsync(fd)
+
+    def name_run(self, run: str) -> None:
+        """Write into the lock file which run it is held for, once that is known."""
+        self._run = run
+        if self.held:
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            content = packed(own_info(run, self._ledger))
+            files.write(self._fd, content)
+            files.truncate(self._fd, len(content))
+
+    # --- a lock that is there --------------------------------------------------------------------------------------
+
+    def _challenge(self) -> LockInfo:
+        """Look at the lock file that is there; if its holder is dead, take it away for the next try."""
+        try:
+            fd = open_lock_file(self.path)
+        except FileNotFoundError:
+            return _FREED
+        except OSError as error:
+            raise self._cannot(error) from error
+        try:
+            free, info = os_lock(fd), read_open(fd)
+            if free is False:
+                return info or UNREADABLE
+            if not is_named(self.path, fd):
+                return _FREED
+            if not _proven_dead(info, free, local=not hosts.is_network_path(self.path)):
+                return info or UNREADABLE
+            if info is not None:
+                log.info("the lock of %s is taken over from %s", self.workbook, info)
+                if self._on_dead is not None:
+                    self._on_dead(info)
+            put_away(self.path, fd)
+        finally:
+            os.close(fd)
+        unlink_closed(self.path)
+        return _FREED
+
+    # --- letting go ------------------------------------------------------------------------------------------------
+
+    def release(self) -> None:
+        """Let go of the lock and remove its file; another holder's file is left alone."""
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
+        if self._pid != os.getpid():
+            os.close(fd)
+            return
+        _held.discard(self)
+        self._withdraw(fd)
+
+    def _withdraw(self, fd: int) -> None:
+        """Remove the lock file if it still is the one we made, then close it, which frees the OS lock."""
+        try:
+            if WINDOWS:
+                files.truncate(fd, 0)
+            elif is_named(self.path, fd):
+                files.unlink(self.path)
+        except OSError as error:
+            log.warning("the lock file %s could not be removed: %s", self.path, error)
+        finally:
+            os.close(fd)
+        unlink_closed(self.path)
 
 
-def in_use(workbook: Path, holder: LockInfo | None) -> WorkbookInUse:
-    """The error for a workbook that another process has."""
-    if holder is None:
-        return WorkbookInUse(
-            f"{workbook.name} is locked by another process.", "Wait for it to end (--wait S waits here)."
-        )
-    run = f" for run {holder.run}" if holder.run else ""
-    foreign = "" if holder.machine == machine_id() else " It ran on another machine, so it is not assumed to be dead."
-    return WorkbookInUse(
-        f"{workbook.name} is locked by {holder}{run}.{foreign}",
-        f"Wait for it to end (--wait S waits here); if it cannot be alive, `batchbook unlock {workbook} --reason ...`.",
-    )
+_held: weakref.WeakSet[WorkbookLock] = weakref.WeakSet()
+
+
+def _let_go_in_child() -> None:
+    # A child made by fork shares the OS lock: it must not keep it when the parent dies.
+    for lock in list(_held):
+        fd, lock._fd = lock._fd, -1
+        with suppress(OSError):
+            os.close(fd)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_in_child)
+
+
+def read_lock(workbook: Path) -> LockInfo | None:
+    """Who holds the workbook's lock, alive or not; None where there is no lock file."""
+    try:
+        fd = open_lock_file(lock_path(workbook))
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return UNREADABLE
+    try:
+        return read_open(fd) or UNREADABLE
+    finally:
+        os.close(fd)
 
 
 def break_lock(workbook: Path, reason: str) -> LockInfo | None:
-    """Take away a lock whose holder cannot be alive; gives who held it.
+    """Take a lock away for a reason that a person gives; says whose it was, None where there was none.
 
-    Raises WorkbookInUse where a live process of this machine has it. The file is renamed, looked at again, and put
-    back if it has become another one's.
+    Raises WorkbookLocked where its holder is alive on this machine. What the holder left undone is settled first.
     """
     if not reason.strip():
-        raise BatchbookError("A lock is broken only for a reason.", "Give one with --reason.")
+        raise UsageError("A lock is not taken away without a reason.", "Say why its holder cannot be alive.")
     path = lock_path(workbook)
-    before = read_lock(workbook)
-    held = _Held(path)
-    if not held.acquire():
-        raise in_use(workbook, before)
     try:
-        if before is not None and before.machine == machine_id() and not before.is_dead() and before.pid != os.getpid():
-            raise in_use(workbook, before)
-        aside = path.with_name(f"{path.name}-broken-{os.getpid()}")
-        files.rename(path, aside)
-        if _parse(aside.read_bytes()) != before:
-            files.rename(aside, path)
-            raise in_use(workbook, _parse(held.read()))
-        files.unlink(aside)
+        fd = open_lock_file(path)
+    except FileNotFoundError:
+        return None
+    try:
+        free, info = os_lock(fd), read_open(fd) or UNREADABLE
+        elsewhere = hosts.is_network_path(path) and info.known and not info.process.here
+        if info.alive or (free is False and not elsewhere):
+            raise WorkbookLocked(workbook.name, info)
+        _settle(workbook, info)
+        put_away(path, fd)
+        log.warning("the lock of %s, held by %s, was taken away: %s", workbook, info, reason)
     finally:
-        held.drop()
-    return before
+        os.close(fd)
+    unlink_closed(path)
+    return info
+
+
+def _settle(workbook: Path, info: LockInfo) -> None:
+    from batchbook.storage.settling import settle_dead_holder  # the ledger is loaded only where it is needed
+
+    settle_dead_holder(workbook, info, warn=log.warning)
+
+
+def _proven_dead(info: LockInfo | None, free: bool | None, *, local: bool) -> bool:
+    """Whether the holder is dead; `free` is whether the OS lock could be had (None: there are none here)."""
+    if local and free:
+        return True
+    if info is None:
+        return False
+    return info.process.gone or (local and info.process.earlier_boot)

@@ -1,212 +1,220 @@
-"""AtomicSaver: the only one that replaces a workbook.
+"""The save: the only way in which a workbook is replaced.
 
-Splice into a temporary file in the same folder, sync, reopen and verify; backup of the old content; intent in the
-journal; replace; sync of the folder; "saved" in the journal. A failure at any step leaves the old file, and what
-could not be told apart after a crash is settled at the next start by `settle`.
+A save builds the new file beside the old one, has it on the disk, reads it again, keeps the old content as a backup,
+has its intent in the ledger, looks a last time whether the workbook is still the one it started from, and replaces
+it. Whatever fails before the replace leaves the old file and nothing else; what fails after it is settled at the next
+start by comparing digests.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol, cast
+from typing import BinaryIO, Literal, Protocol
 
-from batchbook.errors import SaveFailed, WorkbookError
+from batchbook.errors import SaveFailed, WorkbookDamaged, WorkbookError
 from batchbook.storage import files
-from batchbook.storage.backups import Backup, BackupStore
+from batchbook.storage.backups import Backup, BackupKind, BackupStore
+from batchbook.storage.temporary import Temporary, is_temporary_of
+from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, does_not_read_back, named_trouble
 from batchbook.xlsx import Book, SpliceReceipt, digest_of, verify
 
-_SUFFIX = ".batchbook-tmp"
+__all__ = ["AtomicSaver", "SaveJournal", "SaveReceipt", "WorkbookChanged", "settle", "sweep"]
+
 Build = Callable[[Book, BinaryIO], SpliceReceipt]
+Settled = Literal["saved", "not saved", "changed"]
 
 
 class SaveJournal(Protocol):
-    """Where saves are recorded (the ledger)."""
+    """Where a save records durably what it is about to do, and what became of it."""
 
     def intend(self, old: str, new: str, temporary: str) -> int:
-        """Durably: the workbook is about to change from one digest to another; gives the save's number."""
-        ...
+        """The workbook is about to go from one digest to another; gives the save's number."""
 
     def saved(self, save: int, backup: str | None) -> None:
-        """Durably: it was replaced."""
-        ...
+        """The workbook was replaced; `backup` is the path of the old content, if it was kept."""
 
     def abandoned(self, save: int) -> None:
-        """Durably: it was not."""
-        ...
-
-
-class WorkbookChanged(Exception):
-    """The workbook is not the one that the save was planned for; the caller merges and tries again."""
-
-    def __init__(self, found: str) -> None:
-        super().__init__(found)
-        self.found = found
+        """The workbook was not replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class SaveReceipt:
-    """What a save did."""
+    """A save that was made: the workbook's new digest, what the splice did, the time it took, the old content."""
 
     digest: str
     receipt: SpliceReceipt
     seconds: float
-    backup: Path | None
-    warnings: tuple[str, ...]
+    backup: Backup | None
+    warnings: tuple[str, ...] = ()
 
 
 class AtomicSaver:
-    """Saves one workbook (its path with links resolved). The caller holds its lock."""
+    """Saves one workbook for one run. The caller holds the workbook's lock and has looked for owner files."""
 
     def __init__(self, workbook: Path, journal: SaveJournal | None, backups: BackupStore | None, run: str) -> None:
-        self._workbook = workbook
-        self._journal = journal
-        self._backups = backups
-        self._run = run
-        self._temporary = workbook.with_name(f".{workbook.name}.{run}{_SUFFIX}")
+        self.workbook = workbook.resolve()
+        self.journal = journal
+        self.backups = backups
+        self.run = run
+        self._kept: dict[str, Backup] = {}
 
     def save(
-        self, expected_digest: str | None, build: Build, *, full_verify: bool, backup_kind: str | None
+        self, expected_digest: str | None, build: Build, *, full_verify: bool, backup_kind: BackupKind | None
     ) -> SaveReceipt:
-        """Make the workbook what `build` writes.
+        """Make one save; `build` is called once, with the opened workbook and the stream to write the new one into.
 
-        expected_digest: of the workbook that the save was planned for (None: any); WorkbookChanged where it is
-        another. backup_kind: ``before`` or ``checkpoint``, None for no backup. Raises SaveFailed, with the old file
-        in place, where the disk does not take it.
+        Raises WorkbookChanged where the file does not have the expected digest, SaveFailed where the disk does not
+        take it; the workbook is then as it was. What `build` or the journal raise passes through.
         """
-        started = time.monotonic()
+        start = time.monotonic()
+        one = _Save(self, backup_kind)
         try:
-            return self._save(expected_digest, build, full_verify, backup_kind, started)
-        except OSError as error:
-            raise failure(self._workbook, error) from error
-
-    def _save(
-        self, expected: str | None, build: Build, full_verify: bool, backup_kind: str | None, started: float
-    ) -> SaveReceipt:
-        with self._cleared_on_error():
-            with Book.open(self._workbook) as book:
-                if expected is not None and book.digest != expected:
-                    raise WorkbookChanged(book.digest)
-                old = book.digest
-                receipt, warnings = self._write(book, build)
-            verify(self._temporary, receipt, full=full_verify)
-            backup = self._take_backup(old, backup_kind)
-            save = self._publish(old, receipt.digest, backup)
-        kept = backup.path if backup else None
-        if self._journal is not None and save is not None:
-            self._journal.saved(save, str(kept) if kept else None)
-        self._tidy(kept, backup_kind)
-        return SaveReceipt(receipt.digest, receipt, time.monotonic() - started, kept, tuple(warnings))
-
-    @contextlib.contextmanager
-    def _cleared_on_error(self) -> Iterator[None]:
-        try:
-            yield
+            with named_trouble(self.workbook):
+                receipt = one.build(expected_digest, build)
+                one.verify(receipt, full=full_verify)
+                one.back_up()
+                one.replace(receipt.digest)
+            confirm(self.workbook)
         except BaseException:
-            with contextlib.suppress(OSError):
-                files.unlink(self._temporary, missing_ok=True)
+            one.undo()
             raise
+        self._record(one)
+        warnings = [*one.warnings(), *self._prune(one.backup)]
+        return SaveReceipt(receipt.digest, receipt, time.monotonic() - start, one.backup, tuple(warnings))
 
-    def _write(self, book: Book, build: Build) -> tuple[SpliceReceipt, list[str]]:
-        """The new content, synced. After a failed sync the file is thrown away and written anew, once."""
-        for attempt in (1, 2):
-            files.unlink(self._temporary, missing_ok=True)
-            file = files.create_exclusive(self._temporary, files.mode_of(self._workbook))
-            with file:
-                receipt = build(book, cast(BinaryIO, files.OpsFile(file)))
-                warnings = files.take_over_owner(file.fileno(), self._workbook)
-                try:
-                    files.fsync(file)
-                except OSError as error:
-                    if attempt == 2 or error.errno in (errno.ENOSPC, errno.EDQUOT):
-                        raise
-                    continue
-            return receipt, warnings
-        raise AssertionError("the second attempt returns or raises")
+    def _record(self, one: _Save) -> None:
+        if self.journal is not None and one.intent is not None:
+            self.journal.saved(one.intent, str(one.backup.path) if one.backup else None)
 
-    def _take_backup(self, old: str, kind: str | None) -> Backup | None:
-        if self._backups is None or kind is None:
-            return None
-        return self._backups.take(old, self._run, kind)
-
-    def _publish(self, old: str, new: str, backup: Backup | None) -> int | None:
-        save: int | None = None
+    def _prune(self, backup: Backup | None) -> list[str]:
+        """Old backups go by the retention rule, but none that this run began from or holds as its latest."""
+        if self.backups is None or backup is None:
+            return []
+        self._kept.setdefault("first", backup)
+        self._kept["latest"] = backup
         try:
-            if self._journal is not None:
-                save = self._journal.intend(old, new, self._temporary.name)
-            # Somebody may have saved while the new file was written: looked at again at the last moment.
-            found = digest_of(self._workbook)
-            if found != old:
-                raise WorkbookChanged(found)
-            files.replace(self._temporary, self._workbook)
-        except BaseException:
-            self._withdraw(save, backup)
-            raise
-        try:
-            files.fsync_folder(self._workbook.parent)
+            self.backups.prune(list(self._kept.values()))
         except OSError as error:
-            raise SaveFailed(
-                f"{self._workbook.name} was replaced, but its folder could not be flushed: {error.strerror}.",
-                "See to the disk; the next start finds out which state is there and goes on from it.",
-            ) from error
-        return save
+            return [f"old backups could not be removed: {error.strerror or error}"]
+        return []
 
-    def _withdraw(self, save: int | None, backup: Backup | None) -> None:
-        if backup is not None and self._backups is not None:
-            with contextlib.suppress(OSError):
-                self._backups.drop(backup)
-        if save is not None and self._journal is not None:
-            self._journal.abandoned(save)
 
-    def _tidy(self, backup: Path | None, kind: str | None) -> None:
-        """Older backups go by the rule; that this fails is no reason to fail a save that was made."""
-        if self._backups is None or kind is None:
+class _Save:
+    """One save on its way."""
+
+    def __init__(self, saver: AtomicSaver, backup_kind: BackupKind | None) -> None:
+        self.workbook = saver.workbook
+        self.journal = saver.journal
+        self.backups = saver.backups if backup_kind is not None else None
+        self.kind: BackupKind = backup_kind or "before"
+        self.run = saver.run
+        self.temporary = Temporary(self.workbook, saver.run)
+        self.old = ""
+        self.backup: Backup | None = None
+        self.intent: int | None = None
+        self.replacing = False
+        self._links = 1
+
+    def build(self, expected: str | None, build: Build) -> SpliceReceipt:
+        with Book.open(self.workbook) as book:
+            self.old = book.digest
+            if expected is not None and self.old != expected:
+                raise WorkbookChanged(self.workbook.name, self.old)
+            check_writable(self.workbook)
+            self._links = self.workbook.stat().st_nlink
+            self.temporary.create()
+            receipt = self.temporary.fill(lambda out: build(book, out))
+        self.temporary.take_attributes(self.workbook)
+        self.temporary.sync()
+        return receipt
+
+    def verify(self, receipt: SpliceReceipt, *, full: bool) -> None:
+        try:
+            verify(self.temporary.path, receipt, full=full or self.temporary.renewed)
+        except WorkbookDamaged as error:
+            raise does_not_read_back(self.workbook, error) from error
+
+    def back_up(self) -> None:
+        if self.backups is not None:
+            self.backup = self.backups.take(self.old, self.run, self.kind)
+
+    def replace(self, new: str) -> None:
+        if self.journal is not None:
+            self.intent = self.journal.intend(self.old, new, self.temporary.path.name)
+        self._look_again()
+        self.replacing = True
+        self.temporary.publish()
+
+    def _look_again(self) -> None:
+        try:
+            found = digest_of(self.workbook)
+        except WorkbookError:  # gone, or somebody is writing it at this moment
+            found = ""
+        if found != self.old:
+            raise WorkbookChanged(self.workbook.name, found)
+
+    def undo(self) -> None:
+        """Leave the old file and nothing else, unless the replace took place: then the next start settles it."""
+        if self.replacing and self.temporary.published:
             return
-        with contextlib.suppress(OSError):
-            if kind == "checkpoint" and backup is not None:
-                self._backups.drop_older_checkpoints(self._run, backup)
-            self._backups.prune([backup] if backup else [])
+        self.temporary.discard()
+        if self.backup is not None and self.backup.fresh and self.backups is not None:
+            self.backups.drop(self.backup)
+        if self.journal is not None and self.intent is not None:
+            self.journal.abandoned(self.intent)
 
+    def warnings(self) -> list[str]:
+        found = list(self.temporary.warnings)
+        if self._links > 1:
+            found.append(
+                f"{self.workbook.name} had {self._links - 1} other names (hard links); they keep the old state"
+            )
+        if self.backup is not None and self.backup.fresh and not self._kept_as_it_was(self.backup):
+            found.append(
+                f"a program wrote into {self.workbook.name} at the moment it was replaced; what it wrote is in the "
+                f"backup {self.backup.path.name}"
+            )
+        return found
 
-def failure(workbook: Path, error: OSError) -> SaveFailed:
-    """The error for a save that the system refused, with what to do about it."""
-    advice = {
-        errno.ENOSPC: "The disk is full. Make room, then run again with --resume-auto.",
-        errno.EDQUOT: "Your disk quota is used up. Make room, then run again with --resume-auto.",
-        errno.EROFS: "The file system is read-only. Make it writable, then run again with --resume-auto.",
-        errno.EACCES: "The folder must be writable for the temporary file. Mend its permissions, then resume.",
-        errno.EPERM: "The folder must be writable for the temporary file. Mend its permissions, then resume.",
-        errno.EIO: "The disk reports an error: see to the disk before anything else. The results are in the ledger.",
-    }
-    said = advice.get(error.errno or 0, "Mend the cause, then run again with --resume-auto.")
-    return SaveFailed(f"{workbook.name} could not be saved and is as it was before: {error.strerror or error}.", said)
+    def _kept_as_it_was(self, backup: Backup) -> bool:
+        # A hard-linked backup is the replaced file: whoever still had that open may have written into it.
+        try:
+            return digest_of(backup.path) == self.old
+        except (WorkbookError, OSError):
+            return False
 
 
 def sweep(workbook: Path) -> list[Path]:
-    """Take away temporary files that dead processes left beside a workbook; gives them. Needs the workbook's lock."""
+    """Remove the temporary files that dead processes left beside a workbook. The caller holds its lock."""
+    target = workbook.resolve()
     swept = []
-    for path in workbook.parent.glob(f".{_glob_quoted(workbook.name)}.*{_SUFFIX}"):
-        files.unlink(path, missing_ok=True)
-        swept.append(path)
+    with suppress(OSError):
+        for path in target.parent.iterdir():
+            if is_temporary_of(target, path.name):
+                files.unlink(path, missing_ok=True)
+                swept.append(path)
     return swept
 
 
-def _glob_quoted(name: str) -> str:
-    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
+def settle(workbook: Path, old: str, new: str, temporary: str) -> Settled:
+    """Find out how a save ended that nobody recorded, by the workbook's digest; its temporary file goes.
 
-
-def settle(workbook: Path, old: str, new: str, temporary: str) -> Literal["saved", "not saved", "changed"]:
-    """How a save ended of which only the intent is known. Needs the workbook's lock."""
+    The caller holds the lock. "changed" also where the workbook is gone or cannot be read.
+    """
+    target = workbook.resolve()
     try:
-        found = digest_of(workbook)
-    except (WorkbookError, OSError):
-        return "changed"
+        found = digest_of(target)
+    except WorkbookError:
+        found = ""
     if found == new:
-        files.fsync_folder(workbook.parent)  # the replace may not have reached the disk yet
+        confirm(target)
+    if is_temporary_of(target, temporary):
+        with named_trouble(target, SaveFailed):
+            files.unlink(target.with_name(temporary), missing_ok=True)
+    if found == new:
         return "saved"
-    files.unlink(workbook.with_name(Path(temporary).name), missing_ok=True)
     return "not saved" if found == old else "changed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import count
 from xml.sax.saxutils import quoteattr
 
 from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
@@ -108,11 +109,12 @@ class BookParts:
 
     def free_name(self, pattern: str) -> str:
         """A part name that is not taken, and is from now on; `pattern` has a place for a number."""
-        number = 1
-        while pattern.format(number) in self._names or self._package.find(pattern.format(number)) is not None:
-            number += 1
-        self._names.add(pattern.format(number))
-        return pattern.format(number)
+        return next(name for name in map(pattern.format, count(1)) if self._take(name))
+
+    def _take(self, name: str) -> bool:
+        free = name not in self._names and self._package.find(name) is None
+        self._names.add(name)
+        return free
 
     def add_sheets(self, names: list[str]) -> dict[str, str]:
         """Put sheets behind the last one; returns their part names."""

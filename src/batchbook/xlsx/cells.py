@@ -13,7 +13,7 @@ from batchbook.errors import WorkbookDamaged
 from batchbook.xlsx.dates import clock, moment, span
 from batchbook.xlsx.formats import Kind, kind_of, shown
 from batchbook.xlsx.places import COLUMN_NUMBERS, MAX_COLUMN, parse_cell
-from batchbook.xlsx.stringtable import StringTable, plain_text, rich_text
+from batchbook.xlsx.stringtable import StringTable, decode_hex, plain_text, resolved, rich_text
 from batchbook.xlsx.styles import GENERAL, Styles
 from batchbook.xlsx.values import CellValue, ErrorValue, Link
 from batchbook.xlsx.xmltext import Element, outline
@@ -137,7 +137,7 @@ class Decoder:
                 int(style) if style else 0,
                 kind.decode() if kind else "n",
                 None if formula is None else plain_text(formula),
-                None if value is None else value.decode("utf-8", "replace"),
+                None if value is None else resolved(value),
                 None if inline is None else plain_text(inline),
             )
             if cell is not None:
@@ -160,7 +160,7 @@ class Decoder:
         return self._cell(
             int(style) if style.isdigit() else 0,
             element.get("t", "n"),
-            None if formula is None else plain_formula(formula),
+            None if formula is None else decode_hex(formula.text),
             None if value is None else value.text,
             None if inline is None else rich_text(inline),
         )
@@ -194,7 +194,7 @@ class Decoder:
 
     def _value(self, kind: str, raw: str, style: int) -> CellValue:
         if kind == "str":
-            return plain_text(raw.encode("utf-8", "replace"))
+            return decode_hex(raw)
         if kind == "b":
             return raw.strip() in ("1", "true")
         if kind == "e":
@@ -206,11 +206,6 @@ class Decoder:
             return raw
         shows = self._kinds[style] if style < len(self._kinds) else Kind.NUMBER
         return found if shows is Kind.NUMBER else dated(found, shows, date1904=self._date1904)
-
-
-def plain_formula(element: Element) -> str:
-    """A formula's own text; nothing for one that is shared from another cell."""
-    return element.text
 
 
 def cells_of(row: Element) -> list[tuple[int, Element]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from batchbook.xlsx.cells import EXACT
@@ -20,6 +20,7 @@ MAX_FORMULA = 8_192
 MAX_LITERAL = 255
 
 _SPECIAL = re.compile("[&<>\x00-\x1f\ud800-\udfff\ufffe\uffff]")
+_SPECIAL_JOINED = re.compile("[&<>\x01-\x1f\ud800-\udfff\ufffe\uffff]")
 _HEX_ESCAPE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ERROR = re.compile(r"#[A-Z0-9/_]{1,30}[!?]?\Z")
@@ -110,6 +111,42 @@ class CellWriter:
         if value is None:
             return f"{mark}/>"
         return self._other(reference, style, mark, value)
+
+    def column(
+        self, letters: str, rows: Sequence[int], styles: Sequence[str | None], values: Sequence[CellValue]
+    ) -> list[str]:
+        """The cells of a column in some rows. Raises ValueProblem, without saying for which."""
+        start = self._c + letters
+        marks = [
+            f'{start}{row}" s="{style}"' if style else f'{start}{row}"' for row, style in zip(rows, styles, strict=True)
+        ]
+        kinds = set(map(type, values))
+        pairs = zip(marks, values, strict=True)
+        if kinds == {str} and self._plain("\x00".join(values)):  # type: ignore[arg-type]
+            begin, end = self._text, self._text_end
+            return [f"{mark}{begin}{value}{end}" for mark, value in pairs]
+        begin, end = self._number, self._number_end
+        if kinds == {int} and min(values) >= -EXACT and max(values) <= EXACT:  # type: ignore[type-var, operator]
+            return [f"{mark}{begin}{value}{end}" for mark, value in pairs]
+        if kinds == {float} and all(map(math.isfinite, values)):  # type: ignore[arg-type]
+            return [f"{mark}{begin}{value!r}{end}" for mark, value in pairs]
+        return [
+            self.cell(f"{letters}{row}", style or "", value)
+            for row, style, value in zip(rows, styles, values, strict=True)
+        ]
+
+    @staticmethod
+    def _plain(joined: str) -> bool:
+        """Whether some texts, joined by zeros, can all stand in XML as they are."""
+        return (
+            not _SPECIAL_JOINED.search(joined)
+            and "_x" not in joined
+            and "\x00 " not in joined
+            and " \x00" not in joined
+            and joined[:1] != " "
+            and joined[-1:] != " "
+            and len(joined) <= MAX_TEXT // 2
+        )
 
     def _string(self, value: str) -> str:
         if _SPECIAL.search(value) or "_x" in value or len(value) > MAX_TEXT // 2:

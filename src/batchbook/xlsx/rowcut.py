@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from batchbook.xlsx.places import COLUMN_LETTERS
@@ -63,27 +61,46 @@ class RowCutter:
         return cuts
 
     def _cut_all(self, text: bytes, start: int, end: int, row: int, columns: Sequence[int]) -> list[Cut] | None:
+        """As `cut`, for rows where cells are missing or hold formulas."""
         close = text.rfind(b"</", start, end)
-        found = list(self._starts.finditer(text, start, close))
-        if len(found) != text.count(self._any_cell, start, close) or text.find(self._extension, start, close) >= 0:
+        if text.count(self._any_cell, start, close) != text.count(self._mark, start, close):
             return None
-        known = [_NUMBERS.get(match[1], 0) for match in found]
+        if text.find(self._extension, start, close) >= 0:
+            return None
+        last = self._starts.match(text, text.rfind(self._mark, start, close)) if close > start else None
         number = b"%d" % row
-        if any(a >= b for a, b in pairwise(known)) or any(m[2] != number for m in found):
+        if last is not None and last[2] != number:
             return None
-        starts = [match.start() for match in found]
-        starts.append(close)
-        cuts = []
-        for column in columns:
-            i = bisect_left(known, column)
-            if i < len(known) and known[i] == column:
-                cut = self._present(text, starts[i], starts[i + 1])
-                if cut is None:
-                    return None
-                cuts.append(cut)
+        last_column = _NUMBERS.get(last[1], 0) if last else 0
+        cuts: list[Cut] = []
+        done = start
+        for column, needle in zip(columns, self._needles, strict=True):
+            at = text.find(needle + number + b'"', start, close)
+            cut: Cut | None
+            if at >= 0:
+                following = text.find(self._mark, at + 1, close)
+                cut = self._present(text, at, following if following >= 0 else close)
+            elif column > last_column:
+                cut = Cut(close, close, None, False, False)
             else:
-                cuts.append(Cut(starts[i], starts[i], None, False, False))
+                cut = self._gap(text, done, close, number, column)
+            if cut is None or cut.start < done:
+                return None
+            cuts.append(cut)
+            done = cut.end
         return cuts
+
+    def _gap(self, text: bytes, done: int, close: int, row: bytes, column: int) -> Cut | None:
+        """The place for a cell that is not there: before the first one of a higher column."""
+        at = text.find(self._mark, done, close)
+        while at >= 0:
+            cell = self._starts.match(text, at)
+            if cell is None or cell[2] != row:
+                return None
+            if _NUMBERS.get(cell[1], 0) > column:
+                return Cut(at, at, None, False, False)
+            at = text.find(self._mark, at + 1, close)
+        return None
 
     def _present(self, text: bytes, start: int, limit: int) -> Cut | None:
         cell = text[start:limit].rstrip()

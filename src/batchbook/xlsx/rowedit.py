@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from batchbook.errors import WorkbookDamaged
 from batchbook.xlsx.cells import cells_of
 from batchbook.xlsx.cellxml import CellWriter, ValueProblem
 from batchbook.xlsx.layout import SheetLayout
 from batchbook.xlsx.places import COLUMN_LETTERS, MAX_COLUMN, MAX_ROW, parse_cell, parse_range
+from batchbook.xlsx.quicksegment import QuickSegment
 from batchbook.xlsx.refusals import CellRefused
 from batchbook.xlsx.rowcut import RowCutter
 from batchbook.xlsx.scan import RowSpan
@@ -40,6 +41,7 @@ class RowEditor:
         self._prefix = prefix.decode()
         self._row_end = b"</%brow>" % prefix
         self._cutter = RowCutter(prefix)
+        self._quick_segment = QuickSegment(self._prefix, writer)
 
     def refused(self, row: int, column: int, reason: str) -> CellRefused:
         """The error for a cell of this sheet."""
@@ -70,12 +72,35 @@ class RowEditor:
         if column > self.last_column:
             self.last_column = column
 
+    # --- whole segments ------------------------------------------------------------------------------------------
+
+    def together(
+        self, text: bytes, rows: Sequence[int], columns: tuple[int, ...], edits: Sequence[Cells]
+    ) -> bytes | None:
+        """A segment with the same columns written in some of its rows; None where a row needs a closer look."""
+        if not columns or columns[0] < 1 or columns[-1] > MAX_COLUMN:
+            return None
+        if self._locked and any(self._locked(row, column) for row in rows for column in columns):
+            return None
+        try:
+            result = self._quick_segment.rewritten(text.decode("utf-8"), rows, columns, edits)
+        except ValueError:
+            return None  # the closer look finds the cell, and names it
+        if result is None:
+            return None
+        self.cells += len(rows) * len(columns)
+        self._reach(rows[0], columns[0])
+        self._reach(rows[-1], columns[-1])
+        return result.encode("utf-8")
+
     # --- the quick way -------------------------------------------------------------------------------------------
 
     def quick(self, text: bytes, span: RowSpan, cells: Cells) -> list[bytes] | None:
         """The pieces of a row that is written as usual; None where that is not certain."""
         columns = tuple(cells) if len(cells) < 2 else tuple(sorted(cells))
-        cuts = self._cutter.cut(text, span.inner, span.end, span.number, columns) if columns[0] > 0 else None
+        if columns[0] < 1 or columns[-1] > MAX_COLUMN:
+            return None
+        cuts = self._cutter.cut(text, span.inner, span.end, span.number, columns)
         if cuts is None:
             return None
         row = span.number

@@ -11,7 +11,7 @@ from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
 from batchbook.xlsx.masking import has_marks, mask
 from batchbook.xlsx.package import MAIN_NAMESPACES
 from batchbook.xlsx.places import MAX_ROW
-from batchbook.xlsx.xmltext import Recoder, attributes
+from batchbook.xlsx.xmltext import Recoder, attributes, unescape
 
 MAX_HEAD = 64 << 20
 MAX_ROW_BYTES = 32 << 20
@@ -181,8 +181,8 @@ def _number(tag: bytes, before: int) -> int:
     given = attributes(tag).get(b"r")
     if given is None:
         return before + 1
-    text = given.strip()
-    return int(text) if text.isdigit() and len(text) < 10 else -1
+    text = unescape(given.decode("utf-8", "replace")).strip()
+    return int(text) if text.isdecimal() and len(text) < 10 else -1
 
 
 def _last_row(masked: bytes, mark: bytes) -> int:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from batchbook.errors import WorkbookNotSupported
-from batchbook.xlsx.layout import SheetLayout
+from batchbook.xlsx.layout import SheetLayout, row_numbers
 from batchbook.xlsx.masking import has_marks, mask
 from batchbook.xlsx.places import Range, parse_range
+from batchbook.xlsx.quicksegment import LEAST_ROWS
 from batchbook.xlsx.refusals import CellRefused
 from batchbook.xlsx.rowedit import Cells, RowEditor, styles_of
 from batchbook.xlsx.scan import RowSpan, Segment, SheetScan
@@ -69,8 +70,8 @@ class SheetEdit:
         self._seen: set[int] = set()
         if not layout.ordered:
             self._scattered = dict(self._all_pending())
-        self._above: bytes = b""
-        self._above_number = 0
+        self._above: Segment | None = None
+        self._above_before = 0
         self.appended_from = 0
         self.appended_to = 0
         self.appended_columns: set[int] = set()
@@ -129,29 +130,49 @@ class SheetEdit:
                 f"Sheet {self.editor.sheet} holds cells in alternatives for several programs.",
                 "Open the workbook in Excel and save it again.",
             )
-        spans = self._scan.rows(segment, before)
-        if not spans:
+        numbers = row_numbers(self._scan, segment.masked, before)
+        if not numbers:
             return before, segment.text
-        last = spans[-1]
-        untouched = self._pending is None or self._pending[0] > last.number
-        if self._layout.ordered and untouched and not self.editor.broken:
-            text = segment.text
-        else:
-            text = self._rewritten(segment, spans)
-        self._above, self._above_number = segment.text[last.start : last.end], last.number
-        return last.number, text
+        self._above, self._above_before = segment, before
+        if not self._layout.ordered:
+            return numbers[-1], self._rewritten(segment, before, {})
+        taken: dict[int, Cells] = {}
+        while self._pending is not None and self._pending[0] <= numbers[-1]:
+            taken[self._pending[0]] = self._pending[1]
+            self._pending = next(self._edits, None)
+        if not taken and not self.editor.broken:
+            return numbers[-1], segment.text
+        quick = self._together(segment, numbers, taken)
+        return numbers[-1], self._rewritten(segment, before, taken) if quick is None else quick
 
-    def _rewritten(self, segment: Segment, spans: list[RowSpan]) -> bytes:
+    def _together(self, segment: Segment, numbers: list[int], taken: dict[int, Cells]) -> bytes | None:
+        """The segment rewritten column by column, where all is as usual."""
+        if segment.marked or self.editor.broken or len(taken) < LEAST_ROWS:
+            return None
+        rows = list(taken)
+        if rows != numbers and not set(numbers).issuperset(rows):
+            return None
+        edits = list(taken.values())
+        columns = edits[0].keys()
+        if any(edit.keys() != columns for edit in edits):
+            return None
+        return self.editor.together(segment.text, rows, tuple(sorted(columns)), edits)
+
+    def _rewritten(self, segment: Segment, before: int, taken: dict[int, Cells]) -> bytes:
         text = segment.text
         pieces: list[bytes] = []
         done = 0
         editor = self.editor
-        for span in spans:
-            while self._pending is not None and self._pending[0] < span.number and self._layout.ordered:
-                pieces += (text[done : span.start], editor.created(*self._pending, None))
+        waiting = iter(taken)
+        upcoming = next(waiting, None)
+        for span in self._scan.rows(segment, before):
+            while upcoming is not None and upcoming < span.number:
+                pieces += (text[done : span.start], editor.created(upcoming, taken[upcoming], None))
                 done = span.start
-                self._pending = next(self._edits, None)
-            cells = self._cells_for(span.number)
+                upcoming = next(waiting, None)
+            if upcoming == span.number:
+                upcoming = next(waiting, None)
+            cells = taken.get(span.number) if self._layout.ordered else self._scattered_cells(span.number)
             if cells is not None:
                 pieces.append(text[done : span.start])
                 pieces += self._edited(segment, span, cells)
@@ -163,13 +184,7 @@ class SheetEdit:
         pieces.append(text[done:])
         return b"".join(pieces)
 
-    def _cells_for(self, number: int) -> Cells | None:
-        if self._layout.ordered:
-            if self._pending is None or self._pending[0] != number:
-                return None
-            cells = self._pending[1]
-            self._pending = next(self._edits, None)
-            return cells
+    def _scattered_cells(self, number: int) -> Cells | None:
         found = self._scattered.pop(number, None)
         if found is not None:
             self._seen.add(number)
@@ -198,15 +213,24 @@ class SheetEdit:
             return b"".join(self.editor.created(number, cells, None) for number, cells in self._scattered.items())
         for number, cells in self._all_pending():
             if above is None:
-                header = any(t.ref.first_row == self._above_number for t in self._layout.tables) or (
-                    self._layout.auto_filter is not None and self._layout.auto_filter.first_row == self._above_number
-                )
-                above = styles_of(self._above) if self._above and not header else {}
+                above = self._styles_above()
             row = self.editor.created(number, cells, above)
             if row:
                 pieces.append(row)
                 self._note_appended(number, cells)
         return b"".join(pieces)
+
+    def _styles_above(self) -> Mapping[int, str]:
+        """The styles of the last row, which rows behind it take on; not those of a header."""
+        if self._above is None:
+            return {}
+        span = self._scan.rows(self._above, self._above_before)[-1]
+        areas = [table.ref for table in self._layout.tables]
+        if self._layout.auto_filter is not None:
+            areas.append(self._layout.auto_filter)
+        if any(area.first_row == span.number for area in areas):
+            return {}
+        return styles_of(self._above.text[span.start : span.end])
 
     def _note_appended(self, number: int, cells: Cells) -> None:
         if not self.appended_from:

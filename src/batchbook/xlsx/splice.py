@@ -229,7 +229,9 @@ class _Splice:
             if self.style_entry is not None:
                 self._write(self.style_entry, content)
             else:
-                name = self.parts.free_name(self._beside_workbook("styles{}.xml"))
+                name = self._beside_workbook("styles.xml")
+                if self.book.package.find(name) is not None:
+                    name = self.parts.free_name(self._beside_workbook("styles{}.xml"))
                 self.parts.add("styles", name, STYLES_TYPE)
                 self._write(new_entry(name), content, new=True)
         for name, content in self.parts.changed():

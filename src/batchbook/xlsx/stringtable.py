@@ -25,12 +25,17 @@ def decode_hex(text: str) -> str:
     return _HEX.sub(_character, text) if "_x" in text else text
 
 
-def plain_text(raw: bytes) -> str:
-    """The text between two tags."""
+def resolved(raw: bytes) -> str:
+    """The text between two tags as an XML parser gives it."""
     text = raw.decode("utf-8", "replace")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return decode_hex(unescape(text))
+    return unescape(text)
+
+
+def plain_text(raw: bytes) -> str:
+    """The text between two tags as Excel shows it."""
+    return decode_hex(resolved(raw))
 
 
 def rich_text(element: Element) -> str:

@@ -1,0 +1,35 @@
+"""Saves that a process left open when it died: finding out how they ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from batchbook.errors import BatchbookError
+from batchbook.storage.ledger import Ledger
+from batchbook.storage.lockfile import LockInfo
+from batchbook.storage.savelog import open_intents, settle_abandoned, settle_saved
+from batchbook.storage.saver import settle
+
+
+def settle_intents(ledger: Ledger, workbook: Path) -> int:
+    """Settle every open save of a workbook in a ledger; gives how many there were. Needs the workbook's lock."""
+    intents = open_intents(ledger, str(workbook))
+    for save in intents:
+        if settle(workbook, save.old, save.new, save.temporary) == "saved":
+            settle_saved(ledger, save.id, None)
+        else:
+            # Also where a person changed the file since: the merge finds out cell by cell what is there.
+            settle_abandoned(ledger, save.id)
+    return len(intents)
+
+
+def settle_dead_holder(workbook: Path, info: LockInfo, *, warn: Callable[[str], None] = lambda _: None) -> None:
+    """Settle what the dead holder of a workbook's lock left open in its ledger, if that is to be found here."""
+    if not info.ledger or not Path(info.ledger).is_file():
+        return
+    try:
+        with Ledger.open(Path(info.ledger)) as ledger:
+            settle_intents(ledger, workbook.resolve())
+    except BatchbookError as error:
+        warn(f"the ledger of the process that held {workbook.name} before cannot be settled: {error.what}")

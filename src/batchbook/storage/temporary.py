@@ -1,0 +1,143 @@
+"""A new file that is built beside its target and takes the target's place when it is complete."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, TypeVar, cast
+
+from batchbook.storage import files
+from batchbook.storage.attributes import copy_attributes
+
+Made = TypeVar("Made")
+
+BUFFER = 1 << 20
+SUFFIX = ".batchbook-tmp"
+
+
+def temporary_name(target: Path, label: str) -> str:
+    """The name of a temporary file for a target. Labels get no dots, or it could pass for another target's."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "-", label) or "save"
+    return f".{target.name}.{plain[:60]}{SUFFIX}"
+
+
+def is_temporary_of(target: Path, name: str) -> bool:
+    """Whether a name is that of a temporary file, or of a lock put aside, for this target and no other."""
+    pattern = rf"\.{re.escape(target.name)}\.(?:[A-Za-z0-9_-]+{re.escape(SUFFIX)}|batchbook-lock\.[0-9a-f-]+)"
+    return re.fullmatch(pattern, name) is not None
+
+
+class Temporary:
+    """One temporary file. The steps: `fill`, `sync`, `publish`; or `discard`, which is right at any moment."""
+
+    def __init__(self, target: Path, label: str) -> None:
+        self.target = target
+        self.path = target.with_name(temporary_name(target, label))
+        self.warnings: list[str] = []
+        self.renewed = False
+        """Whether an fsync failed and the file was written anew; it then has to be checked to the last byte."""
+        self._fd = -1
+        self._ours = False
+        self._mode = 0o600
+        self._attributes: Path | None = None
+
+    def create(self, mode: int = 0o600) -> None:
+        """Create the file; a stray one of the same name (the caller holds the lock) goes first."""
+        self._mode = mode
+        self._ours = True
+        try:
+            self._fd = files.create_exclusive(self.path, mode)
+        except FileExistsError:
+            files.unlink(self.path)
+            self._fd = files.create_exclusive(self.path, mode)
+
+    def fill(self, build: Callable[[BinaryIO], Made]) -> Made:
+        """Let a function write the content into a stream that can seek."""
+        with self._stream() as stream:
+            return build(stream)
+
+    @contextmanager
+    def _stream(self) -> Iterator[BinaryIO]:
+        raw = files.OutputStream(self._fd)
+        buffered = io.BufferedWriter(raw, BUFFER)
+        try:
+            yield cast(BinaryIO, buffered)
+            buffered.flush()
+        except BaseException:
+            raw.abandon()
+            raise
+        finally:
+            buffered.close()
+
+    def clone(self, source: Path) -> None:
+        """Take over another file's content."""
+        with source.open("rb") as opened:
+            files.clone_or_copy(opened.fileno(), self._fd)
+
+    def take_attributes(self, source: Path) -> None:
+        """Give the file the owner, group, access list and permissions of another."""
+        self._attributes = source
+        lost = copy_attributes(source, self._fd)
+        if lost:
+            self.warnings = [f"{self.target.name} could not keep {', '.join(lost)}"]
+
+    def sync(self) -> None:
+        """Have the content on the disk. If that fails, the file is thrown away and written anew, once."""
+        try:
+            files.fsync(self._fd)
+        except OSError:
+            # The kernel may have dropped what it could not write and call the pages clean: a second fsync would lie.
+            self._renew()
+            files.fsync(self._fd)
+
+    def _renew(self) -> None:
+        old, self._fd = self._fd, -1
+        try:
+            files.unlink(self.path)
+            self._fd = files.create_exclusive(self.path, self._mode)
+            files.copy_content(old, self._fd)
+            if self._attributes is not None:
+                self.take_attributes(self._attributes)
+        finally:
+            os.close(old)
+        self.renewed = True
+
+    def publish(self) -> None:
+        """Take the target's place; the folder is not yet synced."""
+        self.close()
+        files.replace(self.path, self.target)
+        self._ours = False
+
+    @property
+    def published(self) -> bool:
+        """Whether it took the target's place, also where `publish` was interrupted."""
+        return not self._ours or not os.path.lexists(self.path)
+
+    def close(self) -> None:
+        """Close the file."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def discard(self) -> None:
+        """Close and remove the file, if it is still there; trouble in that is left to the next sweep."""
+        with suppress(OSError):
+            self.close()
+        if self._ours:
+            with suppress(OSError):
+                files.unlink(self.path, missing_ok=True)
+
+
+@contextmanager
+def temporary_for(target: Path, label: str, mode: int = 0o600) -> Iterator[Temporary]:
+    """A created temporary file that is gone in the end, unless it was published."""
+    temporary = Temporary(target, label)
+    try:
+        temporary.create(mode)
+        yield temporary
+    finally:
+        temporary.discard()
