@@ -1,13 +1,13 @@
 import datetime as dt
 
 import pytest
-from tests.batch.helpers import judge_for, rows_of
 
 from batchbook.batch.judging import LONGEST_REASON, ContractError
 from batchbook.batch.processors import DetailSheet, RowResult
 from batchbook.config import Marks
 from batchbook.errors import Rejected, Transient, Unknown
 from batchbook.xlsx import SheetColumn
+from tests.batch.helpers import judge_for, rows_of
 
 ALL_MARKS = Marks(status="Status", reason="Why", checked_at="At")
 DETAILS = {"More": DetailSheet((SheetColumn("Key"), SheetColumn("Fact")))}

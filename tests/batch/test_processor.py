@@ -5,7 +5,6 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.batch.helpers import CONTEXT, processor_for, rows_of
 
 from batchbook.batch import processor as module
 from batchbook.batch.interrupt import StopToken
@@ -13,6 +12,7 @@ from batchbook.batch.processor import RowFeed
 from batchbook.batch.processors import Processor
 from batchbook.batch.strategies import BatchPlan
 from batchbook.errors import Rejected, Transient, Unknown
+from tests.batch.helpers import CONTEXT, processor_for, rows_of
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from batchbook.batch.start import ResumeSummary, WorkbookDifference
+from batchbook.cli import prompts
 from batchbook.cli.prompts import TerminalDecisions, ask, ask_number, choose, confirm
 
 FOUND = ResumeSummary(
@@ -81,8 +82,12 @@ def test_a_mismatch_is_left_alone_by_default(capsys: pytest.CaptureFixture[str])
 
 
 def test_nobody_there_any_more_means_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(_question: str) -> str:
-        raise EOFError
-
-    monkeypatch.setattr("builtins.input", gone)
+    monkeypatch.setattr(prompts, "typed", lambda _question: "")
     assert ask("?") == "cancel"
+
+
+def test_an_answer_is_taken_without_what_is_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompts, "typed", lambda _question: "  Fresh \n")
+    assert ask("?") == "fresh"
+    monkeypatch.setattr(prompts, "typed", lambda _question: "\n")
+    assert ask("?") == ""

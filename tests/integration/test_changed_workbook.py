@@ -9,6 +9,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+
 from tests.integration.helpers import Called, Folder
 
 ROWS = 40

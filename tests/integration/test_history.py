@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import openpyxl
+
 from tests.integration.helpers import Folder
 from tests.integration.test_changed_workbook import interrupted
 

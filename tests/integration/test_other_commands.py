@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 
 import pytest
+
 from tests.integration.helpers import Folder, interrupted
 
 
@@ -168,7 +169,7 @@ def test_check_looks_at_the_configuration_its_jobs_and_their_workbooks(new_folde
 
 
 def test_a_lock_is_broken_only_for_a_reason_and_not_while_its_holder_lives(folder: Folder) -> None:
-    process = folder.start("run", "job.yaml", "--start-fresh", TEST_SLEEP="0.2")
+    process = folder.start("run", "job.yaml", "--start-fresh", TEST_SLEEP="2")
     while not folder.processed():
         assert process.poll() is None, process.communicate()
     assert folder.run("run", "job.yaml", "--resume-auto").code == 4

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
+
 from tests.integration.helpers import Folder
 
 README = (Path(__file__).parents[2] / "README.md").read_text()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import time
 
 import pytest
+
 from tests.integration.helpers import Folder
 
 ROWS = 40
@@ -31,8 +33,6 @@ def test_the_first_signal_finishes_the_row_in_hand_saves_and_says_how_it_ended(
     os.kill(process.pid, number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
-    import json
-
     said = json.loads(out)
     assert said["status"] == "interrupted"
     done = said["rows"]["done"]
@@ -73,7 +73,7 @@ def test_a_row_that_hangs_is_given_up_after_the_grace_and_is_done_again_later(fo
     )
     process = running(folder, 15)
     os.kill(process.pid, signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
+    _out, err = process.communicate(timeout=30)
     assert process.returncode == 143, err
     steps.write_text(plain)
     called = folder.run("run", "job.yaml", "--resume-auto", "--json")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from tests.integration.helpers import Folder
 
 ROWS = 60

@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,8 @@ def test_a_backup_holds_the_content_and_says_when_and_for_which_run(store: Backu
     assert store.list() == [backup]
     assert store.list()[0].fresh is False
     assert store.verify(backup) == []
+    assert store.of(digest) == backup
+    assert store.of("0" * 64) is None
 
 
 def test_the_same_content_is_not_kept_twice(store: BackupStore, workbook: Path) -> None:
@@ -85,6 +88,25 @@ def test_a_hard_link_leaves_the_permissions_alone_and_a_copy_keeps_them(
         assert ("chmod" in ops.names) is not linked
         assert stat.S_IMODE(backup.path.stat().st_mode) == stat.S_IMODE(workbook.stat().st_mode)
     assert len(names(store.folder)) == 2
+
+
+def test_where_the_file_system_can_share_content_a_backup_is_a_file_of_its_own(
+    store: BackupStore, workbook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Sharing(FaultyOperations):
+        def clone(self, source: int, target: int) -> None:
+            os.write(target, os.pread(source, 1 << 20, 0))
+
+    workbook.chmod(0o640)
+    ops = Sharing(0, 0)
+    monkeypatch.setattr(files, "ops", ops)
+    backup = store.take(digest_of(workbook), "a", "before")
+    assert backup is not None
+    assert not backup.path.samefile(workbook)
+    assert stat.S_IMODE(backup.path.stat().st_mode) == 0o640
+    assert "link" not in ops.names
+    assert "write" not in ops.names
+    assert store.verify(backup) == []
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second file system")
@@ -207,10 +229,8 @@ def test_whatever_fails_in_a_restore_the_workbook_is_old_or_new(tmp_path: Path, 
         ops = FaultyOperations(k, fault)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(files, "ops", ops)
-            try:
+            with suppress(SaveFailed, Crash, KeyboardInterrupt):
                 store.restore(old)
-            except (SaveFailed, Crash, KeyboardInterrupt):
-                pass
             ended = ops.count < k
         assert digest_of(workbook)[:16] in (old.digest, present[:16])
         if fault is not Crash:

@@ -153,6 +153,7 @@ def test_a_folder_that_takes_no_lock_file_is_an_error_with_advice(
     with pytest.raises(WorkbookError, match="cannot be locked") as caught:
         lock(workbook).acquire()
     assert caught.value.advice
+    assert caught.value.exit_code == 1
     assert names(workbook.parent) == {"book.xlsx"}
 
 
@@ -189,6 +190,21 @@ def test_arguments_of_other_programs_are_not_written_down(workbook: Path, monkey
     assert own_info(None, None).command == "tool.py"
     monkeypatch.setattr(sys, "argv", ["/opt/batchbook", "run", "job.yaml"])
     assert own_info(None, None).command == "batchbook run job.yaml"
+
+
+def test_os_locks_that_fail_are_an_error_with_advice(workbook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_fd: int, **_: object) -> bool:
+        raise OSError(errno.EIO, "broken")
+
+    leave_behind(workbook)
+    monkeypatch.setattr(lockfile, "lock_descriptor", fail)
+    for act in (lock(workbook).acquire, lambda: break_lock(workbook, "reason")):
+        with pytest.raises(WorkbookError, match="cannot be used: broken"):
+            act()
+    lock_path(workbook).unlink()
+    with pytest.raises(WorkbookError):
+        lock(workbook).acquire()
+    assert names(workbook.parent) == {"book.xlsx"}
 
 
 # --- the dead --------------------------------------------------------------------------------------------------------

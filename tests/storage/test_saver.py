@@ -130,6 +130,16 @@ def test_a_ledger_that_cannot_commit_the_intent_stops_the_save_untouched(workboo
     assert saver_for(workbook).backups.list() == []
 
 
+def test_even_a_system_error_of_the_ledger_passes_through_untouched(workbook: Path) -> None:
+    class Broken(MemoryJournal):
+        def intend(self, old: str, new: str, temporary: str) -> int:
+            raise OSError("the ledger's own")
+
+    with pytest.raises(OSError, match="the ledger's own"):
+        save(AtomicSaver(workbook, Broken(), None, "r"), "x")
+    assert names(workbook.parent) == {"book.xlsx"}
+
+
 def test_a_ledger_that_cannot_commit_saved_leaves_everything_for_settling(workbook: Path) -> None:
     journal, old = MemoryJournal(), digest_of(workbook)
     journal.fail = "saved"
@@ -206,7 +216,7 @@ def test_an_owner_that_cannot_be_kept_is_a_warning(workbook: Path, monkeypatch: 
 @no_root
 def test_a_read_only_workbook_is_not_replaced(workbook: Path) -> None:
     workbook.chmod(0o444)
-    with pytest.raises(SaveFailed, match="[Pp]ermission"):
+    with pytest.raises(SaveFailed, match=r"[Pp]ermission"):
         save(AtomicSaver(workbook, None, None, "r"), "x")
 
 

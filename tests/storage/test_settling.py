@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from batchbook.storage.edit import edit_workbook
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.lock import lock_path, read_lock
 from batchbook.storage.lockfile import own_info, packed
-from batchbook.storage.saver import AtomicSaver
 from batchbook.storage.savelog import SaveLog, open_intents, saves_of
+from batchbook.storage.saver import AtomicSaver
 from batchbook.storage.settling import settle_dead_holder, settle_intents
 from tests.storage.helpers import Crash, FaultyOperations, value, writing
 
@@ -36,10 +37,8 @@ def crash_in_save(workbook: Path, path: Path, k: int) -> int:
     with ledger, pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "ops", ops)
         saver = AtomicSaver(workbook, log, BackupStore(path.parent / "backups", workbook), "run-1")
-        try:
+        with suppress(Crash):
             saver.save(None, writing("by the dead"), full_verify=False, backup_kind="before")
-        except Crash:
-            pass
     return ops.count
 
 

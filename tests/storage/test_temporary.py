@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from batchbook.storage.temporary import is_temporary_of, temporary_for, temporary_name
 
-TEXT = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=12)
+TEXT = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=12).filter(
+    lambda name: name not in (".", "..")
+)
 
 
 @given(TEXT, TEXT, TEXT)

@@ -3,10 +3,10 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from tests.xlsx.helpers import MAIN, crafted, parts_of, save, sheet_xml, values
 
 from batchbook.errors import ConfigurationError, WorkbookDamaged
 from batchbook.xlsx import Book, ErrorValue, Link, Range, inspect, sheet_names
+from tests.xlsx.helpers import MAIN, crafted, parts_of, save, sheet_xml, values
 
 STRINGS = (
     f'<sst xmlns="{MAIN}" count="99" uniqueCount="1"><si><t>plain</t></si><si/><si><t xml:space="preserve"> é &amp; </t></si>'

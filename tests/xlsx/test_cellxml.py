@@ -9,9 +9,9 @@ import pytest
 import python_calamine
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.xlsx.helpers import crafted, edit, part, sheet_data, sheet_xml, values
 
 from batchbook.xlsx import Book, BookEdits, CellRefused, CellValue, ErrorValue, Link, check_value, splice
+from tests.xlsx.helpers import crafted, edit, part, sheet_data, sheet_xml, values
 
 ALLOWED = st.characters(exclude_categories=("Cs",))
 PRINTABLE = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff")

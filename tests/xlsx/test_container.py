@@ -4,13 +4,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.xlsx.helpers import crafted, edit, parts_of, save, sheet_xml, values
 
 from batchbook.errors import WorkbookDamaged, WorkbookError, WorkbookMissing, WorkbookNotSupported
 from batchbook.xlsx import Book, container, sheet_names
 from batchbook.xlsx.codec import crc32, crc32_combine
 from batchbook.xlsx.container import Container
 from batchbook.xlsx.zipwriter import ZipWriter, new_entry
+from tests.xlsx.helpers import crafted, edit, parts_of, save, sheet_xml, values
 
 ROWS = '<row r="1"><c r="A1"><v>1</v></c></row>'
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)

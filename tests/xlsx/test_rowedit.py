@@ -3,10 +3,10 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from tests.xlsx.helpers import crafted, edit, part, sheet_data, sheet_xml, values
 
 from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
-from batchbook.xlsx import CellRefused, Link
+from batchbook.xlsx import Book, CellRefused, Link
+from tests.xlsx.helpers import crafted, edit, part, sheet_data, sheet_xml, values
 
 ODD_ROWS = {
     "usual": '<row r="5"><c r="A5"><v>1</v></c><c r="B5" s="2"><v>2</v></c><c r="D5"><v>4</v></c></row>',
@@ -237,3 +237,12 @@ def test_a_document_type_is_refused(tmp_path: Path) -> None:
     source = crafted(tmp_path, sheet_xml("", prolog='<!DOCTYPE worksheet [<!ENTITY a "b">]>'))
     with pytest.raises(WorkbookNotSupported, match="document type"):
         edit(source, {"Sheet1": {1: {1: 2}}})
+
+
+@pytest.mark.parametrize("name", ODD_ROWS)
+def test_some_columns_are_read_as_all_are(tmp_path: Path, name: str) -> None:
+    with Book.open(crafted(tmp_path, sheet_xml(ODD_ROWS[name]))) as book:
+        for wanted in ({1}, {2, 4}, {3}, set(range(2, 40)), {0, 4, 99_999}):
+            some = {r: {c: cell.value for c, cell in cells.items()} for r, cells in book.rows("Sheet1", wanted)}
+            every = {c: cell.value for c, cell in dict(book.rows("Sheet1"))[5].items() if c in wanted}
+            assert some == ({5: every} if every else {})

@@ -7,10 +7,10 @@ import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.xlsx.helpers import LINKS, MAIN, crafted, edit, part, parts_of, save, sheet_data, sheet_xml, values
 
 from batchbook.errors import ConfigurationError, WorkbookNotSupported
 from batchbook.xlsx import Book, BookEdits, CellRefused, CellValue, Link, splice, verify
+from tests.xlsx.helpers import LINKS, MAIN, crafted, edit, part, parts_of, save, sheet_data, sheet_xml, values
 
 ROWS = '<row r="1"><c r="A1"><v>1</v></c></row><row r="2"><c r="A2"><f>A1</f><v>1</v></c></row>'
 
@@ -248,3 +248,12 @@ def test_the_digest_tells_files_apart(tmp_path: Path) -> None:
         assert one.digest != two.digest == receipt.digest
     with pytest.raises(Exception, match="not what was written"):
         verify(source, receipt, full=False)
+
+
+def test_xml_that_was_checked_before_is_not_parsed_again_unless_asked(tmp_path: Path) -> None:
+    source = crafted(tmp_path, sheet_xml(ROWS))
+    target, first = edit(source, {"Sheet1": {1: {1: 5}}})
+    again = target.rename(tmp_path / "again.xlsx")
+    _, second = edit(again, {"Sheet1": {1: {1: 6}}})
+    assert first.sound == ()
+    assert second.sound == ("xl/worksheets/sheet1.xml",)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from tests.xlsx.helpers import LINKS, MAIN, crafted, edit, part, parts_of, save, sheet_xml, values
 
 from batchbook.errors import WorkbookNotSupported
 from batchbook.xlsx import Book, CellRefused, Link, SheetColumn, SheetContent
+from tests.xlsx.helpers import LINKS, MAIN, crafted, edit, part, parts_of, save, sheet_xml, values
 
 COLUMNS = (SheetColumn("Key", 20), SheetColumn("Found"), SheetColumn("When", 12.5))
 ROWS = [("a", 1, dt.date(2024, 1, 2)), ("=b", None, None), ("c", Link("u", "v"), dt.datetime(2024, 1, 2, 3, 4))]

@@ -9,6 +9,7 @@ from batchbook.batch.controller import BatchController
 from batchbook.batch.report import RunResult
 from batchbook.batch.start import StartRequest
 from batchbook.config import load_job
+from batchbook.errors import UsageError
 
 _REQUEST = ("start_row", "end_row", "keys", "on_change", "offline", "dry_run", "wait")
 
@@ -22,6 +23,8 @@ def run_job(job: str | Path, resume: Literal["auto", "fresh"] = "auto", **overri
 
     Raises BatchbookError where the run cannot begin. Signals are left to the caller.
     """
+    if resume not in ("auto", "fresh"):
+        raise UsageError(f"resume={resume!r} is not known.", 'Give resume="auto" or resume="fresh".')
     asked = {name: overrides.pop(name) for name in _REQUEST if name in overrides}
     if "keys" in asked:
         asked["keys"] = tuple(asked["keys"])

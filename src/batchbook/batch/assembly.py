@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from batchbook.batch.checkpoints import Definition
-from batchbook.batch.details import PackedRows
+from batchbook.batch.details import CONFLICT_SHEET, CONFLICTS, PackedRows, must_be_ours
 from batchbook.batch.judging import Judge
 from batchbook.batch.loader import find_processor, make_processor
 from batchbook.batch.processors import JobContext, Processor
@@ -37,23 +36,16 @@ class Assembly:
     def definition(self, request: StartRequest, target: Path, sheet: str) -> Definition:
         """What a checkpoint of this job over this workbook must agree with."""
         job = self.job
-        asked = [
-            job.definition_hash,
-            request.offline,
-            request.start_row,
-            request.end_row,
-            list(request.keys),
-            request.run,
-        ]
         return Definition(
             job=job.job,
             workbook=str(target),
             source=str(job.input or job.workbook),
             sheet=sheet,
-            hash=hashlib.sha256(repr(asked).encode()).hexdigest(),
+            hash=job.definition_hash,
             processor=f"{job.processor} {self.processor.version}",
             reference=self.reference,
             max_age=job.resume_max_age,
+            offline=request.offline,
         )
 
     def table(self, book: Book) -> Table:
@@ -61,6 +53,14 @@ class Assembly:
         if self.job.input is not None:
             return InputTable(book, self.spec, self.job.input)
         return Table(book, self.spec)
+
+    def check_own_sheets(self, book: Book) -> None:
+        """See that the sheets which the job fills as a whole hold nothing of a person; ConfigurationError otherwise."""
+        sheets = dict(self.processor.details)
+        if self.job.conflicts_sheet:
+            sheets[CONFLICTS] = CONFLICT_SHEET
+        for name, spec in sheets.items():
+            must_be_ours(book, name, spec)
 
     def judge(self, *, date1904: bool, clock: Clock, known: Mapping[str, Mapping[str, PackedRows]]) -> Judge:
         """The judge of this job's rows; `known` is what the detail sheets hold now."""

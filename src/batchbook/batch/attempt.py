@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from batchbook.batch.assembly import Assembly, Clock
@@ -21,7 +22,7 @@ from batchbook.batch.selection import Selector, taken_rows
 from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.strategies import BatchPlan, Strategy, strategy_for
 from batchbook.batch.writer import WorkbookWriter
-from batchbook.errors import BatchbookError, LedgerError, WorkbookInUse
+from batchbook.errors import BatchbookError, LedgerError, RunFailed, WorkbookInUse
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.copying import copy_durably
 from batchbook.storage.ledger import Ledger
@@ -51,7 +52,9 @@ class Attempt:
         stop: StopToken,
         clock: Clock,
         memory: MemoryReader | None,
+        begun: Callable[[str], None],
     ) -> None:
+        """`begun` is told the run's id once there is one."""
         self._assembly = assembly
         self._job = assembly.job
         self._request = request
@@ -63,6 +66,8 @@ class Attempt:
         self._stop = stop
         self._clock = clock
         self._memory = memory
+        self._begun = begun
+        self._processor: BatchProcessor | None = None
         self._saves = 0
         self._last_save_seconds: float | None = None
 
@@ -81,9 +86,12 @@ class Attempt:
         )  # fmt: skip
         begun = opening.begin()
         self._log = begun.log
+        self._begun(begun.log.run.id)
         self._writer = self._writer_for(begun.log)
         self._tracker = ProgressTracker(self._listen, begun.log.run.selected, begun.log.counts())
         self._tracker.seconds.started = time.monotonic()
+        for problem in self._job.idle_problems():
+            self._tracker.warn(f"{problem} (of no matter for strategy {self._job.batch.strategy})")
         strategy, problems = strategy_for(self._job.batch, self._tracker.warn, self._memory)
         for problem in problems:
             self._tracker.warn(
@@ -97,9 +105,12 @@ class Attempt:
             sheet = self._assembly.table(book).sheet
         return self._assembly.definition(self._request, self._target, sheet)
 
-    def _before_fresh(self) -> None:
-        """The output is made from the workbook once, at a fresh start; what lay there before becomes a backup."""
-        if self._job.output is None:
+    def _before_fresh(self, whole: bool) -> None:
+        """The output is made from the workbook once, at a fresh start; what lay there before becomes a backup.
+
+        A run over some rows only (not `whole`) goes on with the output that is there.
+        """
+        if self._job.output is None or (self._target.exists() and not whole):
             return
         if self._target.exists():
             with Book.open(self._target) as book:
@@ -140,6 +151,12 @@ class Attempt:
             raise
         except BatchbookError as caught:
             error = caught
+        except Exception as caught:  # noqa: BLE001 - whatever it is, the run is recorded as failed and can be resumed
+            error = RunFailed(
+                f"The run was ended by an unexpected {type(caught).__name__}: {caught}.",
+                "What was done is kept: mend the cause, then run again with --resume-auto.",
+            )
+            error.__cause__ = caught
         return self._result(begun, error)
 
     def _work(self, begun: Begun, strategy: Strategy) -> None:
@@ -206,13 +223,16 @@ class Attempt:
     def _batch_processor(self, book: Book) -> BatchProcessor:
         known = {name: read_details(book, name, spec) for name, spec in self._assembly.processor.details.items()}
         judge = self._assembly.judge(date1904=book.date1904, clock=self._clock, known=known)
-        return BatchProcessor(
-            self._assembly.processor,
-            judge,
-            concurrency=self._job.batch.concurrency,
-            tries=self._job.batch.max_retry_attempts,
-            stop=self._stop,
-        )
+        if self._processor is None:
+            self._processor = BatchProcessor(
+                self._assembly.processor,
+                judge,
+                concurrency=self._job.batch.concurrency,
+                tries=self._job.batch.max_retry_attempts,
+                stop=self._stop,
+            )
+        self._processor.judge = judge
+        return self._processor
 
     def _pending(self) -> Iterator[Selected]:
         after = 0
@@ -225,7 +245,11 @@ class Attempt:
     def _save_estimate(self) -> float:
         if self._last_save_seconds is not None:
             return self._last_save_seconds
-        return 0.02 + self._target.stat().st_size / _GUESSED_BYTES_A_SECOND
+        try:
+            size = self._target.stat().st_size
+        except OSError:  # an office program may just be putting a new file in its place
+            size = 0
+        return 0.02 + size / _GUESSED_BYTES_A_SECOND
 
     def _affordable(self) -> bool:
         """Whether a save now keeps saving within its share of the time so far (`save.max_overhead`)."""
@@ -238,9 +262,9 @@ class Attempt:
         try:
             written = self._writer.save(final=final)
         except WorkbookInUse as error:
-            if final:
+            if final and not self._stop.stopping:
                 raise
-            self._warn(f"{error.what} The checkpoint waits; results are kept in the ledger.")
+            self._warn(f"{error.what} The save waits; results are kept in the ledger.")
             return False
         finally:
             self._tracker.seconds.save += time.monotonic() - started
@@ -264,8 +288,9 @@ class Attempt:
 
     def _finish(self) -> None:
         if self._stop.stopping:
-            if self._log.unsaved() and self._save_estimate() <= self._stop.grace_left:
-                self._save(final=False)
+            complete = self._log.nothing_pending()
+            if (complete or self._log.unsaved()) and self._save_estimate() <= self._stop.grace_left:
+                self._save(final=complete)
             return
         self._counts().must_balance()
 
@@ -302,6 +327,10 @@ class Attempt:
             stopped_with=self._stop.exit_code if status == "interrupted" else None,
             reference=self._assembly.reference,
         )
-        write_report(self._job.base.reports, self._log, result.as_dict())
         self._manager.end(self._log, status, error.code if error else status, result.as_dict())
+        try:
+            write_report(self._job.base.reports, self._log, result.as_dict())
+        except OSError as trouble:
+            self._warn(f"the report could not be written: {trouble}; `batchbook runs show {run}` has the same")
+            return replace(result, report=None)
         return result

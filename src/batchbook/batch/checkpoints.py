@@ -14,7 +14,7 @@ from batchbook.batch.start import ResumeSummary, duration
 from batchbook.storage.hosts import this_process
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.runlog import Checkpoint, RunLog, Selected, StoredOutcome
-from batchbook.tables.codec import canonical, pack_rows
+from batchbook.tables.codec import canonical, decanonical, pack_rows
 from batchbook.tables.keys import key_of_text, key_shown
 
 
@@ -31,6 +31,7 @@ class Definition:
     processor: str
     reference: Mapping[str, str]
     max_age: dt.timedelta
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,12 @@ class CheckpointManager:
     def __init__(self, ledger: Ledger, definition: Definition, clock: Callable[[], dt.datetime]) -> None:
         self.ledger = ledger
         self.definition = definition
-        self._clock = clock
+        self.clock = clock
         self._attempt = 0
 
     def now(self) -> str:
         """The present moment as the ledger records it."""
-        return self._clock().isoformat(timespec="milliseconds")
+        return self.clock().isoformat(timespec="milliseconds")
 
     # --- what there is ---------------------------------------------------------------------------------------------
 
@@ -70,13 +71,17 @@ class CheckpointManager:
         asked, problems = self.definition, []
         if run.definition != asked.hash:
             problems.append("the job definition is another one now")
+        if run.settings.get("offline", False) != asked.offline:
+            problems.append(f"it was started {'with' if run.settings.get('offline') else 'without'} --offline")
         if run.processor != asked.processor:
             problems.append(f"the processor is another version now ({asked.processor}, then {run.processor})")
         if dict(run.reference) != dict(asked.reference):
             problems.append(f"reference data changed: {_difference(run.reference, asked.reference)}")
+        if RunLog(self.ledger, run).selection_hash() != run.selection_hash:
+            problems.append("its list of rows is damaged")
         if run.sheet != asked.sheet:
             problems.append(f"the sheet is {asked.sheet!r} now, then {run.sheet!r}")
-        age = self._clock() - dt.datetime.fromisoformat(run.active)
+        age = self.clock() - dt.datetime.fromisoformat(run.active)
         if age > asked.max_age:
             problems.append(
                 f"it was last active {duration(age.total_seconds())} ago, "
@@ -110,11 +115,19 @@ class CheckpointManager:
     # --- runs ------------------------------------------------------------------------------------------------------
 
     def begin(
-        self, rows: Iterable[Selected], digest: str, how: str, settings: Mapping[str, Any], note: str = ""
+        self,
+        rows: Iterable[Selected],
+        digest: str,
+        how: str,
+        settings: Mapping[str, Any],
+        note: str = "",
+        *,
+        set_aside: Sequence[str] = (),
     ) -> RunLog:
-        """A new run with its selection; older unfinished runs of the job over this workbook are set aside."""
+        """A new run with its selection; it takes the place of the unfinished runs named in `set_aside`."""
+        RunLog.stage_selection(self.ledger, rows)
         now, asked = self.now(), self.definition
-        name = f"{self._clock():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        name = f"{self.clock():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         run = RunRecord(
             id=name, job=asked.job, workbook=asked.workbook, source=asked.source, sheet=asked.sheet,
             definition=asked.hash, processor=asked.processor, reference=dict(asked.reference), settings=dict(settings),
@@ -123,9 +136,10 @@ class CheckpointManager:
         )  # fmt: skip
         with self.ledger.transaction():
             for older in self.ledger.unfinished(asked.workbook, asked.job):
-                self._set_aside(older, name)
+                if older.id in set_aside:
+                    self._set_aside(older, name)
             self.ledger.add_run(run)
-            selected, selection_hash = RunLog.write_selection(self.ledger, name, rows)
+            selected, selection_hash = RunLog.write_selection(self.ledger, name)
             self.ledger.update_run(name, selected=selected, selection_hash=selection_hash)
             self._attempt = self.ledger.add_attempt(name, now, this_process(), how)
         stored = self.ledger.run(name)
@@ -153,7 +167,9 @@ class CheckpointManager:
 
     def commit(self, log: RunLog, batch: int, outcomes: Sequence[RowOutcome], seconds: float) -> None:
         """Make outcomes durable; LedgerError where that fails, after which the process has to end."""
-        log.commit(batch, self._attempt, [stored(outcome) for outcome in outcomes], self.now(), seconds)
+        first = log.first_taken([outcome.taken.ordinal for outcome in outcomes])
+        kept = [stored(outcome, first.get(outcome.taken.ordinal)) for outcome in outcomes]
+        log.commit(batch, self._attempt, kept, self.now(), seconds)
 
     def end(self, log: RunLog, status: str, result: str, summary: Mapping[str, Any] | None) -> None:
         """Record how this attempt ended; a run that completed gives up its resumable state, its history stays."""
@@ -165,10 +181,16 @@ class CheckpointManager:
                 log.clear_state()
 
 
-def stored(outcome: RowOutcome) -> StoredOutcome:
-    """An outcome as the ledger keeps it. Of what the row held, the columns to be written are enough."""
+def stored(outcome: RowOutcome, first_taken: str | None = None) -> StoredOutcome:
+    """An outcome as the ledger keeps it. Of what the row held, the columns to be written are enough.
+
+    first_taken: what the row held when the run took it for the first time, where it is done again. An edit of a
+    person's between the two is an edit during the run.
+    """
     row = outcome.taken.table_row
     before = {name: row.taken.get(name) for name in outcome.writes}
+    if first_taken is not None:
+        before.update((name, value) for name, value in decanonical(first_taken).items() if name in before)
     details = {sheet: {"rows": pack_rows(rows)} for sheet, rows in outcome.details.items()}
     return StoredOutcome(
         ordinal=outcome.taken.ordinal,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import ExitStack
+from functools import partial
 
 from batchbook.batch.assembly import Assembly, Clock, assemble
 from batchbook.batch.attempt import Attempt
@@ -11,15 +12,15 @@ from batchbook.batch.dryrun import dry_run
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.memory import MemoryReader
 from batchbook.batch.progress import Listener, Warned
-from batchbook.batch.recovery import backup_store, open_or_restore, settle_for_dead_holder, settle_intents
+from batchbook.batch.recovery import backup_store, open_or_restore
 from batchbook.batch.report import RunResult
 from batchbook.batch.start import Decisions, StartRequest
+from batchbook.batch.waiting import take_lock, wait_until_closed
 from batchbook.config import JobConfig
 from batchbook.errors import WorkbookDamaged
 from batchbook.storage.ledger import Ledger
-from batchbook.storage.lock import WorkbookLock
-from batchbook.storage.owners import check_not_open
 from batchbook.storage.saver import sweep
+from batchbook.storage.settling import settle_dead_holder, settle_intents
 from batchbook.xlsx import Book
 
 
@@ -74,6 +75,7 @@ class BatchController:
         try:
             with Book.open(source) as book:
                 assembly.table(book)
+                assembly.check_own_sheets(book)
         except WorkbookDamaged:
             if self._request.dry_run or source != target:
                 raise  # else there may be a backup, which is looked for under the lock
@@ -81,13 +83,12 @@ class BatchController:
     def _locked(self, assembly: Assembly) -> RunResult:
         base, target = self._job.base, self._job.target.resolve()
         with ExitStack() as stack:
-            on_dead = settle_for_dead_holder(target, self._warn)
-            stack.enter_context(
-                WorkbookLock(target, run=None, ledger=base.ledger, wait=self._request.wait, on_dead=on_dead)
-            )
+            on_dead = partial(settle_dead_holder, target, warn=self._warn)
+            lock = take_lock(target, base.ledger, self._request.wait, self._stop, on_dead)
+            stack.callback(lock.release)
             backups = backup_store(base, target)
             if target.exists():
-                check_not_open(target)
+                wait_until_closed(target, self._job, self._stop, self._warn)
                 open_or_restore(target, backups, base, self._warn)
                 backups.drop_live_links()
             ledger = stack.enter_context(Ledger.open(base.ledger, allow_network=base.state.allow_network))
@@ -104,6 +105,7 @@ class BatchController:
                 stop=self._stop,
                 clock=self._clock,
                 memory=self._memory,
+                begun=lock.name_run,
             )
             return attempt.run()
 

@@ -18,6 +18,7 @@ from batchbook.batch.report import RunResult, peak_rss
 from batchbook.batch.selection import Selector, taken_rows
 from batchbook.batch.start import StartRequest
 from batchbook.batch.strategies import BatchPlan
+from batchbook.errors import UsageError
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import SaveLog
@@ -30,6 +31,11 @@ from batchbook.xlsx import Book
 def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop: StopToken, clock: Clock) -> RunResult:
     """Process the rows that a fresh start would select and tell which cells would change, without writing anywhere."""
     job = assembly.job
+    if request.mode in ("row", "batch", "only-failed"):
+        raise UsageError(
+            "A dry run shows what a fresh start would do; it cannot go on from a row, a batch or a run.",
+            "Choose rows with --keys, --start-row and --end-row instead.",
+        )
     target = job.target.resolve()
     source = target if target.exists() else job.workbook
     with Ledger.in_memory() as ledger, Book.open(source) as book:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from batchbook.batch.checkpoints import shown_key
 from batchbook.config import BaseConfig
 from batchbook.errors import UsageError
 from batchbook.storage.ledger import Ledger, RunRecord
+from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.runlog import Checkpoint, RunLog
 from batchbook.storage.savelog import changes_of, conflicts_of, saves_of
 
@@ -159,8 +162,13 @@ def clear_checkpoints(ledger: Ledger, name: str | None, now: str) -> list[str]:
     """Give up the resumable state of one run, or of all; gives the ids. The history stays."""
     runs = [find_run(ledger, name)] if name else [run for run in ledger.runs() if run.unfinished]
     cleared = [run for run in runs if run.unfinished]
-    with ledger.transaction():
-        for run in cleared:
+    for run in cleared:
+        with _undisturbed(Path(run.workbook)), ledger.transaction():
             ledger.update_run(run.id, status="cleared", ended=now, note="its checkpoints were cleared by hand")
             RunLog(ledger, run).clear_state()
     return [run.id for run in cleared]
+
+
+def _undisturbed(workbook: Path) -> AbstractContextManager[object]:
+    """The workbook's lock, so that no run is going whose state is cleared; none where its folder is gone."""
+    return WorkbookLock(workbook, run=None, ledger=None) if workbook.parent.is_dir() else nullcontext()

@@ -68,8 +68,11 @@ class Judge:
             return self._problem(taken, Outcome.FAILED, error.reason)
         if isinstance(error, ContractError):
             return self._problem(taken, Outcome.FAILED, str(error))
-        text = str(error)
-        return self._problem(taken, Outcome.FAILED, f"{type(error).__name__}: {text}" if text else type(error).__name__)
+        return self._problem(taken, Outcome.FAILED, _said(error))
+
+    def broken(self, taken: TakenRow, error: BaseException) -> RowOutcome:
+        """A row of which not even the verdict could be made: its own fault, told in words that cannot fail."""
+        return self._problem(taken, Outcome.FAILED, f"its outcome cannot be told: {type(error).__name__}")
 
     def rejected(self, taken: TakenRow, reason: str) -> RowOutcome:
         """A row that never reaches the processor."""
@@ -138,7 +141,8 @@ class Judge:
     def _checked_details(
         self, taken: TakenRow, details: Mapping[str, Sequence[Sequence[CellValue]]]
     ) -> dict[str, Sequence[Sequence[CellValue]]]:
-        for sheet, rows in details.items():
+        kept = {sheet: tuple(tuple(row) for row in rows) for sheet, rows in details.items()}
+        for sheet, rows in kept.items():
             spec = self.details.get(sheet)
             if spec is None:
                 raise ContractError(f"the processor gave rows for the sheet {sheet!r}, which it does not declare")
@@ -147,12 +151,23 @@ class Judge:
                     raise ContractError(f"a row for the sheet {sheet!r} has {len(row)} cells, not {len(spec.columns)}")
                 for column, value in zip(spec.columns, row, strict=True):
                     self._value(f"{sheet}/{column.header}", value)
-        return dict(details)
+        return dict(kept)
 
     def _details_differ(self, taken: TakenRow, sheet: str, rows: Sequence[Sequence[CellValue]]) -> bool:
         return pack_rows(rows) != (self.known_details.get((sheet, taken.key)) or [])
 
 
-def _short(reason: str) -> str:
-    folded = " ".join(reason.split())
+def _said(error: BaseException) -> str:
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a user's exception may fail at saying what it is about
+        return f"{name}, which cannot say why"
+    return f"{name}: {text}" if text else name
+
+
+def _short(reason: object) -> str:
+    """A reason as one line that fits a cell and can be stored: what is not valid text is shown by its code."""
+    text = str(reason).encode("utf-8", "backslashreplace").decode()
+    folded = " ".join(text.split())
     return folded if len(folded) <= LONGEST_REASON else folded[: LONGEST_REASON - 1] + "…"

@@ -9,6 +9,7 @@ from typing import Any
 
 from batchbook.batch.assembly import Assembly
 from batchbook.batch.checkpoints import Candidate, CheckpointManager
+from batchbook.batch.history import find_run
 from batchbook.batch.outcomes import Outcome
 from batchbook.batch.progress import Listener, Resumed, Warned
 from batchbook.batch.recovery import difference, restore_checkpoint
@@ -18,6 +19,7 @@ from batchbook.errors import CannotResume, ChoiceNeeded, ConfigurationError, Fin
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.ledger import RunRecord
 from batchbook.storage.runlog import RunLog, Selected
+from batchbook.tables.keys import key_of_text, matches
 from batchbook.tables.table import Table
 from batchbook.xlsx import Book
 
@@ -50,9 +52,9 @@ class Opening:
         listener: Listener,
         selector: Selector,
         settle: Callable[[RunLog], object],
-        before_fresh: Callable[[], None],
+        before_fresh: Callable[[bool], None],
     ) -> None:
-        """`settle` saves the unsaved outcomes of a run; `before_fresh` makes the output where the job has one."""
+        """`settle` saves the unsaved outcomes of a run; `before_fresh` makes the output, where it has to be made."""
         self._job = assembly.job
         self._table = assembly.table
         self._request = request
@@ -68,15 +70,28 @@ class Opening:
     def begin(self) -> Begun:
         """Begin the run that was asked for."""
         mode = self._request.mode
-        candidate = self._candidate() if mode != "fresh" else None
+        candidate = self._candidate() if mode != "fresh" or self._filters else None
         if mode == "ask" and candidate is not None:
             return self._ask(candidate)
-        if mode == "auto" and candidate is not None:
+        if mode == "auto" and candidate is not None and self._filters in ({}, candidate.run.settings.get("rows")):
             return self._resume(candidate.run)
         if mode in ("row", "batch"):
             return self._from_point(candidate, mode, self._request.number or 0)
         if mode == "only-failed":
             return self._only_failed(candidate)
+        return self._fresh_or_beside(candidate)
+
+    @property
+    def _filters(self) -> dict[str, Any]:
+        """The rows that the caller asks for, where that is not the job's whole selection."""
+        asked = self._request
+        given = {"start_row": asked.start_row, "end_row": asked.end_row, "keys": list(asked.keys), "run": asked.run}
+        return {name: value for name, value in given.items() if value}
+
+    def _fresh_or_beside(self, candidate: Candidate | None) -> Begun:
+        """A fresh run; one over some rows only leaves an unfinished run as it is, to be taken up later."""
+        if self._filters:
+            self._keep_results(candidate)
         return self._fresh()
 
     def _candidate(self) -> Candidate | None:
@@ -102,7 +117,7 @@ class Opening:
         if choice == "resume":
             return self._resume(candidate.run)
         if choice == "fresh":
-            return self._fresh()
+            return self._fresh_or_beside(candidate)
         if choice == "cancel":
             raise UsageError("Nothing was started; the checkpoint is kept.", f"Start again with {_OPTIONS}.")
         mode, number = choice
@@ -110,9 +125,15 @@ class Opening:
 
     # --- fresh -----------------------------------------------------------------------------------------------------
 
-    def _fresh(self, *, only: Iterable[str] | None = None, skip: int = 0, note: str = "") -> Begun:
+    def _fresh(
+        self, *, only: Iterable[str] | None = None, skip: int = 0, note: str = "", instead_of: str | None = None
+    ) -> Begun:
+        """A new run: instead of all unfinished ones where it does all rows, else instead of the one named."""
         selector = self._selector if only is None else replace(self._selector, only=frozenset(only))
-        self._before_fresh()
+        whole = only is None and not skip and not self._filters
+        self._before_fresh(whole)
+        ledger = self._manager.ledger
+        older = [run.id for run in ledger.unfinished(str(self._target), self._job.job)] if whole else [instead_of or ""]
         with Book.open(self._target) as book:
             table = self._table(book)
             index = table.keys()
@@ -126,30 +147,31 @@ class Opening:
                         for row, what in sorted(problems.items())
                     ],
                 )
-            rows = selector.select(table, index)
+            rows = _skipped(selector.select(table, index), skip)
             log = self._manager.begin(
-                _skipped(rows, skip), book.digest, self._request.mode, self._settings(table), note
+                rows, book.digest, self._request.mode, self._settings(table, whole), note, set_aside=older
             )
-        if skip and not log.run.selected:
-            raise UsageError(
-                f"There is no row {skip + 1}: fewer rows are selected.", "Give a row within the selection."
-            )
+        if self._request.keys:
+            self._name_missing_keys(log)
         return Begun(log, None)
 
-    def _settings(self, table: Table) -> dict[str, Any]:
-        asked = self._request
-        partial = bool(asked.start_row or asked.end_row or asked.keys or asked.run or asked.mode in ("row", "batch"))
+    def _name_missing_keys(self, log: RunLog) -> None:
+        found = [key_of_text(selected.key) for selected in log.selection()]
+        missing = [wanted for wanted in self._request.keys if not any(matches(key, [wanted]) for key in found)]
+        if missing:
+            self._listen(Warned(f"no row has the key {', '.join(map(repr, missing))} (--keys)"))
+
+    def _settings(self, table: Table, whole: bool) -> dict[str, Any]:
         return {
-            "partial": partial or self._job.select.mode != "all",
+            "partial": not whole or self._job.select.mode != "all",
+            "rows": self._filters,
+            "offline": self._request.offline,
             "batch": self._job.batch.model_dump(mode="json"),
             "table": {"key": [table.title(name) for name in self._job.key]},
         }
 
     def _only_failed(self, candidate: Candidate | None) -> Begun:
-        wanted = self._manager.ledger.run(self._request.run or "")
-        if wanted is None:
-            known = ", ".join(run.id for run in self._manager.ledger.runs(workbook=str(self._target))[:5]) or "none"
-            raise UsageError(f"There is no run {self._request.run!r}.", f"The newest over this workbook: {known}.")
+        wanted = find_run(self._manager.ledger, self._request.run or "")
         keys = [o.key for o in RunLog(self._manager.ledger, wanted).outcomes() if o.outcome == Outcome.FAILED]
         if not keys:
             self._listen(Warned(f"run {wanted.id} has no failed rows; there is nothing to do"))
@@ -157,11 +179,12 @@ class Opening:
         return self._fresh(only=keys, note=f"only the failed rows of run {wanted.id}")
 
     def _keep_results(self, candidate: Candidate | None) -> None:
-        """Results of an unfinished run that a partial one sets aside go into the workbook first."""
+        """Results of an unfinished run go into the workbook before another run touches it."""
         if candidate is not None:
             log, _ = self._manager.resume(candidate.run, self._request.mode)
             self._settle(log)
-            self._manager.end(log, "interrupted", "set aside", None)
+            self._manager.end(log, "interrupted", "made way for another run", None)
+            self._listen(Warned(f"run {log.run.id} is unfinished; its results so far are saved"))
 
     # --- resumed ---------------------------------------------------------------------------------------------------
 
@@ -192,7 +215,8 @@ class Opening:
             log = self._take_side(log, choice)
         kept = sum(log.counts().values())
         resumed = {"run_id": run.id, "attempt": self._manager.attempt, "rows_kept": kept}
-        return Begun(log, resumed, settle_first=changed)
+        # Results that add rows hold the places that these rows had; what is taken now must come after them.
+        return Begun(log, resumed, settle_first=changed or (self._job.input is not None and log.unsaved() > 0))
 
     def _take_side(self, log: RunLog, choice: OnChange) -> RunLog:
         ledger = self._manager.ledger
@@ -232,7 +256,7 @@ class Opening:
         keys = [selected.key for selected in log.selection() if selected.ordinal >= first]
         kept = sum(1 for outcome in log.outcomes() if outcome.ordinal < first)
         self._keep_results(candidate)
-        begun = self._fresh(only=keys, note=f"run {candidate.run.id} from {mode} {number}")
+        begun = self._fresh(only=keys, note=f"run {candidate.run.id} from {mode} {number}", instead_of=candidate.run.id)
         resumed = {"run_id": candidate.run.id, "attempt": self._manager.attempt, "rows_kept": kept}
         self._listen(Resumed(candidate.run.id, (f"it goes on from {mode} {number}: {len(keys)} rows",)))
         return Begun(begun.log, resumed)
@@ -268,6 +292,11 @@ class Opening:
 
 
 def _skipped(rows: Iterator[Selected], skip: int) -> Iterator[Selected]:
+    """Rows but for the first few; UsageError where there are no more (the run is not begun then)."""
+    last = 0
     for selected in rows:
-        if selected.ordinal > skip:
-            yield Selected(selected.ordinal - skip, selected.key, selected.number)
+        last = selected.ordinal
+        if last > skip:
+            yield Selected(last - skip, selected.key, selected.number)
+    if skip and last <= skip:
+        raise UsageError(f"There is no row {skip + 1}: {last} rows are selected.", "Give a row within the selection.")

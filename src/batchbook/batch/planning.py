@@ -6,7 +6,7 @@ The plan goes into the ledger's temporary tables, so that a save of a whole big 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from batchbook.batch.checkpoints import dumps
@@ -14,9 +14,9 @@ from batchbook.batch.details import PackedRows
 from batchbook.batch.outcomes import Outcome
 from batchbook.batch.selection import row_key
 from batchbook.config import JobConfig
-from batchbook.storage.ledger import Ledger
+from batchbook.storage.ledger import Ledger, folded
 from batchbook.storage.runlog import RunLog, Selected, StoredOutcome
-from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, last_written
+from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, last_written, unsure_cells
 from batchbook.tables.codec import canonical, decanonical, pack
 from batchbook.tables.keys import key_of_text
 from batchbook.tables.merge import NEVER, Never, merge_cell
@@ -42,7 +42,18 @@ class Reconciled:
 class Planner:
     """Plans the saves of one run. `names` maps a table's own name to how it merges."""
 
-    def __init__(self, job: JobConfig, ledger: Ledger, workbook: str, saves: SaveLog, log: RunLog | None) -> None:
+    def __init__(
+        self,
+        job: JobConfig,
+        ledger: Ledger,
+        workbook: str,
+        saves: SaveLog,
+        log: RunLog | None,
+        reject: Callable[[TableRow, str], Mapping[str, CellValue]] = lambda _row, _reason: {},
+    ) -> None:
+        """`reject` gives what is written into a row that is rejected for a reason."""
+        self._reject = reject
+        self._unsure = unsure_cells(ledger, log.run.id) if log is not None else {}
         self._job = job
         self._ledger = ledger
         self._workbook = workbook
@@ -85,18 +96,26 @@ class Planner:
         conflicts: list[ConflictRecord],
     ) -> None:
         taken, ours = decanonical(outcome.taken), decanonical(outcome.writes)
-        last = decanonical(last_text) if last_text else {}
+        last = {folded(title): value for title, value in decanonical(last_text).items()} if last_text else {}
+        unsure = decanonical(self._unsure.get((table.sheet, outcome.key), "{}"))
+        confirmed: dict[str, CellValue] = {}
         before: dict[str, CellValue] = {}
         after: dict[str, CellValue] = {}
         for name, value in ours.items():
+            if outcome.outcome == Outcome.REJECTED and table.layout.locked(outcome.number, table.column(name)):
+                continue  # why the row was rejected; its other cells can still say so
             title = table.title(name)
-            written: CellValue | Never = last.get(title, NEVER)
+            # A header may have been exchanged for another one that the job allows.
+            names = (folded(one) for one in (title, *self._job.headers(name)))
+            written: CellValue | Never = next((last[one] for one in names if one in last), NEVER)
             overwrite = self._job.on_person_edit(name) == "overwrite"
             merged = merge_cell(
                 taken=taken.get(name), last=written, current=current.get(name), ours=value, overwrite=overwrite
             )
             if merged.write:
                 before[title], after[title] = current.get(name), value
+            elif not merged.conflict and title in unsure:
+                confirmed[name] = value
             if merged.conflict:
                 conflicts.append(
                     ConflictRecord(
@@ -105,10 +124,27 @@ class Planner:
                         "ours" if merged.write else "theirs",
                     )
                 )  # fmt: skip
+        if confirmed:
+            cells = {table.title(name): value for name, value in confirmed.items()}
+            self._saves.plan_confirmed(table.sheet, outcome.key, canonical(cells))
         if after:
             for name, part in table.key_cells(outcome.number, key_of_text(outcome.key)).items():
                 before[table.title(name)], after[table.title(name)] = None, part
             changes.append(Change(table.sheet, outcome.key, outcome.number, canonical(before), canonical(after)))
+
+    def _plan_rejection(self, table: Table, row: TableRow, key: str, reason: str) -> None:
+        """A row that came to have no key of its own says so, as far as the machine wrote its cells."""
+        writes = self._reject(row, reason)
+        before = {name: row.taken.get(name) for name in writes}
+        outcome = StoredOutcome(
+            0, key, row.number, Outcome.REJECTED, reason, "", canonical(before), canonical(writes), "{}"
+        )
+        last = last_written(self._ledger, self._workbook, table.sheet, [row.key_text])
+        changes: list[Change] = []
+        conflicts: list[ConflictRecord] = []
+        self._merge_row(table, outcome, row.taken, last.get(row.key_text), changes, conflicts)
+        self._saves.plan(changes)
+        self._saves.plan_conflicts(conflicts)
 
     # --- somebody changed the file ---------------------------------------------------------------------------------
 
@@ -121,6 +157,7 @@ class Planner:
         problems = table.keys().problems()
         found = Reconciled()
         missing = dict(known)
+        whole = not self._log.run.settings.get("partial")
 
         def still_good() -> Iterator[tuple[StoredOutcome, Mapping[str, CellValue]]]:
             for row in table.rows():
@@ -128,7 +165,10 @@ class Planner:
                 outcome = missing.pop(key, None)
                 if outcome is None:
                     # A row that waits is found; what is in neither list came after the selection.
-                    found.new_rows += waiting.pop(key, None) is None
+                    new = waiting.pop(key, None) is None
+                    found.new_rows += new
+                    if new and whole and row.read_at in problems:
+                        self._plan_rejection(table, row, key, problems[row.read_at])
                     continue
                 if row.row.digest() != outcome.inputs and outcome.outcome != Outcome.GONE:
                     found.redo.append(outcome.ordinal)
@@ -142,7 +182,10 @@ class Planner:
         for key, outcome in missing.items():
             self._lost(found, outcome, doubled.get(key))
         for key, selected in waiting.items():
-            if not _unnamed(key, self._job):
+            if _unnamed(key, self._job):
+                reason = f"the key was empty or doubled when the run began, in row {selected.number}"
+                found.rejected.append(_as(_pending_as_stored(selected), Outcome.REJECTED, reason))
+            else:
                 self._lost(found, _pending_as_stored(selected), doubled.get(key))
         return found
 
@@ -159,7 +202,7 @@ class Planner:
 def _doubled(table: Table, problems: Mapping[int, str]) -> dict[str, str]:
     if not problems:
         return {}
-    return {row.key_text: problems[row.number] for row in table.rows() if row.number in problems and all(row.key)}
+    return {row.key_text: problems[row.read_at] for row in table.rows() if row.read_at in problems and all(row.key)}
 
 
 def _unnamed(key: str, job: JobConfig) -> bool:

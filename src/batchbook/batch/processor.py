@@ -8,6 +8,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import tenacity
@@ -38,10 +40,7 @@ class RowFeed:
     def take(self, most: int) -> list[TakenRow]:
         """Up to so many rows."""
         taken = [self._back.popleft() for _ in range(min(most, len(self._back)))]
-        for row in self._rows:
-            taken.append(row)
-            if len(taken) >= most:
-                break
+        taken.extend(islice(self._rows, most - len(taken)))
         return taken
 
     def give_back(self, rows: Iterable[TakenRow]) -> None:
@@ -54,7 +53,8 @@ class BatchProcessor:
 
     def __init__(self, processor: Processor, judge: Judge, *, concurrency: int, tries: int, stop: StopToken) -> None:
         self._processor = processor
-        self._judge = judge
+        self.judge = judge
+        """Decides outcomes; replaced where the workbook was opened anew."""
         self._tries = tries
         self._stop = stop
         self._concurrency = 1 if processor.takes_batches else concurrency
@@ -152,19 +152,34 @@ class BatchProcessor:
         while True:
             self._work.get()()
 
+    def _next_row(self) -> TakenRow | None:
+        try:
+            return None if self._stop.stopping else self._todo.popleft()
+        except IndexError:  # nothing left to do
+            return None
+
+    def _judged(self, taken: TakenRow, verdict: Callable[[], RowOutcome | None]) -> RowOutcome | None:
+        """A verdict, whatever a user's values and exceptions do while it is made: a row without one would be waited
+        for without end.
+        """
+        try:
+            return verdict()
+        except BaseException as error:  # noqa: BLE001 - told as the row's outcome
+            return self.judge.broken(taken, error)
+
     def _drain(self) -> None:
         try:
-            while True:
-                self._ended.put(self._one(self._todo.popleft()))
-        except IndexError:  # nothing left to do
+            while (taken := self._next_row()) is not None:
+                self._ended.put(self._judged(taken, partial(self._one, taken)))
+        finally:
             self._count(-1)
 
     def _one(self, taken: TakenRow) -> RowOutcome | None:
         if taken.problem is not None:
-            return self._judge.rejected(taken, taken.problem)
+            return self.judge.rejected(taken, taken.problem)
 
         def once() -> RowOutcome:
-            return self._judge.result(taken, self._processor.process(taken.row))
+            return self.judge.result(taken, self._processor.process(taken.row))
 
         try:
             return once()
@@ -174,7 +189,7 @@ class BatchProcessor:
     def _again(self, taken: TakenRow, first: BaseException, once: Callable[[], RowOutcome]) -> RowOutcome | None:
         """What comes of a row whose first try raised: further tries where that may help."""
         if self._tries <= 1 or isinstance(first, _FINAL) or not isinstance(first, Exception):
-            return self._judge.signal(taken, first)
+            return self.judge.signal(taken, first)
         try:
             self._sleep(RETRY_FIRST)
             outcome: RowOutcome = self._retrying(tenacity.Retrying, self._sleep)(once)
@@ -182,7 +197,7 @@ class BatchProcessor:
         except _Stopped:
             return None
         except BaseException as error:  # noqa: BLE001 - as in _one
-            return self._judge.signal(taken, error)
+            return self.judge.signal(taken, error)
 
     def _retrying(self, kind: Any, sleep: Callable[[float], Any]) -> Any:
         return kind(
@@ -203,15 +218,18 @@ class BatchProcessor:
 
     def _drain_batch(self) -> None:
         rows = []
-        while self._todo:
-            rows.append(self._todo.popleft())
         try:
-            for taken in rows:
-                if taken.problem is not None:
-                    self._ended.put(self._judge.rejected(taken, taken.problem))
-            self._whole([taken for taken in rows if taken.problem is None])
+            while (taken := self._next_row()) is not None:
+                if taken.problem is None:
+                    rows.append(taken)
+                else:
+                    self._ended.put(self._judged(taken, partial(self._judge_problem, taken, taken.problem)))
+            self._whole(rows)
         finally:
             self._count(-1)
+
+    def _judge_problem(self, taken: TakenRow, problem: str) -> RowOutcome:
+        return self.judge.rejected(taken, problem)
 
     def _whole(self, rows: Sequence[TakenRow]) -> None:
         if not rows:
@@ -224,15 +242,15 @@ class BatchProcessor:
             self._isolate(rows, error)
             return
         for taken, result in zip(rows, results, strict=True):
-            self._ended.put(self._verdict(taken, result))
+            self._ended.put(self._judged(taken, partial(self._verdict, taken, result)))
 
     def _verdict(self, taken: TakenRow, result: object) -> RowOutcome:
         try:
             if isinstance(result, BaseException):
-                return self._judge.signal(taken, result)
-            return self._judge.result(taken, result)
+                return self.judge.signal(taken, result)
+            return self.judge.result(taken, result)
         except ContractError as error:
-            return self._judge.signal(taken, error)
+            return self.judge.signal(taken, error)
 
     def _isolate(self, rows: Sequence[TakenRow], error: BaseException) -> None:
         """A batch that failed as a whole is done row by row, so that only the bad row fails."""
@@ -241,13 +259,13 @@ class BatchProcessor:
                 self._whole([taken])
         else:
             for taken in rows:
-                self._ended.put(self._again(taken, error, lambda taken=taken: self._alone(taken)))  # type: ignore[misc]
+                self._ended.put(self._judged(taken, partial(self._again, taken, error, partial(self._alone, taken))))
 
     def _alone(self, taken: TakenRow) -> RowOutcome:
         (result,) = self._processor.process_batch([taken.row])
         if isinstance(result, Exception):
             raise result
-        return self._judge.result(taken, result)
+        return self.judge.result(taken, result)
 
     # --- async processors ------------------------------------------------------------------------------------------
 
@@ -259,32 +277,38 @@ class BatchProcessor:
 
     async def _drain_async(self) -> None:
         try:
-            while True:
-                self._ended.put(await self._one_async(self._todo.popleft()))
-        except IndexError:  # nothing left to do
+            while (taken := self._next_row()) is not None:
+                self._ended.put(await self._judged_async(taken))
+        finally:
             self._count(-1)
+
+    async def _judged_async(self, taken: TakenRow) -> RowOutcome | None:
+        try:
+            return await self._one_async(taken)
+        except BaseException as error:  # noqa: BLE001 - as in _judged; CancelledError and exit() too
+            return self.judge.broken(taken, error)
 
     async def _one_async(self, taken: TakenRow) -> RowOutcome | None:
         if taken.problem is not None:
-            return self._judge.rejected(taken, taken.problem)
+            return self.judge.rejected(taken, taken.problem)
 
         async def once() -> RowOutcome:
             process: Any = self._processor.process
-            return self._judge.result(taken, await process(taken.row))
+            return self.judge.result(taken, await process(taken.row))
 
         try:
             return await once()
-        except Exception as error:  # noqa: BLE001 - whatever a processor raises fails its own row only
-            if self._tries <= 1 or isinstance(error, _FINAL):
-                return self._judge.signal(taken, error)
+        except BaseException as error:  # noqa: BLE001 - whatever a processor raises fails its own row only
+            if not isinstance(error, Exception) or self._tries <= 1 or isinstance(error, _FINAL):
+                return self.judge.signal(taken, error)
         try:
             await self._sleep_async(RETRY_FIRST)
             outcome: RowOutcome = await self._retrying(tenacity.AsyncRetrying, self._sleep_async)(once)
             return outcome
         except _Stopped:
             return None
-        except Exception as error:  # noqa: BLE001 - as above
-            return self._judge.signal(taken, error)
+        except BaseException as error:  # noqa: BLE001 - as above
+            return self.judge.signal(taken, error)
 
     async def _sleep_async(self, seconds: float) -> None:
         end = time.monotonic() + seconds

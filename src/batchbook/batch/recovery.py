@@ -7,13 +7,11 @@ from pathlib import Path
 
 from batchbook.batch.start import WorkbookDifference
 from batchbook.config import BaseConfig
-from batchbook.errors import BatchbookError, CannotResume, WorkbookDamaged
-from batchbook.storage.backups import Backup, BackupStore
+from batchbook.errors import CannotResume, WorkbookDamaged
+from batchbook.storage.backups import BackupStore
 from batchbook.storage.ledger import Ledger, RunRecord
-from batchbook.storage.lock import LockInfo
 from batchbook.storage.runlog import RunLog
-from batchbook.storage.savelog import open_intents, saves_of, settle_abandoned, settle_saved, unsave
-from batchbook.storage.saver import settle
+from batchbook.storage.savelog import saves_of, unsave
 from batchbook.tables.codec import decanonical, same
 from batchbook.tables.table import Table
 from batchbook.xlsx import Book
@@ -25,33 +23,6 @@ _EXAMPLES = 5
 def backup_store(base: BaseConfig, workbook: Path) -> BackupStore:
     """The backups of a workbook, kept as the base configuration says."""
     return BackupStore(base.backups_folder, workbook, keep=base.backups.keep, keep_daily_days=base.backups.daily_days)
-
-
-def settle_intents(ledger: Ledger, workbook: Path) -> int:
-    """Find out how saves ended that a dead process left open; gives how many there were. Needs the workbook's lock."""
-    intents = open_intents(ledger, str(workbook))
-    for save in intents:
-        if settle(workbook, save.old, save.new, save.temporary) == "saved":
-            settle_saved(ledger, save.id, None)
-        else:
-            # Also where a person changed the file since: the merge finds out cell by cell what is there.
-            settle_abandoned(ledger, save.id)
-    return len(intents)
-
-
-def settle_for_dead_holder(workbook: Path, warn: Warn) -> Callable[[LockInfo], None]:
-    """What a new holder of the lock does for one that died: settle the open saves in the dead one's ledger."""
-
-    def on_dead(info: LockInfo) -> None:
-        if not info.ledger or not Path(info.ledger).exists():
-            return
-        try:
-            with Ledger.open(Path(info.ledger)) as ledger:
-                settle_intents(ledger, workbook)
-        except BatchbookError as error:
-            warn(f"the ledger of the process that held the workbook before cannot be read: {error.what}")
-
-    return on_dead
 
 
 def open_or_restore(workbook: Path, backups: BackupStore, base: BaseConfig, warn: Warn) -> None:
@@ -109,15 +80,15 @@ def restore_checkpoint(ledger: Ledger, run: RunRecord, backups: BackupStore) -> 
     save; what that save had brought is unsaved again and follows with the next one. Raises CannotResume where there
     is no such backup.
     """
-    saves = [save for save in saves_of(ledger, run.id) if save.state == "saved" and save.new]
-    kept: dict[str, Backup] = {backup.path.name: backup for backup in backups.list()}
+    saves = [save for save in saves_of(ledger, run.id) if save.state == "saved"]
     for save in reversed(saves):
-        backup = kept.get(Path(save.backup).name) if save.backup else None
+        backup = backups.of(save.old) if save.old else None
         if backup is not None and not backups.verify(backup):
             backups.restore(backup)
             unsave(ledger, run.id, [later.id for later in saves if later.id >= save.id])
+            # Rows may stand elsewhere in that file than where the ledger has them: no digest, so they are found by key.
             with ledger.transaction():
-                ledger.update_run(run.id, digest=save.old)
+                ledger.update_run(run.id, digest="")
             return save.old
     raise CannotResume(
         f"The workbook's state at a checkpoint of run {run.id} is not kept: no backup of this run is there.",

@@ -20,7 +20,7 @@ def row_key(row: TableRow, problems: Mapping[int, str]) -> str:
     A row whose key is empty or doubled cannot be named by it; it goes by its key and its place, which no sound key
     (one part shorter) can equal.
     """
-    return key_text((*row.key, f"row {row.number}")) if row.number in problems else row.key_text
+    return key_text((*row.key, f"row {row.read_at}")) if row.read_at in problems else row.key_text
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def taken_rows(
         key = row_key(row, problems)
         selected = find(row, key)
         if selected is not None:
-            yield TakenRow(selected.ordinal, key, row, problems.get(row.number) or row.problem)
+            yield TakenRow(selected.ordinal, key, row, problems.get(row.read_at) or row.problem)
 
 
 class _SideBySide:

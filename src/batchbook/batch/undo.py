@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,14 +15,15 @@ from batchbook.batch.checkpoints import dumps, shown_key
 from batchbook.batch.details import PackedRows, content, has_sheet, read_details
 from batchbook.batch.history import find_run
 from batchbook.batch.processors import DetailSheet
-from batchbook.batch.recovery import backup_store, settle_for_dead_holder, settle_intents
+from batchbook.batch.recovery import backup_store
 from batchbook.config import BaseConfig
-from batchbook.errors import CannotSave, UsageError
+from batchbook.errors import BatchbookError, CannotSave, ConfigurationError, UsageError
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.owners import check_not_open
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, changes_of
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged, sweep
+from batchbook.storage.settling import settle_dead_holder, settle_intents
 from batchbook.tables.codec import canonical, decanonical, pack
 from batchbook.tables.keys import key_of_text
 from batchbook.tables.merge import NEVER, merge_cell
@@ -52,12 +55,17 @@ def undo_run(
 ) -> Undone:
     """Undo a run by its id; UsageError where there is nothing to undo, CannotSave where its columns are gone."""
     run = find_run(ledger, name)
+    if run.unfinished:
+        raise UsageError(
+            f"Run {run.id} is unfinished: what is undone now, its resume would not do again.",
+            f"Finish it with --resume-auto, or give it up with `batchbook checkpoints clear {run.id}`; then undo it.",
+        )
     changes = _collect(changes_of(ledger, run.id))
     if not changes:
         raise UsageError(f"Run {run.id} changed nothing in the workbook.", "`batchbook runs list` shows the runs.")
     workbook = Path(run.workbook)
     with WorkbookLock(
-        workbook, run=None, ledger=ledger.path, wait=wait, on_dead=settle_for_dead_holder(workbook, warn)
+        workbook, run=None, ledger=ledger.path, wait=wait, on_dead=partial(settle_dead_holder, workbook, warn=warn)
     ):
         settle_intents(ledger, workbook)
         sweep(workbook)
@@ -89,13 +97,20 @@ class _Undo:
         self._run = run
         self._changes = changes
         self._now = clock().isoformat(timespec="milliseconds")
-        self._id = f"{clock():%Y%m%d-%H%M%S}-undo"
+        self._id = f"{clock():%Y%m%d-%H%M%S}-undo-{secrets.token_hex(2)}"
         self._backups = backup_store(base, Path(run.workbook))
         self._saves = SaveLog(ledger, self._id, run.workbook, lambda: self._now)
         self._done = Undone(run.id, self._id)
 
     def apply(self, workbook: Path) -> Undone:
         self._add_run()
+        try:
+            return self._applied(workbook)
+        except BatchbookError:
+            self._end("cleared")
+            raise
+
+    def _applied(self, workbook: Path) -> Undone:
         saver = AtomicSaver(workbook, self._saves, self._backups, self._id)
         for _ in range(20):
             with Book.open(workbook) as book:
@@ -120,9 +135,9 @@ class _Undo:
         with self._ledger.transaction():
             self._ledger.add_run(RunRecord(**plain))
 
-    def _end(self) -> Undone:
+    def _end(self, status: str = "completed") -> Undone:
         with self._ledger.transaction():
-            self._ledger.update_run(self._id, status="completed", ended=self._now)
+            self._ledger.update_run(self._id, status=status, ended=self._now)
         return self._done
 
     # --- the plan --------------------------------------------------------------------------------------------------
@@ -148,7 +163,14 @@ class _Undo:
             for column in change.after
         )
         spec = TableSpec(self._run.sheet, None, tuple(plan.get("key", ())), {}, (), tuple(titles))
-        return Table(book, spec)
+        try:
+            return Table(book, spec)
+        except ConfigurationError as error:
+            raise CannotSave(
+                f"The workbook no longer has what run {self._run.id} wrote. {error.what}",
+                "Put the sheet or header back, then undo again; nothing was changed.",
+                findings=error.findings,
+            ) from error
 
     def _plan_cells(self, table: Table) -> set[str]:
         found = set()

@@ -10,30 +10,24 @@ from typing import BinaryIO
 
 from batchbook.batch.assembly import Assembly
 from batchbook.batch.checkpoints import CheckpointManager, shown_key
-from batchbook.batch.details import PackedRows, content, has_sheet, read_details
+from batchbook.batch.details import CONFLICT_SHEET, CONFLICTS, PackedRows, content, has_sheet, read_details
 from batchbook.batch.interrupt import StopToken
+from batchbook.batch.outcomes import TakenRow
 from batchbook.batch.planning import Planner, Reconciled
-from batchbook.errors import CannotSave, ConfigurationError, WorkbookInUse
+from batchbook.batch.waiting import wait_until_closed
+from batchbook.errors import CannotSave, ConfigurationError
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.ledger import Ledger
-from batchbook.storage.owners import check_not_open
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import SaveLog, conflicts_of
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged
 from batchbook.tables.codec import decanonical, unpack
-from batchbook.tables.table import Table
-from batchbook.xlsx import Book, BookEdits, SheetColumn, SheetContent, SpliceReceipt, splice
+from batchbook.tables.table import Table, TableRow
+from batchbook.xlsx import Book, BookEdits, SheetContent, SpliceReceipt, splice
 from batchbook.xlsx.values import CellValue
 
 MOST_ATTEMPTS = 20
 """A workbook that changes under every attempt to save it is given up on after so many."""
-OPEN_POLL_SECONDS = 2.0
-CONFLICTS = "Conflicts"
-_CONFLICT_COLUMNS = tuple(
-    SheetColumn(header, width)
-    for header, width in (("Run", 20), ("Key", 24), ("Column", 20), ("Machine's last", 24), ("Yours", 24),
-                          ("Machine's now", 24), ("Kept", 10))
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +67,7 @@ class WorkbookWriter:
         self._warn = warn
         ledger: Ledger = manager.ledger
         self._saves = SaveLog(ledger, log.run.id, log.run.workbook, manager.now)
-        self._planner = Planner(self._job, ledger, log.run.workbook, self._saves, log)
+        self._planner = Planner(self._job, ledger, log.run.workbook, self._saves, log, self._rejection)
         self._saver = AtomicSaver(target, self._saves, backups, log.run.id)
         self._backed_up = False
         self.seen = log.run.digest
@@ -85,7 +79,7 @@ class WorkbookWriter:
         Raises CannotSave (exit 6) where headers the results need are missing, WorkbookInUse where a person has the
         file open, SaveFailed where the disk does not take it; in each case the results stay in the ledger.
         """
-        self._wait_until_closed()
+        wait_until_closed(self._target, self._job, self._stop, self._warn, wait=final)
         moved = False
         reconciled: Reconciled | None = None
         for _ in range(MOST_ATTEMPTS):
@@ -120,30 +114,21 @@ class WorkbookWriter:
         with self._manager.ledger.transaction():
             self._manager.ledger.update_run(self._log.run.id, digest=digest)
 
-    def _wait_until_closed(self) -> None:
-        told = False
-        while True:
-            try:
-                check_not_open(self._target)
-                return
-            except WorkbookInUse as error:
-                if self._job.on_open != "wait" or self._stop.stopping:
-                    raise
-                if not told:
-                    self._warn(f"{error.what} Waiting until it is closed.")
-                    told = True
-                self._stop.wait(OPEN_POLL_SECONDS)
+    def _rejection(self, row: TableRow, reason: str) -> Mapping[str, CellValue]:
+        judge = self._assembly.judge(date1904=False, clock=self._manager.clock, known={})
+        return judge.rejected(TakenRow(0, row.key_text, row), reason).writes
 
     def _plan(self, book: Book, moved: bool, final: bool) -> _Plan:
         try:
             table = self._assembly.table(book)
+            self._assembly.check_own_sheets(book)
+            details = {name: read_details(book, name, spec) for name, spec in self._details.items()}
         except ConfigurationError as error:
             raise CannotSave(
                 f"The workbook no longer has what the results need. {error.what}",
                 "Put the sheet or header back (nothing was saved, the results are kept), then run with --resume-auto.",
                 findings=error.findings,
             ) from error
-        details = {name: read_details(book, name, spec) for name, spec in self._details.items()}
         self._saves.clear_plan()
         reconciled = None
         if moved:
@@ -161,7 +146,7 @@ class WorkbookWriter:
         """Rows that are gone or can no longer be written get new outcomes; rows with new inputs are pending again."""
         new = [*found.gone, *found.rejected]
         if new:
-            self._log.commit(self._log.batch, self._manager.attempt, new, self._manager.now(), 0.0)
+            self._log.commit(0, self._manager.attempt, new, self._manager.now(), 0.0)
         if found.redo:
             with self._manager.ledger.transaction():
                 self._log.drop(found.redo)
@@ -181,7 +166,7 @@ class WorkbookWriter:
         for name, spec in self._details.items():
             groups = dict(details[name])
             planned = {change.key: json.loads(change.after)["rows"] for change in self._saves.planned(name)}
-            order = list(table.keys().rows) if order is None else order
+            order = table.order() if order is None else order
             stale = groups.keys() - set(order)
             if planned or stale or (final and not has_sheet(book, name)):
                 contents[name] = content(spec, {**groups, **planned}, order)
@@ -198,7 +183,7 @@ class WorkbookWriter:
                 values = (unpack(json.loads(text)) for text in (one.base, one.theirs, one.ours))
                 yield [run, shown_key(one.key), one.column, *values, one.kept]
 
-        return SheetContent(columns=_CONFLICT_COLUMNS, rows=rows())
+        return SheetContent(columns=CONFLICT_SHEET.columns, rows=rows())
 
 
 @dataclass(frozen=True, slots=True)

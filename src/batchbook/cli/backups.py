@@ -60,14 +60,18 @@ def restore(
     json: Json = False,
 ) -> None:
     """Put a backup in the workbook's place; what is there now becomes a backup first."""
-    from batchbook.batch.recovery import settle_for_dead_holder
+    from functools import partial
+
     from batchbook.storage import WorkbookLock, check_not_open
+    from batchbook.storage.settling import settle_dead_holder
 
     store = _store(workbook)
     chosen = _chosen(store, workbook, backup)
     target = workbook.resolve()
     ledger = base_for(workbook).ledger
-    with WorkbookLock(target, run=None, ledger=ledger, wait=wait, on_dead=settle_for_dead_holder(target, note)):
+    with WorkbookLock(
+        target, run=None, ledger=ledger, wait=wait, on_dead=partial(settle_dead_holder, target, warn=note)
+    ):
         check_not_open(target)
         store.restore(chosen)
     if manner.json:

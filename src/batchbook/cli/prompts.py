@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -36,11 +38,19 @@ def _signals_end_the_question() -> Iterator[None]:
 def ask(question: str) -> str:
     """One answer; nobody there any more counts as ``cancel``."""
     with _signals_end_the_question():
-        try:
-            return input(question).strip().lower()
-        except EOFError:
-            print()
-            return "cancel"
+        line = typed(question)
+    if not line:
+        print()
+    return line.strip().lower() if line else "cancel"
+
+
+def typed(question: str) -> str:
+    """The line that a person types, with its end; empty where nobody can type any more."""
+    print(question, end="", flush=True)
+    # A signal that comes just before a blocking read would wait for the next key; looking again and again sees it.
+    while os.name == "posix" and not select.select([sys.stdin], [], [], 0.2)[0]:
+        pass
+    return sys.stdin.readline()
 
 
 def choose(choices: Mapping[str, str], default: str, answer: Ask = ask) -> str:

@@ -73,6 +73,10 @@ class BackupStore:
             return []
         return sorted((b for b in found if b is not None), key=lambda b: b.path.name, reverse=True)
 
+    def of(self, digest: str) -> Backup | None:
+        """The newest backup that was taken of a workbook with this digest."""
+        return next((backup for backup in self.list() if backup.digest == digest[:_SHORT]), None)
+
     # --- taking ----------------------------------------------------------------------------------------------------
 
     def take(self, digest: str, run: str, kind: BackupKind) -> Backup | None:

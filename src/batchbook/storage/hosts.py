@@ -42,7 +42,9 @@ class ProcessIdentity:
 
     @property
     def earlier_boot(self) -> bool:
-        """Whether it ran on this machine before its last start."""
+        """Whether it ran on this machine before its last start; certain only where boots have an identity."""
+        if sys.platform != "linux":
+            return False
         return bool(self.boot and boot_id()) and self.machine == machine_id() != "" and self.boot != boot_id()
 
     @property

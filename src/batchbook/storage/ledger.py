@@ -78,14 +78,25 @@ class Ledger:
 
         Raises LedgerError where it lies on a network file system (unless allowed), is damaged or cannot be opened.
         """
-        files.make_folder(path.parent, 0o700)
+        try:
+            files.make_folder(path.parent, 0o700)
+        except OSError as error:
+            raise LedgerError(
+                f"The folder of the ledger, {path.parent}, cannot be made: {error.strerror}.",
+                "Mend its permissions, or put `paths: {ledger: ...}` elsewhere.",
+            ) from error
         network = is_network_path(path.parent)
         if network and not allow_network:
             raise LedgerError(
                 f"The ledger {path} would lie on a network file system, where SQLite's locks cannot be relied on.",
                 "Put `paths: {ledger: ...}` on a local disk, or set `state: {allow_network: true}` at your own risk.",
             )
-        files.create_private(path)
+        try:
+            files.create_private(path)
+        except OSError as error:
+            raise LedgerError(
+                f"The ledger {path} cannot be made: {error.strerror}.", "See that its folder can be written."
+            ) from error
         ledger = cls(cls._connect(path), path)
         with ledger._named_errors():
             ledger._prepare(network)
@@ -106,7 +117,9 @@ class Ledger:
 
     def copy_written(self, path: Path, workbook: str) -> None:
         """Take over the values last written into a workbook from another ledger, which is only read."""
-        source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        # Beside a log that is not folded in yet (another run is going) its shared memory exists and is only read too.
+        fixed = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
+        source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{fixed}", uri=True)
         try:
             with self._named_errors():
                 rows = source.execute("SELECT workbook, sheet, key, cells FROM written WHERE workbook = ?", [workbook])
@@ -124,6 +137,7 @@ class Ledger:
             ) from error
         connection.row_factory = sqlite3.Row
         connection.create_function("merge_cells", 2, merge_cells, deterministic=True)
+        connection.create_function("drop_cells", 2, drop_cells, deterministic=True)
         return connection
 
     def _prepare(self, network: bool) -> None:
@@ -178,6 +192,18 @@ class Ledger:
             raise LedgerError(f"The ledger {self.path} failed: {text}.", advice) from error
 
     @contextmanager
+    def temporary(self) -> Iterator[None]:
+        """Many statements on temporary tables as one; the ledger itself is not locked."""
+        with self._named_errors():
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            except BaseException:
+                self._connection.rollback()
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, durable when left; LedgerError when it cannot be committed."""
         with self._named_errors():
@@ -206,7 +232,9 @@ class Ledger:
     def query(self, sql: str, values: Iterable[Any] = ()) -> Iterator[sqlite3.Row]:
         """The rows of a SELECT, fetched as they are used."""
         with self._named_errors():
-            yield from self._connection.execute(sql, tuple(values))
+            # Not `yield from`: that would close the cursor of a ledger that may be closed already.
+            for row in self._connection.execute(sql, tuple(values)):  # noqa: UP028
+                yield row
 
     def one(self, sql: str, values: Iterable[Any] = ()) -> sqlite3.Row | None:
         """The first row of a SELECT, or None."""
@@ -274,10 +302,24 @@ class Ledger:
         return [AttemptRecord(**{**dict(row), "holder": json.loads(row["holder"])}) for row in rows]
 
 
+def folded(header: str) -> str:
+    """A header as it is compared: blanks and line breaks folded, case ignored, as in Excel's tables."""
+    return " ".join(header.split()).casefold()
+
+
+def drop_cells(cells: str, others: str) -> str:
+    """A JSON text of header to value without the headers of another one."""
+    gone = {folded(header) for header in json.loads(others)}
+    return _packed({header: value for header, value in json.loads(cells).items() if folded(header) not in gone})
+
+
 def merge_cells(older: str, newer: str) -> str:
     """Two JSON texts of header to value as one, the newer value counting; json_patch would drop blanks (nulls)."""
-    merged = {**json.loads(older), **json.loads(newer)}
-    return json.dumps(merged, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _packed({**json.loads(drop_cells(older, newer)), **json.loads(newer)})
+
+
+def _packed(cells: Mapping[str, Any]) -> str:
+    return json.dumps(cells, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _record(row: sqlite3.Row) -> RunRecord:

@@ -35,7 +35,7 @@ from batchbook.storage.lockfile import (
     read_open,
     unlink_closed,
 )
-from batchbook.storage.trouble import advice_for
+from batchbook.storage.trouble import LockFailed, advice_for
 
 __all__ = ["LockInfo", "WorkbookLock", "WorkbookLocked", "break_lock", "lock_path", "read_lock"]
 
@@ -83,6 +83,13 @@ def _advice(workbook: str, holder: LockInfo) -> str:
         return "Try again: somebody may be taking it over. If not, something it started still holds the lock; end that."
     unlock = f"`batchbook unlock {workbook} --reason REASON`"
     return f"Wait for it (--wait SECONDS). If you know that it is dead, take its lock away with {unlock}."
+
+
+def _cannot(workbook: Path, error: OSError) -> WorkbookError:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return WorkbookMissing(f"There is no folder {workbook.parent}.", "Check the path.")
+    what = f"{workbook.name} cannot be locked, for its lock file beside it cannot be used: {error.strerror or error}."
+    return LockFailed(what, advice_for(error))
 
 
 class WorkbookLock:
@@ -134,7 +141,10 @@ class WorkbookLock:
         start = time.monotonic()
         pause, tries = _FIRST_PAUSE, 0
         while True:
-            holder = self._try()
+            try:
+                holder = self._try()
+            except OSError as error:
+                raise _cannot(self.workbook, error) from error
             if holder is None:
                 return
             tries += holder is _FREED
@@ -154,23 +164,12 @@ class WorkbookLock:
             fd = files.create_exclusive(self.path, 0o666)
         except FileExistsError:
             return self._challenge()
-        except OSError as error:
-            raise self._cannot(error) from error
         try:
             return self._settle_in(fd)
-        except BaseException as error:
+        except BaseException:
             self._fd = -1
             self._withdraw(fd)
-            if isinstance(error, OSError):
-                raise self._cannot(error) from error
             raise
-
-    def _cannot(self, error: OSError) -> WorkbookError:
-        folder = self.path.parent
-        if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return WorkbookMissing(f"There is no folder {folder}.", "Check the path.")
-        what = f"{self.workbook.name} cannot be locked, for no file can be put beside it: {error.strerror}."
-        return WorkbookError(what, advice_for(error))
 
     def _settle_in(self, fd: int) -> LockInfo | None:
         """The lock file is new and made by us. Somebody may have found it empty and be about to take it away."""
@@ -211,8 +210,6 @@ class WorkbookLock:
             fd = open_lock_file(self.path)
         except FileNotFoundError:
             return _FREED
-        except OSError as error:
-            raise self._cannot(error) from error
         try:
             free, info = os_lock(fd), read_open(fd)
             if free is False:
@@ -295,11 +292,17 @@ def break_lock(workbook: Path, reason: str) -> LockInfo | None:
     """
     if not reason.strip():
         raise UsageError("A lock is not taken away without a reason.", "Say why its holder cannot be alive.")
-    path = lock_path(workbook)
     try:
-        fd = open_lock_file(path)
+        return _broken(workbook.resolve(), reason)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _cannot(workbook, error) from error
+
+
+def _broken(workbook: Path, reason: str) -> LockInfo:
+    path = lock_path(workbook)
+    fd = open_lock_file(path)
     try:
         free, info = os_lock(fd), read_open(fd) or UNREADABLE
         elsewhere = hosts.is_network_path(path) and info.known and not info.process.here

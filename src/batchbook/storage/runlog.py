@@ -70,7 +70,9 @@ class RunLog:
 
     def _to_the_end(self) -> None:
         last = self.ledger.one(
-            "SELECT seq, batch, chain FROM commits WHERE run = ? ORDER BY seq DESC LIMIT 1", [self.run.id]
+            """SELECT seq, (SELECT max(batch) FROM commits WHERE run = ?1), chain
+               FROM commits WHERE run = ?1 ORDER BY seq DESC LIMIT 1""",
+            [self.run.id],
         )
         self._seq, self.batch, self._chain = tuple(last) if last else (0, 0, self._genesis())
 
@@ -82,19 +84,23 @@ class RunLog:
     # --- selection -------------------------------------------------------------------------------------------------
 
     @staticmethod
-    def write_selection(ledger: Ledger, run: str, rows: Iterable[Selected]) -> tuple[int, str]:
-        """Store the selection; gives how many rows and the hash over them. Within a transaction."""
+    def stage_selection(ledger: Ledger, rows: Iterable[Selected]) -> None:
+        """Read the rows to be selected into a temporary table: reading a big sheet must not hold the ledger."""
+        with ledger.temporary():
+            ledger.execute("DELETE FROM temp.staged_selection")
+            ledger.execute_many(
+                "INSERT INTO temp.staged_selection VALUES (?, ?, ?)", ((r.ordinal, r.key, r.number) for r in rows)
+            )
+
+    @staticmethod
+    def write_selection(ledger: Ledger, run: str) -> tuple[int, str]:
+        """Store what was staged as a run's selection; gives how many rows and the hash. Within a transaction."""
+        ledger.execute("INSERT INTO selection SELECT ?, ordinal, key, number FROM temp.staged_selection", [run])
         digest = hashlib.sha256()
         count = 0
-
-        def counted() -> Iterator[tuple[str, int, str, int]]:
-            nonlocal count
-            for row in rows:
-                count += 1
-                digest.update(f"{row.ordinal}\0{row.key}\0".encode())
-                yield run, row.ordinal, row.key, row.number
-
-        ledger.execute_many("INSERT INTO selection VALUES (?, ?, ?, ?)", counted())
+        for row in ledger.query("SELECT ordinal, key FROM temp.staged_selection ORDER BY ordinal"):
+            count += 1
+            digest.update(f"{row[0]}\0{row[1]}\0".encode())
         return count, digest.hexdigest()
 
     def selection(self, *, pending: bool = False) -> Iterator[Selected]:
@@ -125,7 +131,7 @@ class RunLog:
     # --- outcomes --------------------------------------------------------------------------------------------------
 
     def commit(self, batch: int, attempt: int, outcomes: Sequence[StoredOutcome], at: str, seconds: float) -> None:
-        """Make outcomes durable, as one link of the chain.
+        """Make outcomes durable, as one link of the chain. Batch 0: found out while merging, not processed.
 
         A row that had an outcome in this run already (it was done again) has the older one superseded.
         """
@@ -146,7 +152,17 @@ class RunLog:
                 [run, seq, batch, attempt, at, len(outcomes), seconds, chain],
             )
             self.ledger.update_run(run, active=at)
-        self._seq, self._chain, self.batch = seq, chain, batch
+        self._seq, self._chain, self.batch = seq, chain, max(batch, self.batch)
+
+    def first_taken(self, ordinals: Sequence[int]) -> dict[int, str]:
+        """By place in the selection: what rows that are done again held when they were taken for the first time."""
+        found: dict[int, str] = {}
+        for start in range(0, len(ordinals), 500):
+            part = ordinals[start : start + 500]
+            sql = f"""SELECT ordinal, taken FROM outcomes WHERE run = ? AND ordinal IN ({",".join("?" * len(part))})
+                      AND taken <> '{{}}' ORDER BY seq DESC"""
+            found.update((row[0], row[1]) for row in self.ledger.query(sql, [self.run.id, *part]))
+        return found
 
     def outcomes(self, *, unsaved: bool = False) -> Iterator[StoredOutcome]:
         """The outcomes that count, by place in the sheet; with `unsaved` those that are not in the workbook yet."""
@@ -183,8 +199,10 @@ class RunLog:
             """SELECT c.batch, max(c.attempt) AS attempt, min(c.at) AS at, sum(c.rows) AS rows,
                       sum(c.seconds) AS seconds,
                       (SELECT min(o.ordinal) FROM outcomes o JOIN commits d ON d.run = o.run AND d.seq = o.seq
-                        WHERE o.run = c.run AND d.batch = c.batch) AS first
-               FROM commits c WHERE c.run = ? GROUP BY c.batch ORDER BY c.batch""",
+                        WHERE o.run = c.run AND d.batch = c.batch AND NOT EXISTS
+                        (SELECT 1 FROM outcomes e WHERE e.run = o.run AND e.ordinal = o.ordinal AND e.seq < o.seq)
+                      ) AS first
+               FROM commits c WHERE c.run = ? AND c.batch > 0 GROUP BY c.batch ORDER BY c.batch""",
             [self.run.id],
         )
 

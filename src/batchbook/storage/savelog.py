@@ -70,7 +70,7 @@ class SaveLog:
 
     def clear_plan(self) -> None:
         """Begin a plan anew."""
-        for table in ("staged", "staged_conflicts", "staged_outcomes"):
+        for table in ("staged", "staged_conflicts", "staged_outcomes", "staged_confirmed"):
             self.ledger.execute(f"DELETE FROM temp.{table}")
 
     def plan(self, changes: Iterable[Change]) -> None:
@@ -86,6 +86,10 @@ class SaveLog:
             "INSERT INTO temp.staged_conflicts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (tuple(getattr(c, n) for n in ConflictRecord.__slots__) for c in conflicts),
         )
+
+    def plan_confirmed(self, sheet: str, key: str, cells: str) -> None:
+        """Cells that turned out to hold what the machine wrote in a save that was never confirmed."""
+        self.ledger.execute("INSERT OR REPLACE INTO temp.staged_confirmed VALUES (?, ?, ?)", [sheet, key, cells])
 
     def plan_outcomes(self, seq_upto: int) -> int:
         """Take every unsaved outcome of the run up to a commit into the plan; gives how many."""
@@ -133,6 +137,11 @@ class SaveLog:
             [self.run, save],
         )
         run(
+            """INSERT INTO written SELECT ?, sheet, key, cells FROM temp.staged_confirmed WHERE true
+               ON CONFLICT DO UPDATE SET cells = merge_cells(cells, excluded.cells)""",
+            [self.workbook],
+        )
+        run(
             """UPDATE outcomes SET save = ? WHERE run = ? AND EXISTS
                (SELECT 1 FROM temp.staged_outcomes t WHERE t.seq = outcomes.seq AND t.ordinal = outcomes.ordinal)""",
             [save, self.run],
@@ -160,6 +169,7 @@ class SaveLog:
             ).lastrowid
             assert save is not None
             self._attach(save)
+            _remember_persons(self.ledger, save)
 
 
 def open_intents(ledger: Ledger, workbook: str) -> list[SaveRecord]:
@@ -188,6 +198,41 @@ def settle_saved(ledger: Ledger, save: int, backup: str | None) -> None:
                ON CONFLICT DO UPDATE SET cells = merge_cells(cells, excluded.cells)""",
             [save],
         )
+        _remember_persons(ledger, save)
+
+
+def _remember_persons(ledger: Ledger, save: int) -> None:
+    """Where a person's value was kept: what it was weighed against, so that the next run knows it for a person's too.
+
+    Without this a cell that the machine never wrote would hold just what the next run found there, free to be written.
+    """
+    ledger.execute(
+        """INSERT INTO written SELECT s.workbook, c.sheet, c.key, json_object(c.column, json(c.base))
+           FROM conflicts c JOIN saves s ON s.id = c.save WHERE c.save = ? AND c.kept = 'theirs'
+           ON CONFLICT DO UPDATE SET cells = merge_cells(excluded.cells, cells)""",
+        [save],
+    )
+
+
+def settle_unsure(ledger: Ledger, save: int) -> None:
+    """Nobody can tell whether a save was made, for the file was changed since: its outcomes are unsaved again.
+
+    Its changes stay: where a cell turns out to hold what it was to write, it was the machine that wrote it.
+    """
+    with ledger.transaction():
+        ledger.execute("UPDATE saves SET state = 'unsure' WHERE id = ?", [save])
+        ledger.execute("UPDATE outcomes SET save = NULL WHERE save = ?", [save])
+        ledger.execute("DELETE FROM conflicts WHERE save = ?", [save])
+
+
+def unsure_cells(ledger: Ledger, run: str) -> dict[tuple[str, str], str]:
+    """By sheet and key: what saves of a run may have written of which nobody knows whether they were made."""
+    rows = ledger.query(
+        """SELECT c.sheet, c.key, c.after FROM changes c JOIN saves s ON s.id = c.save
+           WHERE s.run = ? AND s.state = 'unsure' ORDER BY s.id""",
+        [run],
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
 def settle_abandoned(ledger: Ledger, save: int) -> None:
@@ -206,6 +251,14 @@ def unsave(ledger: Ledger, run: str, saves: Iterable[int]) -> int:
         for save in saves:
             cursor = ledger.execute("UPDATE outcomes SET save = NULL WHERE run = ? AND save = ?", [run, save])
             count += cursor.rowcount
+            # What the machine wrote there is gone from the workbook: it is no longer what an edit is weighed against.
+            ledger.execute(
+                """UPDATE written SET cells = drop_cells(cells, c.after)
+                   FROM changes c JOIN saves s ON s.id = c.save
+                   WHERE c.save = ? AND written.workbook = s.workbook
+                     AND written.sheet = c.sheet AND written.key = c.key""",
+                [save],
+            )
             ledger.execute("UPDATE saves SET state = 'undone' WHERE id = ?", [save])
     return count
 

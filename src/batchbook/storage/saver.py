@@ -77,7 +77,9 @@ class AtomicSaver:
                 receipt = one.build(expected_digest, build)
                 one.verify(receipt, full=full_verify)
                 one.back_up()
-                one.replace(receipt.digest)
+            one.intend(receipt.digest)
+            with named_trouble(self.workbook):
+                one.replace()
             confirm(self.workbook)
         except BaseException:
             one.undo()
@@ -142,9 +144,11 @@ class _Save:
         if self.backups is not None:
             self.backup = self.backups.take(self.old, self.run, self.kind)
 
-    def replace(self, new: str) -> None:
+    def intend(self, new: str) -> None:
         if self.journal is not None:
             self.intent = self.journal.intend(self.old, new, self.temporary.path.name)
+
+    def replace(self) -> None:
         self._look_again()
         self.replacing = True
         self.temporary.publish()

@@ -8,7 +8,7 @@ from pathlib import Path
 from batchbook.errors import BatchbookError
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.lockfile import LockInfo
-from batchbook.storage.savelog import open_intents, settle_abandoned, settle_saved
+from batchbook.storage.savelog import open_intents, settle_abandoned, settle_saved, settle_unsure
 from batchbook.storage.saver import settle
 
 
@@ -16,11 +16,14 @@ def settle_intents(ledger: Ledger, workbook: Path) -> int:
     """Settle every open save of a workbook in a ledger; gives how many there were. Needs the workbook's lock."""
     intents = open_intents(ledger, str(workbook))
     for save in intents:
-        if settle(workbook, save.old, save.new, save.temporary) == "saved":
+        ended = settle(workbook, save.old, save.new, save.temporary)
+        if ended == "saved":
             settle_saved(ledger, save.id, None)
-        else:
-            # Also where a person changed the file since: the merge finds out cell by cell what is there.
+        elif ended == "not saved":
             settle_abandoned(ledger, save.id)
+        else:
+            # Somebody changed the file since: the merge finds out cell by cell what is there.
+            settle_unsure(ledger, save.id)
     return len(intents)
 
 

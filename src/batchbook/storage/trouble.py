@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from batchbook.errors import EXIT_CANNOT_RESUME, SaveFailed, WorkbookDamaged, WorkbookError
+from batchbook.errors import EXIT_CANNOT_RESUME, EXIT_FAILED, SaveFailed, WorkbookDamaged, WorkbookError
 from batchbook.storage import files
 
 _FULL = "Make room on the disk or raise the quota (`df -h`), then do it again."
@@ -53,6 +53,14 @@ class EditFailed(SaveFailed, WorkbookError):
     """An edit could not be written to the disk; the target is as it was before."""
 
     code = "save-failed"
+    exit_code = EXIT_FAILED
+
+
+class LockFailed(WorkbookError):
+    """The workbook cannot be locked, because its folder or disk does not allow it; nothing was done."""
+
+    code = "lock-failed"
+    exit_code = EXIT_FAILED
 
 
 def advice_for(error: OSError) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from batchbook.errors import ConfigurationError, Finding
+from batchbook.storage.ledger import folded
 from batchbook.xlsx import Book, Cell, letters
 
 SEARCHED_ROWS = 50
@@ -26,11 +27,6 @@ class Header:
     row: int
     columns: Mapping[str, int]
     titles: Mapping[str, str]
-
-
-def normal(text: str) -> str:
-    """A header as it is compared: blanks and line breaks folded, case ignored, as in Excel's tables."""
-    return " ".join(text.split()).casefold()
 
 
 def find_header(
@@ -53,8 +49,8 @@ def find_header(
         if row is not None:
             best = (number, texts)
             break
-        present = {normal(text) for text in texts.values()}
-        hits = sum(any(normal(alias) in present for alias in aliases) for aliases in wanted.values())
+        present = {folded(text) for text in texts.values()}
+        hits = sum(any(folded(alias) in present for alias in aliases) for aliases in wanted.values())
         if hits > score:
             best, score = (number, texts), hits
         if hits == len(wanted):
@@ -78,8 +74,8 @@ def _columns(
     columns: dict[str, int] = {}
     findings: list[Finding] = []
     for own, aliases in wanted.items():
-        names = {normal(alias) for alias in aliases}
-        places = [column for column, text in texts.items() if normal(text) in names]
+        names = {folded(alias) for alias in aliases}
+        places = [column for column, text in texts.items() if folded(text) in names]
         if len(places) == 1:
             columns[own] = places[0]
             continue

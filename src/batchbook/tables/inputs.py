@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from batchbook.errors import ConfigurationError, Finding
-from batchbook.tables.header import HeaderError, find_header, normal
+from batchbook.storage.ledger import folded
+from batchbook.tables.header import HeaderError, find_header
 from batchbook.tables.keys import KeyIndex, named
 from batchbook.tables.row import CellLike, Key, Row
-from batchbook.tables.table import Table, TableRow, TableSpec
+from batchbook.tables.table import Table, TableRow, TableSpec, filled
 from batchbook.xlsx import Book
 from batchbook.xlsx.values import CellValue
 
@@ -49,10 +51,10 @@ class CsvRows:
 
     def __init__(self, path: Path, wanted: Mapping[str, Sequence[str]], *, others: bool) -> None:
         self._path = path
-        with self._open() as lines:
-            first = lines.readline()
-            self._delimiter = max(_DELIMITERS, key=first.count)
-            header = next(csv.reader([first], delimiter=self._delimiter), [])
+        with self._open() as lines, self._readable(1):
+            self._delimiter = max(_DELIMITERS, key=lines.readline().count)
+            lines.seek(0)  # a header may have line breaks of its own
+            header = next(csv.reader(lines, delimiter=self._delimiter), [])
         self._columns = _csv_columns(path, header, wanted, others=others)
         self.names = tuple(self._columns)
 
@@ -64,21 +66,28 @@ class CsvRows:
                 f"The input {self._path} cannot be read: {error.strerror}.", "Check the path."
             ) from error
 
+    @contextmanager
+    def _readable(self, line: int) -> Iterator[None]:
+        try:
+            yield
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ConfigurationError(
+                f"The input {self._path.name} cannot be read from line {line} on: {error}.", "Save it as CSV in UTF-8."
+            ) from error
+
     def rows(self) -> Iterator[tuple[int, Mapping[str, CellLike | None]]]:
         """The lines below the header."""
         with self._open() as lines:
             reader = csv.reader(lines, delimiter=self._delimiter)
-            try:
-                next(reader, None)
-                for fields in reader:
-                    texts = {name: fields[i].strip() if i < len(fields) else "" for name, i in self._columns.items()}
-                    if any(texts.values()):
-                        yield reader.line_num, {name: TextCell(text) if text else None for name, text in texts.items()}
-            except (UnicodeDecodeError, csv.Error) as error:
-                raise ConfigurationError(
-                    f"The input {self._path.name} cannot be read after line {reader.line_num}: {error}.",
-                    "Save it as CSV in UTF-8.",
-                ) from error
+            self._next(reader)
+            while (fields := self._next(reader)) is not None:
+                texts = {name: fields[i].strip() if i < len(fields) else "" for name, i in self._columns.items()}
+                if any(texts.values()):
+                    yield reader.line_num, {name: TextCell(text) if text else None for name, text in texts.items()}
+
+    def _next(self, reader: Any) -> list[str] | None:
+        with self._readable(reader.line_num + 1):
+            return next(reader, None)
 
 
 def _csv_columns(
@@ -87,8 +96,8 @@ def _csv_columns(
     columns: dict[str, int] = {}
     findings = []
     for own, aliases in wanted.items():
-        names = {normal(alias) for alias in aliases}
-        places = [i for i, text in enumerate(header) if normal(text) in names]
+        names = {folded(alias) for alias in aliases}
+        places = [i for i, text in enumerate(header) if folded(text) in names]
         if len(places) == 1:
             columns[own] = places[0]
         else:
@@ -121,7 +130,7 @@ class XlsxRows:
         columns = self._header.columns
         with Book.open(self._path) as book:
             for number, cells in book.rows(self._sheet, set(columns.values())):
-                if number > self._header.row and any(cell.value not in (None, "") for cell in cells.values()):
+                if number > self._header.row and any(map(filled, cells.values())):
                     yield number, {name: cells.get(column) for name, column in columns.items()}
 
 
@@ -136,31 +145,52 @@ class InputTable(Table):
         wanted = {name: spec.headers.get(name) or (name,) for name in dict.fromkeys((*spec.key, *(spec.reads or ())))}
         kind = CsvRows if source.suffix.lower() in (".csv", ".tsv", ".txt") else XlsxRows
         self._file: RowFile = kind(source, wanted, others=spec.reads is None)
-        self.reads = spec.reads if spec.reads is not None else self._file.names
-        self._there: dict[Key, tuple[int, Mapping[str, CellValue]]] = {
-            row.key: (row.number, row.taken) for row in super().rows()
-        }
+        index = KeyIndex()
+        self._there: dict[Key, TableRow] = {}
+        for row in super().rows():
+            index.add(row.number, row.key)
+            if all(row.key):
+                self._there[row.key] = row
+        self._unclear = index.problems()
         self._free = max(self.layout.last_row, self.header.row) + 1
+        # Only now: what is read comes from the file, while the pass above was over the sheet.
+        self.reads = spec.reads if spec.reads is not None else self._file.names
 
     def keys(self) -> KeyIndex:
-        """Where each key of the input goes in the sheet."""
+        """Where each key stands in the input."""
         index = KeyIndex()
         for row in self.rows():
-            index.add(row.number, row.key)
+            index.add(row.read_at, row.key)
         return index
+
+    def order(self) -> list[str]:
+        """All sound keys: those of the sheet in its order, then those that the input adds."""
+        there = [row.key_text for row in self._there.values()]
+        return list(dict.fromkeys([*there, *self.keys().rows]))
 
     def rows(self) -> Iterator[TableRow]:
         """The input's rows in order, each with the sheet's row that it goes to."""
         free = self._free
         nothing: Mapping[str, CellValue] = dict.fromkeys(self.spec.writes)
         used: set[Key] = set()
-        for _, cells in self._file.rows():
+        for line, cells in self._file.rows():
             key = named(self.spec.key, {name: None if c is None else c.value for name, c in cells.items()})
-            number, taken = self._there.get(key, (0, nothing))
-            if not number or key in used:
-                number, free = free, free + 1
+            there = self._there.get(key) if key not in used else None
             used.add(key)
-            yield TableRow(number, key, Row(number, key, {name: cells[name] for name in self.reads}), taken, None)
+            row = Row(line, key, {name: cells[name] for name in self.reads}, self.spec.writes)
+            problem = self._uncalculated(line, cells)
+            if there is not None:
+                problem = problem or self._unclear.get(there.number) or there.problem
+                yield TableRow(there.number, key, row, there.taken, problem)
+            else:
+                yield TableRow(free, key, row, nothing, problem)
+                free += 1
+
+    def _uncalculated(self, line: int, cells: Mapping[str, CellLike | None]) -> str | None:
+        for name in dict.fromkeys((*self.spec.key, *self.reads)):
+            if getattr(cells[name], "uncalculated", False):
+                return f"{name!r} in row {line} of the input is a formula without a calculated value"
+        return None
 
     def key_cells(self, number: int, key: Key) -> dict[str, CellValue]:
         """The key columns of a row that is appended, by own name; nothing for a row that is there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
 from batchbook.tables.codec import canonical
@@ -38,9 +38,13 @@ class Row(Mapping[str, CellValue]):
     rows are found again by key only.
     """
 
-    __slots__ = ("_cells", "key", "number")
+    __slots__ = ("_cells", "_written", "key", "number")
 
-    def __init__(self, number: int, key: Key, cells: Mapping[str, CellLike | None]) -> None:
+    def __init__(
+        self, number: int, key: Key, cells: Mapping[str, CellLike | None], written: Collection[str] = ()
+    ) -> None:
+        """`written` names columns that the job writes itself: their change is no change of an input."""
+        self._written = written
         self.number = number
         self.key = key
         self._cells = cells
@@ -72,7 +76,9 @@ class Row(Mapping[str, CellValue]):
 
     def digest(self) -> str:
         """Hash of what was read, by which a later edit of an input is noticed (hex, 128 bits)."""
-        content = canonical({name: self[name] for name in self._cells})
+        values = {name: self[name] for name in self._cells if name not in self._written}
+        # A blank counts as absent: a new empty column is no new input.
+        content = canonical({name: value for name, value in values.items() if value is not None and value != ""})
         return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
     def __repr__(self) -> str:

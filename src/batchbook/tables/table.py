@@ -47,6 +47,11 @@ class TableRow:
         """The key as the ledger stores it."""
         return key_text(self.key)
 
+    @property
+    def read_at(self) -> int:
+        """Where the row was read: its number in the sheet, or its line in the input that it comes from."""
+        return self.row.number
+
 
 class Table:
     """One sheet of an opened workbook, read by a job's names. Rows stream; any number of passes may be made."""
@@ -79,7 +84,7 @@ class Table:
     def _body(self, names: tuple[str, ...]) -> Iterator[tuple[int, dict[int, Cell]]]:
         columns = {self.column(name) for name in names}
         for number, cells in self.book.rows(self.sheet, columns):
-            if number > self.header.row and any(_filled(cell) for cell in cells.values()):
+            if number > self.header.row and any(map(filled, cells.values())):
                 yield number, cells
 
     def _names(self) -> tuple[str, ...]:
@@ -92,6 +97,10 @@ class Table:
             index.add(number, self._key(cells))
         return index
 
+    def order(self) -> list[str]:
+        """The texts of all sound keys in the sheet's order."""
+        return list(self.keys().rows)
+
     def _key(self, cells: Mapping[int, Cell]) -> Key:
         values = {name: _value(cells.get(self.column(name))) for name in self.spec.key}
         return named(self.spec.key, values)
@@ -102,7 +111,7 @@ class Table:
             key = self._key(cells)
             inputs = {name: cells.get(self.column(name)) for name in self.reads}
             taken = {name: _value(cells.get(self.column(name))) for name in self.spec.writes}
-            yield TableRow(number, key, Row(number, key, inputs), taken, self._problem(number, cells))
+            yield TableRow(number, key, Row(number, key, inputs, self.spec.writes), taken, self._problem(number, cells))
 
     def key_cells(self, number: int, key: Key) -> dict[str, CellValue]:
         """The key columns that have to be written with a row, by own name: none, the rows are there."""
@@ -123,7 +132,8 @@ class Table:
         return None
 
 
-def _filled(cell: Cell) -> bool:
+def filled(cell: Cell) -> bool:
+    """Whether a cell holds anything, a formula that was never calculated too."""
     return cell.uncalculated or cell.formula is not None or cell.value not in (None, "")
 
 

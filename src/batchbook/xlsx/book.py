@@ -17,6 +17,8 @@ from batchbook.xlsx.scan import SheetScan
 from batchbook.xlsx.stringtable import StringTable
 from batchbook.xlsx.styles import Styles
 
+FEW = 12
+"""So many columns are searched for in each row; more are found by going through all cells."""
 STATES = ("visible", "hidden", "veryHidden")
 
 
@@ -145,6 +147,7 @@ class Book:
     def _rows(self, sheet: Sheet, wanted: frozenset[int] | None) -> Iterator[tuple[int, dict[int, Cell]]]:
         scan = self.scan(sheet)
         decoder = Decoder(scan.prefix, self.styles, self._shared_strings, date1904=self.date1904)
+        few = decoder.needles(wanted) if wanted and len(wanted) <= FEW else []
         closing = len(scan.prefix) + len(b"</row>")
         before = 0
         for segment in scan.segments():
@@ -153,7 +156,11 @@ class Book:
                 before = span.number
                 if span.self_closing:
                     continue
-                cells = None if segment.marked else decoder.fast(text, span.inner, span.end - closing, wanted)
+                cells: dict[int, Cell] | None = None
+                if few:
+                    cells = None if segment.marked else decoder.picked(text, span, span.end - closing, few)
+                elif not segment.marked:
+                    cells = decoder.fast(text, span.inner, span.end - closing, wanted)
                 if cells is None:
                     cells = decoder.slow(text[span.start : span.end], wanted)
                 if cells:
@@ -175,6 +182,7 @@ class Book:
             tuple(self._tables(sheet, found.table_ids)),
             found.auto_filter,
             found.ordered,
+            found.usual,
         )
 
     def _tables(self, sheet: Sheet, ids: list[str]) -> Iterator[TableRange]:

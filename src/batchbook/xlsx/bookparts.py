@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
 from batchbook.xlsx.package import CONTENT_TYPES, MAIN_NAMESPACES, Package, rels_name, resolve
 from batchbook.xlsx.places import Range
-from batchbook.xlsx.xmltext import Element, SmallPart
+from batchbook.xlsx.xmltext import Element, SmallPart, whole
 
 SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
 STYLES_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xml"
@@ -126,7 +126,7 @@ class BookParts:
         for name in names:
             _check_sheet_name(name, present)
         key = next((k for s in present for k in s.attributes if k.endswith(":id")), "r:id")
-        highest = max((int(s.get("sheetId")) for s in present if s.get("sheetId").isdigit()), default=0)
+        highest = max((whole(s.get("sheetId")) for s in present), default=0)
         folder = self._workbook.rpartition("/")[0]
         added: dict[str, str] = {}
         new = ""

@@ -12,10 +12,10 @@ from batchbook.xlsx.places import Range, parse_range
 from batchbook.xlsx.scan import Segment, SheetScan
 from batchbook.xlsx.xmltext import attributes
 
-_SPANNING = re.compile(rb"<(?:[\w.-]+:)?f(?=\s)((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>")
-_MERGE = re.compile(rb"<(?:[\w.-]+:)?mergeCell(?=\s)([^>]*)>")
-_FILTER = re.compile(rb"<(?:[\w.-]+:)?autoFilter(?=\s)([^>]*)>")
-_TABLE_PART = re.compile(rb"<(?:[\w.-]+:)?tablePart(?=\s)([^>]*)>")
+_SPANNING = re.compile(rb"<(?:[\w.-]+:)?f(?=\s)((?:[^<>\"']++|\"[^<\"]*+\"|'[^<']*+')*+)>")
+_MERGE = re.compile(rb"<(?:[\w.-]+:)?mergeCell(?=\s)([^<>]*+)>")
+_FILTER = re.compile(rb"<(?:[\w.-]+:)?autoFilter(?=\s)([^<>]*+)>")
+_TABLE_PART = re.compile(rb"<(?:[\w.-]+:)?tablePart(?=\s)([^<>]*+)>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,8 @@ class SheetLayout:
     auto_filter: Range | None = None
     ordered: bool = True
     """Whether each row stands below the one before it, and none twice."""
+    usual: bool = False
+    """Whether every row is written as most programs do, its number first."""
     _merged: _Ranges = field(init=False, repr=False, compare=False)
     _spanned: _Ranges = field(init=False, repr=False, compare=False)
 
@@ -92,6 +94,7 @@ class ScannedLayout:
 
     last_row: int = 0
     ordered: bool = True
+    usual: bool = True
     arrays: list[Range] = field(default_factory=list)
     merges: list[Range] = field(default_factory=list)
     auto_filter: Range | None = None
@@ -105,7 +108,10 @@ def scan_layout(scan: SheetScan) -> ScannedLayout:
     found = ScannedLayout(head=scan.head)
     before = 0
     for segment in scan.segments():
-        numbers = row_numbers(scan, segment.masked, before)
+        numbers = usual_numbers(segment.masked)
+        if scan.prefix or len(numbers) != segment.masked.count(b"<row"):
+            found.usual = False
+            numbers = row_numbers(scan, segment.masked, before)
         if numbers:
             found.ordered = found.ordered and numbers[0] > before and ascending(numbers)
             found.last_row = max(found.last_row, max(numbers))
@@ -120,13 +126,16 @@ def scan_layout(scan: SheetScan) -> ScannedLayout:
 _PLAIN_NUMBER = re.compile(rb'<row r="([0-9]{1,7})"')
 
 
-def row_numbers(scan: SheetScan, masked: bytes, before: int) -> list[int]:
-    """The numbers of the rows in a segment, quickly where all are written as usual."""
-    if not scan.prefix:
-        numbers = list(map(int, _PLAIN_NUMBER.findall(masked)))
-        if len(numbers) == masked.count(b"<row") and 0 not in numbers[:1]:
-            return numbers
+def row_numbers(scan: SheetScan, masked: bytes, before: int, *, usual: bool = False) -> list[int]:
+    """The numbers of the rows in a segment; `usual` where all rows of the sheet are known to be written as usual."""
+    if usual:
+        return usual_numbers(masked)
     return [span.number for span in scan.rows(Segment(masked, masked), before)]
+
+
+def usual_numbers(masked: bytes) -> list[int]:
+    """The numbers of those rows whose start tag is written as most programs do, number first."""
+    return list(map(int, _PLAIN_NUMBER.findall(masked)))
 
 
 def ascending(numbers: Sequence[int]) -> bool:

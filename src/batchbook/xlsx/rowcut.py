@@ -67,11 +67,14 @@ class RowCutter:
             return None
         if text.find(self._extension, start, close) >= 0:
             return None
-        last = self._starts.match(text, text.rfind(self._mark, start, close)) if close > start else None
         number = b"%d" % row
-        if last is not None and last[2] != number:
-            return None
-        last_column = _NUMBERS.get(last[1], 0) if last else 0
+        last_column = 0
+        last_at = text.rfind(self._mark, start, close)
+        if last_at >= 0:
+            last = self._starts.match(text, last_at)
+            if last is None or last[2] != number:
+                return None
+            last_column = _NUMBERS.get(last[1], 0)
         cuts: list[Cut] = []
         done = start
         for column, needle in zip(columns, self._needles, strict=True):

@@ -15,7 +15,7 @@ from batchbook.xlsx.refusals import CellRefused
 from batchbook.xlsx.rowcut import RowCutter
 from batchbook.xlsx.scan import RowSpan
 from batchbook.xlsx.values import CellValue
-from batchbook.xlsx.xmltext import Element, attributes, escape_text, outline
+from batchbook.xlsx.xmltext import Element, attributes, escape_text, outline, whole
 
 Cells = Mapping[int, CellValue]
 _SPANS = re.compile(rb"(?<=\s)spans\s*=\s*[\"']([0-9]+):([0-9]+)[\"']")
@@ -128,7 +128,7 @@ class RowEditor:
         if b"customFormat" in tag:
             given = attributes(tag)
             style = given.get(b"s", b"").decode("utf-8", "replace")
-            if given.get(b"customFormat") in (b"1", b"true") and style.isdigit():
+            if given.get(b"customFormat") in (b"1", b"true") and whole(style, -1) >= 0:
                 return style
         return self._column_style(column)
 
@@ -258,7 +258,7 @@ def spanning(tag: bytes, column: int) -> bytes:
 
 def _style(element: Element) -> str:
     style = element.get("s")
-    return style if style.isdigit() else ""
+    return style if whole(style, -1) >= 0 else ""
 
 
 def translated(formula: str, origin: str, target: str) -> str:
@@ -273,7 +273,7 @@ def styles_of(row: bytes) -> dict[int, str]:
     return {column: _style(element) for column, element in cells_of(outline(row, "a row of a sheet"))}
 
 
-_COLUMN = re.compile(rb"<(?:[\w.-]+:)?col(?=\s)([^>]*)>")
+_COLUMN = re.compile(rb"<(?:[\w.-]+:)?col(?=\s)([^<>]*+)>")
 
 
 def column_styles(head: bytes) -> Callable[[int], str]:
@@ -281,9 +281,11 @@ def column_styles(head: bytes) -> Callable[[int], str]:
     ranges = []
     for match in _COLUMN.finditer(head):
         given = attributes(match[1])
-        first, last, style = (given.get(name, b"").decode() for name in (b"min", b"max", b"style"))
-        if first.isdigit() and last.isdigit() and style.isdigit() and style != "0":
-            ranges.append((int(first), int(last), style))
+        first, last, style = (
+            whole(given.get(name, b"").decode("utf-8", "replace")) for name in (b"min", b"max", b"style")
+        )
+        if style:
+            ranges.append((first, last, str(style)))
 
     def style_of(column: int) -> str:
         return next((style for first, last, style in ranges if first <= column <= last), "")

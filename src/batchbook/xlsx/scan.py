@@ -13,13 +13,13 @@ from batchbook.xlsx.package import MAIN_NAMESPACES
 from batchbook.xlsx.places import MAX_ROW
 from batchbook.xlsx.xmltext import Recoder, attributes, unescape
 
-MAX_HEAD = 64 << 20
-MAX_ROW_BYTES = 32 << 20
+MAX_HEAD = 16 << 20
+MAX_ROW_BYTES = 16 << 20
 MAX_TAIL = 512 << 20
 _START = 1024
 
-_SHEET_DATA = re.compile(rb"<((?:[\w.-]+:)?)sheetData(?=[\s/>])((?:[^>\"'/]+|\"[^\"]*\"|'[^']*'|/(?!>))*)(/?)>")
-_ROOT = re.compile(rb"<((?:[\w.-]+:)?)(\w+)(?=[\s/>])((?:[^>\"']+|\"[^\"]*\"|'[^']*')*)>")
+_SHEET_DATA = re.compile(rb"<((?:[\w.-]+:)?)sheetData(?=[\s/>])((?:[^<>\"'/]++|\"[^<\"]*+\"|'[^<']*+'|/(?!>))*+)(/?)>")
+_ROOT = re.compile(rb"<((?:[\w.-]+:)?)(\w+)(?=[\s/>])((?:[^<>\"']++|\"[^<\"]*+\"|'[^<']*+')*+)>")
 
 
 class RowSpan(NamedTuple):
@@ -52,7 +52,7 @@ class Segment(NamedTuple):
 def row_pattern(prefix: bytes) -> re.Pattern[bytes]:
     """The start tag of a row: its number where it comes first, and its attributes."""
     return re.compile(
-        rb"<%brow(?=[\s/>])(?: r=\"([0-9]{1,9})\")?((?:[^>\"']++|\"[^\"]*\"|'[^']*')*+)>" % re.escape(prefix)
+        rb"<%brow(?=[\s/>])(?: r=\"([0-9]{1,9})\")?((?:[^<>\"']++|\"[^<\"]*+\"|'[^<']*+')*+)>" % re.escape(prefix)
     )
 
 
@@ -85,9 +85,11 @@ class SheetScan:
 
     def _find_head(self) -> None:
         text = self._rest
+        found = None
         while True:
-            masked = mask(text) if has_marks(text) else text
-            found = _SHEET_DATA.search(masked)
+            if b"sheetData" in text:
+                masked = mask(text) if has_marks(text) else text
+                found = _SHEET_DATA.search(masked)
             if found is not None:
                 break
             more = self._more()

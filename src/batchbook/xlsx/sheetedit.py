@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from batchbook.errors import WorkbookNotSupported
+from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
+from batchbook.xlsx.container import DAMAGED_ADVICE
 from batchbook.xlsx.layout import SheetLayout, row_numbers
 from batchbook.xlsx.masking import has_marks, mask
 from batchbook.xlsx.places import Range, parse_range
@@ -16,8 +17,10 @@ from batchbook.xlsx.rowedit import Cells, RowEditor, styles_of
 from batchbook.xlsx.scan import RowSpan, Segment, SheetScan
 from batchbook.xlsx.zipwriter import MAX_STORED_BLOCK, PartWriter
 
-_DIMENSION = re.compile(rb"<(?:[\w.-]+:)?dimension\s[^>]*?\bref\s*=\s*(?:\"([^\"]*)\"|'([^']*)')( *)[^>]*>")
-_FILTER_REF = re.compile(rb"<(?:[\w.-]+:)?autoFilter\s[^>]*?\bref\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_DIMENSION = re.compile(
+    rb"<(?:[\w.-]+:)?dimension\s[^<>]{0,500}?\bref\s*=\s*(?:\"([^<\"]{0,99})\"|'([^<']{0,99})')( *+)[^<>]{0,500}>"
+)
+_FILTER_REF = re.compile(rb"<(?:[\w.-]+:)?autoFilter\s[^<>]{0,500}?\bref\s*=\s*(?:\"([^<\"]{0,99})\"|'([^<']{0,99})')")
 _LONGEST = len("XFC1048575:XFD1048576")
 
 
@@ -42,8 +45,8 @@ class Head:
 
 def split_head(head: bytes) -> Head:
     """Cut the head behind its dimension."""
-    masked = mask(head) if has_marks(head) else head
-    found = _DIMENSION.search(masked)
+    near = head[:MAX_STORED_BLOCK]
+    found = _DIMENSION.search(mask(near) if has_marks(near) else near)
     area = parse_range((found[1] or found[2] or b"").decode("utf-8", "replace")) if found else None
     if found is None or area is None or found.end() > MAX_STORED_BLOCK // 3:
         return Head(b"", head)
@@ -130,7 +133,7 @@ class SheetEdit:
                 f"Sheet {self.editor.sheet} holds cells in alternatives for several programs.",
                 "Open the workbook in Excel and save it again.",
             )
-        numbers = row_numbers(self._scan, segment.masked, before)
+        numbers = self._numbers(segment, before)
         if not numbers:
             return before, segment.text
         self._above, self._above_before = segment, before
@@ -165,7 +168,7 @@ class SheetEdit:
         editor = self.editor
         waiting = iter(taken)
         upcoming = next(waiting, None)
-        for span in self._scan.rows(segment, before):
+        for span in self._rows(segment, before):
             while upcoming is not None and upcoming < span.number:
                 pieces += (text[done : span.start], editor.created(upcoming, taken[upcoming], None))
                 done = span.start
@@ -183,6 +186,16 @@ class SheetEdit:
                 done = span.end
         pieces.append(text[done:])
         return b"".join(pieces)
+
+    def _rows(self, segment: Segment, before: int) -> list[RowSpan]:
+        """The rows of a segment, which must be those that the quick look saw: else an edit could get lost."""
+        spans = self._scan.rows(segment, before)
+        if [span.number for span in spans] != self._numbers(segment, before):
+            raise WorkbookDamaged(f"The rows of sheet {self.editor.sheet} cannot be told apart.", DAMAGED_ADVICE)
+        return spans
+
+    def _numbers(self, segment: Segment, before: int) -> list[int]:
+        return row_numbers(self._scan, segment.masked, before, usual=self._layout.usual)
 
     def _scattered_cells(self, number: int) -> Cells | None:
         found = self._scattered.pop(number, None)
@@ -224,7 +237,7 @@ class SheetEdit:
         """The styles of the last row, which rows behind it take on; not those of a header."""
         if self._above is None:
             return {}
-        span = self._scan.rows(self._above, self._above_before)[-1]
+        span = self._rows(self._above, self._above_before)[-1]
         areas = [table.ref for table in self._layout.tables]
         if self._layout.auto_filter is not None:
             areas.append(self._layout.auto_filter)

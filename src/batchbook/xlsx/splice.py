@@ -44,6 +44,30 @@ class SpliceReceipt:
     added: tuple[str, ...]
     removed: tuple[str, ...]
     cells: int
+    sound: tuple[str, ...] = ()
+    """Rewritten sheets that were known to be well-formed: cut and joined between tags, they still are."""
+
+
+class KnownSound:
+    """Parts whose XML this process has checked, by the workbook's digest; the latest ones."""
+
+    _MOST = 1000
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], None] = {}
+
+    def add(self, digest: str, part: str) -> None:
+        """Remember a part."""
+        self._known[digest, part] = None
+        if len(self._known) > self._MOST:
+            del self._known[next(iter(self._known))]
+
+    def holds(self, digest: str, part: str) -> bool:
+        """Whether the part has been checked."""
+        return (digest, part) in self._known
+
+
+known_sound = KnownSound()
 
 
 def splice(book: Book, edits: BookEdits, out: BinaryIO) -> SpliceReceipt:
@@ -118,7 +142,13 @@ class _Splice:
         self._write_later(later)
         digest = self.out.finish([entry.name for entry in book.container.entries])
         return SpliceReceipt(
-            digest, tuple(self.copied), tuple(self.rewritten), tuple(self.added), tuple(self.removed), self.written
+            digest,
+            tuple(self.copied),
+            tuple(self.rewritten),
+            tuple(self.added),
+            tuple(self.removed),
+            self.written,
+            tuple(name for name in self.cells if known_sound.holds(book.digest, name)),
         )
 
     def _deferred(self, chain: Entry | None) -> dict[str, Entry]:

@@ -12,7 +12,7 @@ from batchbook.xlsx.xmltext import Element, Recoder, outline, unescape
 
 _HEX = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _CACHED = 50_000
-MAX_STRING = 64 << 20
+MAX_STRING = 8 << 20
 
 
 def _character(match: re.Match[str]) -> str:
@@ -98,7 +98,7 @@ class StringTable:
                         raise WorkbookDamaged("The shared strings cannot be read.")
                     continue
                 prefix = re.escape(found[1])
-                splitter = re.compile(rb"<%bsi(?:\s[^>]*)?/>|<%bsi(?:\s[^>]*)?>|</%bsi\s*>" % ((prefix,) * 3))
+                splitter = re.compile(rb"<%bsi(?:\s[^<>]*)?/>|<%bsi(?:\s[^<>]*)?>|</%bsi\s*>" % ((prefix,) * 3))
             rest = rest[self._take(rest, masked, splitter) :]
             if len(rest) > MAX_STRING:
                 raise WorkbookDamaged("A shared string is longer than it can be.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from batchbook.xlsx.formats import BUILTIN, Kind, kind_of
-from batchbook.xlsx.xmltext import Element, SmallPart
+from batchbook.xlsx.xmltext import Element, SmallPart, whole
 
 GENERAL = "General"
 _BUILTIN_FOR = {Kind.DATE: 14, Kind.DATETIME: 22, Kind.TIME: 21, Kind.ELAPSED: 46}
@@ -30,10 +30,6 @@ BARE_STYLES = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{_BARE}
 """A style part for a workbook that has none."""
 
 
-def _whole(text: str) -> int:
-    return int(text) if text.strip().isdigit() and len(text) < 10 else 0
-
-
 class Styles:
     """The styles of a workbook; `added` ones are written by `apply`."""
 
@@ -45,7 +41,7 @@ class Styles:
         custom: dict[int, str] = {}
         formats = root.one("numFmts")
         for element in formats.all("numFmt") if formats else ():
-            custom[_whole(element.get("numFmtId"))] = element.get("formatCode")
+            custom[whole(element.get("numFmtId"))] = element.get("formatCode")
         self.formats = [self._code(xf, custom) for xf in self._xfs] or [GENERAL]
         self._added: list[str] = []
         self._made: dict[tuple[int, Kind], int] = {}
@@ -53,7 +49,7 @@ class Styles:
 
     @staticmethod
     def _code(xf: Element, custom: dict[int, str]) -> str:
-        number = _whole(xf.get("numFmtId"))
+        number = whole(xf.get("numFmtId"))
         return custom.get(number) or BUILTIN.get(number, GENERAL)
 
     def format(self, style: int) -> str:

@@ -15,7 +15,8 @@ from batchbook.xlsx.sheetedit import _FILTER_REF, split_head
 from batchbook.xlsx.values import CellValue
 from batchbook.xlsx.zipwriter import PartWriter
 
-_MERGES = re.compile(rb"<((?:[\w.-]+:)?)mergeCells(?=[\s/>])[^>]*(?:/>|>.*?</\1mergeCells\s*>)", re.DOTALL)
+_MERGES = re.compile(rb"<(?:[\w.-]+:)?mergeCells(?=[\s/>])[^<>]*+>")
+_MERGES_END = re.compile(rb"</(?:[\w.-]+:)?mergeCells\s*>")
 FLUSH = 500
 
 
@@ -104,7 +105,8 @@ def _refitted(tail: bytes, area: Range) -> bytes:
     masked = mask(tail) if has_marks(tail) else tail
     merges = _MERGES.search(masked)
     if merges:  # merged cells of the old rows would hide values of the new ones
-        tail = tail[: merges.start()] + tail[merges.end() :]
+        ended = merges if merges[0].endswith(b"/>") else _MERGES_END.search(masked, merges.end())
+        tail = tail[: merges.start()] + tail[(ended or merges).end() :]
         masked = mask(tail) if has_marks(tail) else tail
     found = _FILTER_REF.search(masked)
     if found is None:

@@ -13,20 +13,28 @@ from xml.sax.saxutils import quoteattr
 
 from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
 
-__all__ = ["Element", "Recoder", "attributes", "escape_text", "outline", "quoteattr", "unescape"]
+__all__ = ["Element", "Recoder", "attributes", "escape_text", "outline", "quoteattr", "unescape", "whole"]
 
 _DECLARED = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z][\w.:-]*)[\"']")
 _ATTRIBUTE = re.compile(rb"([^\s=\"'<>/]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _ENTITY = re.compile(r"&(?:#x([0-9A-Fa-f]{1,8})|#([0-9]{1,8})|(amp|lt|gt|quot|apos));")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 
-MAX_ELEMENTS = 2_000_000
+MAX_ELEMENTS = 500_000
+MAX_TAG = 16_384
+"""Attributes are looked for in so many bytes of a tag; those that matter come early."""
 MAX_DEPTH = 200
 
 
 def attributes(text: bytes) -> dict[bytes, bytes]:
     """The attributes inside a start tag, still escaped, by name."""
-    return {name: one if one or not two else two for name, one, two in _ATTRIBUTE.findall(text)}
+    return {name: one if one or not two else two for name, one, two in _ATTRIBUTE.findall(text[:MAX_TAG])}
+
+
+def whole(text: str, default: int = 0) -> int:
+    """A whole number as attributes hold them, or the default where it is none."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
 
 
 def _entity(match: re.Match[str]) -> str:
@@ -171,7 +179,7 @@ class _Builder:
             self.stack[-1].text += text
 
 
-_TAG = re.compile(rb"<(?:[^>\"']+|\"[^\"]*\"|'[^']*')*+>")
+_TAG = re.compile(rb"<(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
 
 
 def tag_end(text: bytes, at: int) -> int:

@@ -1,0 +1,51 @@
+"""Waiting for others: for the lock of a workbook, and for a person to close it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from batchbook.batch.interrupt import StopToken
+from batchbook.config import JobConfig
+from batchbook.errors import WorkbookInUse
+from batchbook.storage.lock import LockInfo, WorkbookLock
+from batchbook.storage.owners import check_not_open
+
+_POLL_SECONDS = 1.0
+Warn = Callable[[str], None]
+
+
+def wait_until_closed(workbook: Path, job: JobConfig, stop: StopToken, warn: Warn, *, wait: bool = True) -> None:
+    """Return when nobody has the workbook open in an office program.
+
+    Raises WorkbookInUse at once unless the job says `on_open: wait` (and `wait` is true), and when asked to stop.
+    """
+    told = False
+    while True:
+        try:
+            check_not_open(workbook)
+            return
+        except WorkbookInUse as error:
+            if job.on_open != "wait" or not wait or stop.stopping:
+                raise
+            if not told:
+                warn(f"{error.what} Waiting until it is closed.")
+                told = True
+            stop.wait(_POLL_SECONDS)
+
+
+def take_lock(
+    workbook: Path, ledger: Path, seconds: float, stop: StopToken, on_dead: Callable[[LockInfo], None]
+) -> WorkbookLock:
+    """The workbook's lock, taken; WorkbookInUse, naming the holder, after so many seconds or when asked to stop."""
+    deadline = time.monotonic() + seconds
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        lock = WorkbookLock(workbook, run=None, ledger=ledger, wait=min(left, _POLL_SECONDS), on_dead=on_dead)
+        try:
+            lock.acquire()
+            return lock
+        except WorkbookInUse:
+            if left <= _POLL_SECONDS or stop.stopping:
+                raise

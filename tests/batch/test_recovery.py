@@ -1,0 +1,124 @@
+import openpyxl
+import pytest
+
+from batchbook.batch.recovery import open_or_restore
+from batchbook.errors import CannotResume, WorkbookDamaged
+from batchbook.storage.backups import BackupStore
+from batchbook.storage.lock import LockInfo
+from batchbook.storage.savelog import SaveLog, open_intents, saves_of
+from batchbook.storage.settling import settle_dead_holder, settle_intents
+from batchbook.xlsx import digest_of
+from tests.batch.helpers import Site, counted, shout
+
+
+def intent(site, old, new):
+    """A save of which nobody recorded how it ended."""
+    with site.ledger() as ledger:
+        (run,) = ledger.runs()
+        return SaveLog(ledger, run.id, str(site.book), lambda: run.started).intend(old, new, ".x.batchbook-tmp")
+
+
+@pytest.mark.parametrize(("kind", "state"), [("new", "saved"), ("old", "abandoned"), ("neither", "unsure")])
+def test_an_open_save_is_settled_by_what_the_file_is(site, kind, state):
+    site.died(3)
+    now = digest_of(site.book)
+    save = intent(site, now if kind == "old" else "a", now if kind == "new" else "b")
+    with site.ledger() as ledger:
+        assert settle_intents(ledger, site.book) == 1
+        assert open_intents(ledger, str(site.book)) == []
+        assert {one.id: one.state for one in saves_of(ledger, ledger.runs()[0].id)}[save] == state
+        assert settle_intents(ledger, site.book) == 0
+
+
+def info(ledger):
+    """What a dead holder's lock file said, as far as it matters here."""
+    plain = dict.fromkeys(LockInfo.__dataclass_fields__)
+    return LockInfo(**{**plain, "ledger": None if ledger is None else str(ledger)})
+
+
+def test_the_open_saves_of_a_dead_holder_are_settled_in_its_own_ledger(site):
+    site.died(3)
+    intent(site, digest_of(site.book), "b")
+    warnings = []
+    settle_dead_holder(site.book, info(site.ledger_path), warn=warnings.append)
+    with site.ledger() as ledger:
+        assert open_intents(ledger, str(site.book)) == []
+    assert warnings == []
+
+
+@pytest.mark.parametrize("there", [None, "none.db", "damaged.db"])
+def test_a_dead_holders_ledger_that_cannot_be_read_stops_nobody(site, there):
+    (site.path / "damaged.db").write_bytes(b"no ledger" * 1000)
+    warnings = []
+    settle_dead_holder(site.book, info(there and site.path / there), warn=warnings.append)
+    assert len(warnings) == (there == "damaged.db")
+
+
+def test_a_damaged_workbook_names_its_newest_backup_and_is_left_alone(site):
+    site.run()
+    site.book.write_bytes(b"PK\x03\x04" + b"x" * 500)
+    with pytest.raises(WorkbookDamaged, match=r"backups restore .*\.xlsx"):
+        site.run()
+    assert site.book.read_bytes() == b"PK\x03\x04" + b"x" * 500
+
+
+def test_a_damaged_workbook_is_replaced_where_the_configuration_says_so(site):
+    site.run()
+    (site.path / "config").mkdir()
+    (site.path / "config" / "batchbook.yaml").write_text("backups: {auto_restore: true}\n")
+    site.book.write_bytes(b"PK\x03\x04" + b"x" * 500)
+    assert site.run().status == "completed"
+    assert site.results()["K6"] == "name 6!"
+    assert any("newest valid backup" in said for said in site.warnings())
+
+
+def test_a_damaged_workbook_without_a_backup_is_damaged(site):
+    site.book.write_bytes(b"PK\x03\x04" + b"x" * 500)
+    base = site.job().base
+    with pytest.raises(WorkbookDamaged):
+        open_or_restore(site.book, BackupStore(base.backups_folder, site.book), base, print)
+
+
+def test_the_checkpoints_side_puts_the_runs_state_back_and_keeps_the_persons_file(site):
+    site.run()
+    site.use(lambda row: {"Result": "second"})
+    site.interrupted(4, processor=lambda row: {"Result": "second"})
+    site.cell("D2", "a note")
+    result = site.run("auto", on_change="checkpoint")
+    assert result.status == "completed"
+    assert set(site.results().values()) == {"second"}
+    assert result.conflicts == 0
+    assert site.rows()[0][3] == "note 1"
+    backups = [openpyxl.load_workbook(path)["Data"]["D2"].value for path in site.path.glob("data/backups/*/*.xlsx")]
+    assert "a note" in backups
+
+
+def test_without_a_backup_of_the_run_the_checkpoints_side_cannot_be_taken(site):
+    site.died(3)
+    site.cell("D2", "a note")
+    with pytest.raises(CannotResume, match="--on-change merge"):
+        site.run("auto", on_change="checkpoint")
+    assert site.run("auto").rows.done == 6
+    assert site.rows()[0] == ["K1", "name 1", "name 1!", "a note"]
+
+
+def test_a_file_that_was_saved_but_not_recorded_is_not_saved_twice(site, monkeypatch):
+    def lost(self, save, backup):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SaveLog, "saved", lost)
+        with pytest.raises(KeyboardInterrupt):
+            site.run()
+    assert site.results()["K3"] == "name 3!"
+    work, seen = counted(shout)
+    site.use(work)
+    result = site.run("auto")
+    assert (result.status, result.conflicts, seen) == ("completed", 0, ["K4", "K5", "K6"])
+
+
+def test_old_copies_of_the_workbook_that_nobody_finished_are_swept(tmp_path):
+    site = Site(tmp_path / "w")
+    (site.path / ".book.xlsx.20260101-000000-abcd.batchbook-tmp").write_bytes(b"half")
+    site.run()
+    assert {path.name for path in site.path.iterdir()} == {"book.xlsx", "data", "job.yaml"}

@@ -1,0 +1,123 @@
+import datetime as dt
+
+import openpyxl
+import pytest
+
+from batchbook.batch.controller import local_now
+from batchbook.batch.processors import DetailSheet, Processor, RowResult
+from batchbook.batch.undo import undo_run
+from batchbook.errors import CannotSave, UsageError, WorkbookInUse
+from batchbook.xlsx import SheetColumn
+from tests.batch.helpers import Site
+
+
+def undo(site, run, clock=local_now):
+    with site.ledger() as ledger:
+        return undo_run(site.job().base, ledger, run, wait=0, clock=clock, warn=print)
+
+
+def test_every_cell_that_holds_what_the_run_wrote_gets_back_what_it_held_before(site):
+    site.run()
+    before = site.rows()
+    site.use(lambda row: {"Result": "second"})
+    run = site.run()
+    undone = undo(site, run.run_id)
+    assert (undone.restored, undone.kept) == (6, [])
+    assert site.rows() == before
+
+
+def test_a_cell_that_a_person_changed_since_is_left_alone_and_listed(site):
+    run = site.run()
+    site.cell("C3", "mine")
+    undone = undo(site, run.run_id)
+    assert site.results() == {**dict.fromkeys(site.results()), "K2": "mine"}
+    (kept,) = undone.kept
+    assert "C3" in kept
+    assert "'mine'" in kept
+
+
+def test_sorted_and_deleted_rows_are_followed_by_key(site):
+    run = site.run()
+    site.edit(lambda sheet: (sheet.delete_rows(2), sheet.insert_rows(3)))
+    undone = undo(site, run.run_id)
+    assert undone.restored == 5
+    assert any("K1" in line for line in undone.kept)
+    assert set(site.results().values()) == {None}
+
+
+def test_an_undo_can_be_undone_and_two_in_one_second_are_two_runs(site):
+    moment = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
+    run = site.run()
+    first = undo(site, run.run_id, lambda: moment)
+    second = undo(site, first.undo_run, lambda: moment)
+    assert first.undo_run != second.undo_run
+    assert site.results()["K6"] == "name 6!"
+
+
+def test_after_an_undo_the_cells_are_free_for_the_next_run(site):
+    run = site.run()
+    undo(site, run.run_id)
+    result = site.run()
+    assert (result.rows.done, result.conflicts) == (6, 0)
+
+
+def test_a_run_that_changed_nothing_cannot_be_undone(site):
+    site.run()
+    with pytest.raises(UsageError, match="changed nothing"):
+        undo(site, site.run().run_id)
+    with pytest.raises(UsageError, match="no run"):
+        undo(site, "never")
+
+
+def test_where_the_header_is_gone_nothing_is_changed_and_no_run_is_left_open(site):
+    run = site.run()
+    site.cell("C1", "Outcome")
+    state = site.book.read_bytes()
+    with pytest.raises(CannotSave, match="no longer has") as caught:
+        undo(site, run.run_id)
+    assert caught.value.exit_code == 6
+    assert "'Result'" in str(caught.value.findings[0])
+    assert site.book.read_bytes() == state
+    with site.ledger() as ledger:
+        assert not [one for one in ledger.runs() if one.unfinished]
+
+
+def test_a_workbook_that_somebody_has_open_is_not_touched(site):
+    run = site.run()
+    (site.path / ".~lock.book.xlsx#").write_text(",ann,desk,21.11.2026 10:00,file:///home/ann;")
+    with pytest.raises(WorkbookInUse):
+        undo(site, run.run_id)
+
+
+def test_rows_that_an_input_added_are_empty_again(tmp_path):
+    site = Site(tmp_path / "w")
+    (site.path / "in.csv").write_text("Key,Name\nK9,z\n")
+    site.make_job(input="in.csv")
+    run = site.run()
+    assert site.results()["K9"] == "z!"
+    undo(site, run.run_id)
+    assert "K9" not in site.results()
+
+
+class Detailed(Processor):
+    writes = ("Result",)
+    details = {"Facts": DetailSheet((SheetColumn("Key"), SheetColumn("Fact")))}  # noqa: RUF012
+    facts = 1
+
+    def process(self, row):
+        return RowResult({"Result": "x"}, {"Facts": [[row.key[0], f"fact {n}"] for n in range(self.facts)]})
+
+
+def test_detail_rows_are_put_back_too_unless_a_person_changed_them(tmp_path, monkeypatch):
+    site = Site(tmp_path / "w", processor=Detailed)
+    site.run()
+    before = site.rows("Facts")
+    monkeypatch.setattr(Detailed, "facts", 2)
+    run = site.run()
+    assert len(site.rows("Facts")) == 12
+    book = openpyxl.load_workbook(site.book)
+    book["Facts"]["B2"] = "mine"
+    book.save(site.book)
+    undone = undo(site, run.run_id)
+    assert any("K1 in Facts" in line for line in undone.kept)
+    assert site.rows("Facts") == [["K1", "mine"], ["K1", "fact 1"], *before[1:]]

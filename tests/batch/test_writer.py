@@ -1,0 +1,315 @@
+"""People at the same workbook while a run is going."""
+
+import contextlib
+import json
+import tempfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchbook.batch import writer as module
+from batchbook.batch.controller import BatchController
+from batchbook.batch.progress import BatchDone, Saved
+from batchbook.batch.start import StartRequest
+from batchbook.storage import saver
+from tests.batch.helpers import HEADERS, Site, people
+
+
+def during(site, edits):
+    """A run; each edit is made by a person at the end of the batch of its number."""
+    edits = dict(edits)
+
+    def listen(event):
+        site.events.append(event)
+        if isinstance(event, BatchDone) and event.number in edits:
+            edits.pop(event.number)()
+
+    site.events = []
+    result = BatchController(site.job(), StartRequest(mode="fresh"), events=listen).run()
+    assert not edits
+    return result
+
+
+def conflicts(site, result):
+    return {(one["key"], one["theirs"], one["ours"], one["kept"]) for one in site.report(result)["conflict_list"]}
+
+
+def test_a_result_that_a_person_typed_during_the_run_stays_and_is_listed(site):
+    result = during(site, {1: lambda: site.cell("C2", "mine")})
+    assert site.results()["K1"] == "mine"
+    assert conflicts(site, result) == {("K1", "mine", "name 1!", "theirs")}
+    assert (result.conflicts, result.status) == (1, "completed")
+
+
+def test_a_job_may_overwrite_a_person_but_says_so(tmp_path):
+    site = Site(tmp_path / "w", on_person_edit={"Result": "overwrite"})
+    result = during(site, {1: lambda: site.cell("C2", "mine")})
+    assert site.results()["K1"] == "name 1!"
+    assert conflicts(site, result) == {("K1", "mine", "name 1!", "ours")}
+
+
+def test_a_result_that_a_person_emptied_after_it_was_saved_stays_empty(site):
+    during(site, {2: lambda: site.cell("C2", None)})
+    assert site.results()["K1"] is None
+
+
+def test_what_a_person_typed_between_two_runs_stays_and_what_the_machine_wrote_is_replaced(site):
+    site.run()
+    site.cell("C2", "mine")
+    site.use(lambda row: {"Result": "second"})
+    result = site.run()
+    assert site.results() == {"K1": "mine", **{f"K{n}": "second" for n in range(2, 7)}}
+    assert conflicts(site, result) == {("K1", "mine", "second", "theirs")}
+
+
+def test_a_cell_that_a_person_emptied_between_two_runs_is_filled_again(site):
+    site.run()
+    site.cell("C2", None)
+    assert site.run().rows.done == 1
+    assert site.results()["K1"] == "name 1!"
+
+
+def test_an_input_edited_before_its_result_was_saved_makes_the_row_done_again(site):
+    result = during(site, {1: lambda: site.cell("B2", "Anna")})
+    assert site.results()["K1"] == "Anna!"
+    assert (result.rows.done, result.status) == (6, "completed")
+    assert any("new inputs" in said for said in site.warnings())
+
+
+def test_a_row_deleted_during_the_run_is_gone_with_its_result_listed(site):
+    result = during(site, {1: lambda: site.edit(lambda sheet: sheet.delete_rows(2))})
+    (problem,) = site.report(result)["problems"]
+    assert (problem["key"], problem["outcome"], "name 1!" in problem["reason"]) == ("K1", "gone", True)
+    assert "K1" not in site.results()
+    assert (result.rows.done, result.rows.gone) == (5, 1)
+
+
+def test_a_row_deleted_before_it_was_done_is_gone_and_never_processed(site):
+    seen = []
+    site.use(lambda row: seen.append(row.key[0]) or {"Result": "x"})
+    result = during(site, {1: lambda: site.edit(lambda sheet: sheet.delete_rows(7))})
+    assert (result.rows.gone, "K6" in seen) == (1, False)
+
+
+def test_rows_that_came_during_the_run_wait_for_the_next(site):
+    result = during(site, {1: lambda: site.edit(lambda sheet: sheet.append(["NEW", "new"]))})
+    assert (result.rows.selected, site.results()["NEW"]) == (6, None)
+    assert site.run().rows.selected == 7
+    assert site.results()["NEW"] == "new!"
+
+
+def test_a_key_doubled_during_the_run_rejects_its_rows_and_touches_neither(site):
+    result = during(site, {1: lambda: site.edit(lambda sheet: sheet.append(["K6", "twin"]))})
+    assert (result.rows.rejected, result.rows.done) == (1, 5)
+    assert [row[2] for row in site.rows() if row[0] == "K6"] == [None, None]
+
+
+def test_a_row_without_a_key_that_moved_is_counted_and_the_run_ends(site):
+    site.cell("A6", None)
+    result = during(site, {1: lambda: site.edit(lambda sheet: sheet.insert_rows(2))})
+    assert result.error is None
+    assert (result.rows.done, result.rows.rejected, result.rows.remaining) == (5, 1, 0)
+
+
+def test_a_workbook_that_changes_under_every_save_is_given_up_on_with_its_results_kept(site, monkeypatch):
+    monkeypatch.setattr(module, "MOST_ATTEMPTS", 2)
+
+    def never(self, expected, *rest, **more):
+        raise saver.WorkbookChanged("book.xlsx", "another")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(saver.AtomicSaver, "save", never)
+        result = site.run()
+    assert (result.status, result.exit_code) == ("failed", 6)
+    assert site.run("auto").rows.done == 6
+    assert site.results()["K6"] == "name 6!"
+
+
+def test_the_conflicts_are_also_a_sheet_where_the_job_wants_one(tmp_path):
+    site = Site(tmp_path / "w", conflicts_sheet=True)
+    result = during(site, {1: lambda: site.cell("C2", "mine")})
+    assert site.rows("Conflicts") == [[result.run_id, "K1", "Result", None, "mine", "name 1!", "theirs"]]
+
+
+def test_what_a_person_typed_during_one_run_is_not_lost_to_the_next(site):
+    during(site, {1: lambda: site.cell("C2", "mine")})
+    for _ in range(2):
+        result = site.run()
+        assert site.results()["K1"] == "mine"
+        assert conflicts(site, result) == {("K1", "mine", "name 1!", "theirs")}
+    site.cell("C2", None)
+    site.run()
+    assert site.results()["K1"] == "name 1!"
+
+
+def test_a_persons_own_sheet_of_that_name_is_refused_and_kept(tmp_path):
+    from batchbook.errors import ConfigurationError
+
+    site = Site(tmp_path / "w", conflicts_sheet=True)
+    book = openpyxl.load_workbook(site.book)
+    book.create_sheet("Conflicts")["A1"] = "mine"
+    book.save(site.book)
+    state = site.book.read_bytes()
+    with pytest.raises(ConfigurationError, match="Conflicts"):
+        site.run()
+    assert site.book.read_bytes() == state
+
+
+def test_a_cell_that_cannot_be_written_rejects_its_row_and_no_other(site):
+    site.edit(lambda sheet: sheet.merge_cells("B3:C3"))
+    result = site.run()
+    assert (result.rows.rejected, result.rows.done) == (1, 5)
+    assert "C3 (Result) cannot be written" in site.report(result)["problems"][0]["reason"]
+
+
+def test_a_mark_that_cannot_be_written_costs_only_itself(tmp_path):
+    site = Site(tmp_path / "w", marks={"status": "Status", "reason": "Why"})
+    site.make_book([[f"K{n}", f"name {n}"] for n in range(1, 4)], headers=("Key", "Name", "Result", "Status", "Why"))
+    site.edit(lambda sheet: sheet.merge_cells("C3:D3"))
+    result = site.run()
+    assert (result.rows.rejected, result.rows.done) == (1, 2)
+    assert site.rows()[1][2:4] == [None, None]
+    assert "merged" in site.rows()[1][4]
+
+
+# --- whatever people do -----------------------------------------------------------------------------------------------
+
+
+class Person:
+    """Somebody who edits between the run's saves, and remembers what must not be lost."""
+
+    def __init__(self, site):
+        self.site = site
+        self.rows = {f"K{n}": {"Name": f"name {n}", "Note": f"note {n}"} for n in range(1, 7)}
+        self.results = {}
+        """Results typed into rows that the machine had done, by key."""
+        self.count = 0
+
+    def edit(self, what, pick):
+        self.count += 1
+        book = openpyxl.load_workbook(self.site.book)
+        sheet = book["Data"]
+        keys = {row[0].value: row[0].row for row in sheet.iter_rows(2) if row[0].value in self.rows}
+        key = sorted(keys)[pick % len(keys)] if keys else None
+        getattr(self, what)(sheet, key, keys.get(key))
+        book.save(self.site.book)
+
+    def type_result(self, sheet, key, row):
+        if key is not None:
+            sheet.cell(row, 3, f"mine {self.count}")
+            with contextlib.suppress(KeyError):
+                self.results.pop(key)
+            if key in self.outcomes():
+                self.results[key] = f"mine {self.count}"
+
+    def type_name(self, sheet, key, row):
+        if key is not None:
+            self.rows[key]["Name"] = f"new {self.count}"
+            sheet.cell(row, 2, f"new {self.count}")
+            if key not in self.written():
+                # The row is taken anew, with what was typed in its result as what it held then.
+                self.results.pop(key, None)
+
+    def type_note(self, sheet, key, row):
+        if key is not None:
+            self.rows[key]["Note"] = f"note! {self.count}"
+            sheet.cell(row, 4, f"note! {self.count}")
+
+    def delete(self, sheet, key, row):
+        if key is not None:
+            self.forget(key)
+            sheet.delete_rows(row)
+
+    def retype_key(self, sheet, key, row):
+        if key is not None:
+            self.rows[f"R{self.count}"] = self.rows[key]
+            if key in self.results:
+                self.results[f"R{self.count}"] = self.results[key]
+            self.forget(key)
+            sheet.cell(row, 1, f"R{self.count}")
+
+    def insert(self, sheet, key, row):
+        place = row or 2
+        sheet.insert_rows(place)
+        for column, value in enumerate((f"N{self.count}", f"name {self.count}", None, f"note {self.count}"), 1):
+            sheet.cell(place, column, value)
+        self.rows[f"N{self.count}"] = {"Name": f"name {self.count}", "Note": f"note {self.count}"}
+
+    def gap(self, sheet, key, row):
+        sheet.insert_rows(row or 2)
+
+    def sort(self, sheet, key, row):
+        body = [[cell.value for cell in line] for line in sheet.iter_rows(2)]
+        body.sort(key=lambda line: str(line[1]), reverse=True)
+        sheet.delete_rows(2, sheet.max_row)
+        for line in body:
+            sheet.append(line)
+
+    def forget(self, key):
+        self.rows.pop(key)
+        self.results.pop(key, None)
+
+    def outcomes(self):
+        return self._keys("SELECT key FROM outcomes WHERE superseded = 0")
+
+    def written(self):
+        return self._keys("SELECT key FROM written")
+
+    def _keys(self, sql):
+        with self.site.ledger() as ledger:
+            return {json.loads(row[0])[0] for row in ledger.query(sql)}
+
+
+EDITS = ("type_result", "type_name", "type_note", "delete", "retype_key", "insert", "gap", "sort")
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from(EDITS), st.integers(0, 5)), min_size=1, max_size=3), min_size=1, max_size=5
+    ),
+    st.integers(1, 4),
+    st.booleans(),
+)
+def test_whatever_people_do_between_saves_no_edit_of_theirs_and_no_result_is_lost(sessions, size, after_saves):
+    with tempfile.TemporaryDirectory() as folder:
+        batch = {"strategy": "fixed", "size": size, "checkpoint_frequency": 1, "concurrency": 1}
+        site = Site(Path(folder) / "w", people(6), batch=batch)
+        person, left = Person(site), list(sessions)
+
+        def listen(event):
+            going = isinstance(event, Saved) and after_saves and ended < 6
+            nonlocal_counts(event)
+            if left and (isinstance(event, BatchDone) or going):
+                for what, pick in left.pop(0):
+                    person.edit(what, pick)
+
+        ended = 0
+
+        def nonlocal_counts(event):
+            nonlocal ended
+            if isinstance(event, BatchDone):
+                ended = event.counts.ended
+
+        result = BatchController(site.job(), StartRequest(mode="fresh"), events=listen).run()
+        assert result.error is None
+        assert (result.rows.remaining, result.rows.selected) == (0, 6)
+        assert result.rows.done + result.rows.unchanged + result.rows.gone == 6
+
+        found = {row[0]: dict(zip(HEADERS, row, strict=False)) for row in site.rows() if row[0] is not None}
+        assert found.keys() == person.rows.keys()
+        for key, typed in person.rows.items():
+            assert {name: found[key][name] for name in typed} == typed
+        for key, value in person.results.items():
+            assert found[key]["Result"] == value
+        report = site.report(result)
+        gone = {problem["key"] for problem in report["problems"]}
+        listed = {one["key"] for one in report["conflict_list"]}
+        for key in {f"K{n}" for n in range(1, 7)}:
+            if key not in found:
+                assert key in gone
+            elif key not in gone and key not in listed and key not in person.results:
+                assert found[key]["Result"] == f"{found[key]['Name']}!"
