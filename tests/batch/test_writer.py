@@ -79,6 +79,12 @@ def test_an_input_edited_before_its_result_was_saved_makes_the_row_done_again(si
     assert any("new inputs" in said for said in site.warnings())
 
 
+def test_a_result_that_a_person_typed_stays_even_if_its_row_is_done_again(site):
+    result = during(site, {1: lambda: site.edit(lambda sheet: (sheet.cell(2, 3, "mine"), sheet.cell(2, 2, "Anna")))})
+    assert site.results()["K1"] == "mine"
+    assert conflicts(site, result) == {("K1", "mine", "Anna!", "theirs")}
+
+
 def test_a_row_deleted_during_the_run_is_gone_with_its_result_listed(site):
     result = during(site, {1: lambda: site.edit(lambda sheet: sheet.delete_rows(2))})
     (problem,) = site.report(result)["problems"]
@@ -209,9 +215,6 @@ class Person:
         if key is not None:
             self.rows[key]["Name"] = f"new {self.count}"
             sheet.cell(row, 2, f"new {self.count}")
-            if key not in self.written():
-                # The row is taken anew, with what was typed in its result as what it held then.
-                self.results.pop(key, None)
 
     def type_note(self, sheet, key, row):
         if key is not None:
@@ -254,9 +257,6 @@ class Person:
 
     def outcomes(self):
         return self._keys("SELECT key FROM outcomes WHERE superseded = 0")
-
-    def written(self):
-        return self._keys("SELECT key FROM written")
 
     def _keys(self, sql):
         with self.site.ledger() as ledger:

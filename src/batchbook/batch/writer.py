@@ -131,7 +131,8 @@ class WorkbookWriter:
             ) from error
         self._saves.clear_plan()
         reconciled = None
-        if moved:
+        # A row done again was taken anew: only the sheet tells what its cells hold by now.
+        if moved or self._log.redone():
             reconciled = self._planner.reconcile(table, details)
             self._apply(reconciled)
         else:

@@ -164,6 +164,17 @@ class RunLog:
             found.update((row[0], row[1]) for row in self.ledger.query(sql, [self.run.id, *part]))
         return found
 
+    def redone(self) -> bool:
+        """Whether a row with an unsaved outcome was done twice; its `taken` is not what the sheet holds then."""
+        return bool(
+            self.ledger.one(
+                """SELECT 1 FROM outcomes n WHERE n.run = ? AND n.superseded = 0 AND n.save IS NULL AND EXISTS
+                   (SELECT 1 FROM outcomes o WHERE o.run = n.run AND o.ordinal = n.ordinal AND o.superseded = 1)
+                   LIMIT 1""",
+                [self.run.id],
+            )
+        )
+
     def outcomes(self, *, unsaved: bool = False) -> Iterator[StoredOutcome]:
         """The outcomes that count, by place in the sheet; with `unsaved` those that are not in the workbook yet."""
         sql = f"SELECT {_OUTCOME_COLUMNS} FROM outcomes WHERE run = ? AND superseded = 0"
