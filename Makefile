@@ -52,10 +52,10 @@ bench: $(VENV)/.installed-test
 
 acceptance: $(VENV)/.installed-test
 	$(BIN)/python $(SHARED)/acceptance/kill_resume.py --kills 40
-	$(BIN)/python $(SHARED)/acceptance/fidelity.py --allow-refused
-	$(BIN)/python $(SHARED)/acceptance/fidelity.py --allow-refused --where existing --value text
-	$(BIN)/python $(SHARED)/acceptance/fidelity.py --allow-refused --where formula
-	$(BIN)/python $(SHARED)/acceptance/fidelity.py --allow-refused --where existing --value nothing
+	$(BIN)/python $(SHARED)/acceptance/fidelity.py
+	$(BIN)/python $(SHARED)/acceptance/fidelity.py --where existing --value text
+	$(BIN)/python $(SHARED)/acceptance/fidelity.py --where formula
+	$(BIN)/python $(SHARED)/acceptance/fidelity.py --where existing --value nothing
 
 clean:
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

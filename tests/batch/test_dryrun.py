@@ -3,7 +3,7 @@ import pytest
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.progress import CellChange
 from batchbook.errors import Rejected, WorkbookDamaged, WorkbookMissing
-from tests.batch.helpers import shout
+from tests.batch.helpers import Site, shout
 
 
 def state(folder):
@@ -96,3 +96,16 @@ def test_a_workbook_that_cannot_be_read_is_an_error_here_too(site):
     site.book.unlink()
     with pytest.raises(WorkbookMissing):
         site.run(dry_run=True)
+
+
+def test_a_dry_run_refuses_bad_keys_as_the_run_would(tmp_path):
+    site = Site(tmp_path / "w", on_bad_key="refuse")
+    site.cell("A3", "K1")
+    with pytest.raises(ConfigurationError, match="empty or doubled key"):
+        site.run(dry_run=True)
+
+
+def test_a_dry_run_from_a_row_is_refused_and_not_taken_for_a_whole_one(tmp_path):
+    site = Site(tmp_path / "w")
+    with pytest.raises(UsageError, match="dry run"):
+        site.run("row", number=2, dry_run=True)

@@ -15,7 +15,7 @@ from batchbook.batch.planning import Planner
 from batchbook.batch.processor import BatchProcessor, RowFeed
 from batchbook.batch.progress import CellChange, Listener, ProgressTracker, RunStarted
 from batchbook.batch.report import RunResult, peak_rss
-from batchbook.batch.selection import Selector, taken_rows
+from batchbook.batch.selection import Selector, must_have_keys, taken_rows
 from batchbook.batch.start import StartRequest
 from batchbook.batch.strategies import BatchPlan
 from batchbook.errors import UsageError
@@ -44,6 +44,7 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
         table = assembly.table(book)
         manager = CheckpointManager(ledger, assembly.definition(request, target, table.sheet), clock)
         index = table.keys()
+        must_have_keys(job, table, index)
         selector = Selector(job, clock(), request.start_row, request.end_row, request.keys)
         log = manager.begin(selector.select(table, index), book.digest, "dry run", {})
         tracker = ProgressTracker(listener, log.run.selected, {})

@@ -13,9 +13,9 @@ from batchbook.batch.history import find_run
 from batchbook.batch.outcomes import Outcome
 from batchbook.batch.progress import Listener, Resumed, Warned
 from batchbook.batch.recovery import difference, restore_checkpoint
-from batchbook.batch.selection import Selector
+from batchbook.batch.selection import Selector, must_have_keys
 from batchbook.batch.start import Decisions, OnChange, StartRequest
-from batchbook.errors import CannotResume, ChoiceNeeded, ConfigurationError, Finding, UsageError
+from batchbook.errors import CannotResume, ChoiceNeeded, UsageError
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.ledger import RunRecord
 from batchbook.storage.runlog import RunLog, Selected
@@ -137,16 +137,7 @@ class Opening:
         with Book.open(self._target) as book:
             table = self._table(book)
             index = table.keys()
-            problems = index.problems()
-            if problems and self._job.on_bad_key == "refuse":
-                raise ConfigurationError(
-                    f"{len(problems)} rows of {self._target.name} have an empty or doubled key.",
-                    "Mend them, or set `on_bad_key: reject` to reject those rows only.",
-                    findings=[
-                        Finding(what, self._target.name, table.sheet, row, ", ".join(self._job.key))
-                        for row, what in sorted(problems.items())
-                    ],
-                )
+            must_have_keys(self._job, table, index)
             rows = _skipped(selector.select(table, index), skip)
             log = self._manager.begin(
                 rows, book.digest, self._request.mode, self._settings(table, whole), note, set_aside=older

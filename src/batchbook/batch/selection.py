@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from batchbook.batch.outcomes import TakenRow
 from batchbook.config import JobConfig
+from batchbook.errors import ConfigurationError, Finding
 from batchbook.storage.runlog import Selected
 from batchbook.tables.keys import KeyIndex, key_text, matches
 from batchbook.tables.table import Table, TableRow
@@ -21,6 +22,20 @@ def row_key(row: TableRow, problems: Mapping[int, str]) -> str:
     (one part shorter) can equal.
     """
     return key_text((*row.key, f"row {row.read_at}")) if row.read_at in problems else row.key_text
+
+
+def must_have_keys(job: JobConfig, table: Table, index: KeyIndex) -> None:
+    """Raise ConfigurationError with all places where the job refuses empty and doubled keys and there are some."""
+    problems = index.problems()
+    if problems and job.on_bad_key == "refuse":
+        name = table.book.path.name
+        raise ConfigurationError(
+            f"{len(problems)} rows of {name} have an empty or doubled key.",
+            "Mend them, or set `on_bad_key: reject` to reject those rows only.",
+            findings=[
+                Finding(what, name, table.sheet, row, ", ".join(job.key)) for row, what in sorted(problems.items())
+            ],
+        )
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from batchbook.tables.keys import key_of_text
 from batchbook.tables.merge import NEVER, merge_cell
 from batchbook.tables.table import Table, TableSpec
 from batchbook.xlsx import Book, BookEdits, SheetColumn, SheetContent, SpliceReceipt, splice
-from batchbook.xlsx.values import CellValue
+from batchbook.xlsx.values import CellValue, Formula
 
 Warn = Callable[[str], None]
 
@@ -185,6 +185,13 @@ class _Undo:
             for column, ours in wrote.items():
                 current = row.taken[column]
                 merged = merge_cell(taken=ours, last=NEVER, current=current, ours=was.get(column))
+                held = was.get(column)
+                if isinstance(held, Formula):
+                    self._done.kept.append(
+                        f"{table.place(row.number, column)} ({shown_key(row.key_text)}) held a formula, "
+                        f"which is not put back: ={held.text}"
+                    )
+                    continue
                 if merged.conflict:
                     self._keep(table, row.number, row.key_text, column, ours, current, was.get(column))
                 else:

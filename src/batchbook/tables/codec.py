@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from batchbook.xlsx.values import CellValue, ErrorValue, Link
+from batchbook.xlsx.values import CellValue, ErrorValue, Formula, Link
 
 
 def pack(value: CellValue) -> Any:
@@ -27,6 +27,8 @@ def pack(value: CellValue) -> Any:
         return {"link": [value.url, value.text]}
     if isinstance(value, ErrorValue):
         return {"error": value.code}
+    if isinstance(value, Formula):
+        return {"formula": [value.text, value.shown]}
     if isinstance(value, dt.datetime):
         return {"datetime": _whole_milliseconds(value).isoformat()}
     if isinstance(value, dt.date):
@@ -52,6 +54,8 @@ def unpack(plain: Any) -> CellValue:
         return Link(*content)
     if tag == "error":
         return ErrorValue(content)
+    if tag == "formula":
+        return Formula(*content)
     if tag == "datetime":
         return dt.datetime.fromisoformat(content)
     if tag == "time":

@@ -9,7 +9,7 @@ from batchbook.tables.header import Header, find_header
 from batchbook.tables.keys import KeyIndex, key_text, named
 from batchbook.tables.row import Key, Row
 from batchbook.xlsx import Book, Cell, letters
-from batchbook.xlsx.values import CellValue
+from batchbook.xlsx.values import CellValue, Formula, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Table:
         for number, cells in self._body(self._names()):
             key = self._key(cells)
             inputs = {name: cells.get(self.column(name)) for name in self.reads}
-            taken = {name: _value(cells.get(self.column(name))) for name in self.spec.writes}
+            taken = {name: _held(cells.get(self.column(name))) for name in self.spec.writes}
             yield TableRow(number, key, Row(number, key, inputs, self.spec.writes), taken, self._problem(number, cells))
 
     def key_cells(self, number: int, key: Key) -> dict[str, CellValue]:
@@ -135,6 +135,13 @@ class Table:
 def filled(cell: Cell) -> bool:
     """Whether a cell holds anything, a formula that was never calculated too."""
     return cell.uncalculated or cell.formula is not None or cell.value not in (None, "")
+
+
+def _held(cell: Cell | None) -> CellValue:
+    """What a written column holds: a formula that a person put there is no value, whatever it shows."""
+    if cell is not None and cell.formula is not None and not isinstance(cell.value, Link):
+        return Formula(cell.formula, cell.shown())
+    return _value(cell)
 
 
 def _value(cell: Cell | None) -> CellValue:

@@ -7,7 +7,7 @@ from batchbook.xlsx.layout import SheetLayout, TableRange
 from batchbook.xlsx.places import Range, letters, parse_cell, parse_range
 from batchbook.xlsx.refusals import CellRefused
 from batchbook.xlsx.splice import BookEdits, SpliceReceipt, splice
-from batchbook.xlsx.values import CellValue, ErrorValue, Link
+from batchbook.xlsx.values import CellValue, ErrorValue, Formula, Link
 from batchbook.xlsx.verify import inspect, verify
 from batchbook.xlsx.wholesheet import SheetColumn, SheetContent
 
@@ -18,6 +18,7 @@ __all__ = [
     "CellRefused",
     "CellValue",
     "ErrorValue",
+    "Formula",
     "Link",
     "Range",
     "Sheet",

@@ -26,8 +26,34 @@ class ErrorValue:
         return self.code
 
 
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """What a cell holds in which a person put a formula over a result; told apart from the value it shows.
+
+    `text` is without the equals sign, empty where the cell shares another one's formula.
+    """
+
+    text: str
+    shown: str
+
+
 CellValue: TypeAlias = (
-    str | bool | int | float | Decimal | dt.date | dt.datetime | dt.time | dt.timedelta | Link | ErrorValue | None
+    str
+    | bool
+    | int
+    | float
+    | Decimal
+    | dt.date
+    | dt.datetime
+    | dt.time
+    | dt.timedelta
+    | Link
+    | ErrorValue
+    | Formula
+    | None
 )
-"""What can be written to and read from a cell. Reading gives no Decimal and no date: a cell with a date format is a
-datetime (a time or a timedelta where its format shows only that)."""
+"""What can be written to and read from a cell.
+
+A Formula is only read. Reading gives no Decimal and no date: a cell with a date format is a datetime (a time or a
+timedelta where its format shows only that).
+"""
