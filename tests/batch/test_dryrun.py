@@ -2,7 +2,7 @@ import pytest
 
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.progress import CellChange
-from batchbook.errors import Rejected, WorkbookDamaged, WorkbookMissing
+from batchbook.errors import ConfigurationError, Rejected, UsageError, WorkbookDamaged, WorkbookMissing
 from tests.batch.helpers import Site, shout
 
 
