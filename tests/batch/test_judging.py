@@ -104,3 +104,15 @@ def test_a_reason_of_many_lines_becomes_one_short_line():
     reason = judge_for().signal(row, ValueError("a\nb " + "x" * 5000)).reason
     assert "\n" not in reason
     assert len(reason) == LONGEST_REASON
+
+
+def test_what_numpy_and_pandas_give_is_written_as_plain_values():
+    pandas = pytest.importorskip("pandas")
+    (row,) = rows_of(1)
+    frame = pandas.DataFrame({"n": [3], "f": [2.5], "b": [True], "t": [pandas.Timestamp(2024, 5, 1, 12)]})
+    for column, expected in (("n", 3), ("f", 2.5), ("b", True), ("t", dt.datetime(2024, 5, 1, 12))):
+        written = judge_for().result(row, {"Result": frame[column].iloc[0]}).writes["Result"]
+        assert (written, isinstance(written, type(expected))) == (expected, True)
+    for missing in (float("nan"), pandas.NaT, pandas.NA):
+        with pytest.raises(ContractError):
+            judge_for().result(row, {"Result": missing})

@@ -167,6 +167,13 @@ _ENDINGS: dict[str, str] = {
 }
 
 
+def _pace(result: dict[str, Any]) -> str:
+    """Rows a second of this attempt: rows that an earlier one had done do not count."""
+    rows, resumed = result["rows"], result["resumed"]
+    done = sum(count for name, count in rows.items() if name != "selected") - (resumed or {}).get("rows_kept", 0)
+    return f"{max(0, done) / max(result['seconds']['total'], 0.001):,.0f} rows/s"
+
+
 def summary(result: dict[str, Any]) -> list[str]:
     """The closing lines of a run, from the object that ``--json`` prints."""
     rows = result["rows"]
@@ -175,7 +182,7 @@ def summary(result: dict[str, Any]) -> list[str]:
     lines = [
         _ENDINGS.get(result["status"], result["status"]) + (f" (run {result['run_id']})" if result["run_id"] else ""),
         f"rows: {rows['selected']:,} selected: {ended}",
-        f"time: {seconds['total']:.1f} s (processing {seconds['process']:.1f}, ledger {seconds['ledger']:.1f}, "
+        f"time: {seconds['total']:.1f} s, {_pace(result)} (processing {seconds['process']:.1f}, ledger {seconds['ledger']:.1f}, "
         f"saves {seconds['save']:.1f})",
     ]
     if result["conflicts"]:
