@@ -133,6 +133,9 @@ class Judge:
     def _value(self, name: str, value: Any) -> CellValue:
         if hasattr(value, "item") and type(value).__module__.split(".")[0] == "numpy":
             value = value.item()
+        if isinstance(value, float | dt.datetime) and value != value:
+            # Also pandas' NaT, which says that it is a datetime.
+            raise ContractError(f"the value for {name!r} is {value}, which is no value; give None for a blank")
         problem = check_value(value, date1904=self.date1904)
         if problem:
             raise ContractError(f"the value for {name!r} cannot be written: {problem}")
