@@ -182,8 +182,8 @@ def summary(result: dict[str, Any]) -> list[str]:
     lines = [
         _ENDINGS.get(result["status"], result["status"]) + (f" (run {result['run_id']})" if result["run_id"] else ""),
         f"rows: {rows['selected']:,} selected: {ended}",
-        f"time: {seconds['total']:.1f} s, {_pace(result)} (processing {seconds['process']:.1f}, ledger {seconds['ledger']:.1f}, "
-        f"saves {seconds['save']:.1f})",
+        f"time: {seconds['total']:.1f} s, {_pace(result)} (processing {seconds['process']:.1f}, "
+        f"ledger {seconds['ledger']:.1f}, saves {seconds['save']:.1f})",
     ]
     if result["conflicts"]:
         lines.append(
