@@ -323,3 +323,36 @@ def test_a_formula_that_a_person_put_over_a_result_stays_even_if_it_shows_the_sa
         result = site.run()
         assert site.results()["K1"] == '=B2&"!"'
         assert [one["key"] for one in site.report(result)["conflict_list"]] == ["K1"]
+
+
+def test_a_row_whose_input_changed_after_its_result_was_saved_gets_its_new_result(site):
+    site.interrupted(4)
+    assert site.results()["K1"] == "name 1!"
+    site.cell("B2", "changed")
+    result = site.run("auto")
+    assert (site.results()["K1"], result.conflicts) == ("changed!", 0)
+
+
+def test_a_person_who_changed_the_result_too_keeps_it_when_the_row_is_done_again(site):
+    site.interrupted(4)
+    site.cell("B2", "changed")
+    site.cell("C2", "mine")
+    result = site.run("auto")
+    assert (site.results()["K1"], result.conflicts) == ("mine", 1)
+
+
+def test_what_a_save_wrote_that_died_unconfirmed_is_the_machines_even_if_a_person_saved_since(site, monkeypatch):
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.SaveLog, "saved", die)
+    with pytest.raises(KeyboardInterrupt):
+        site.run()
+    monkeypatch.undo()
+    assert site.results()["K1"] == "name 1!", "the file was replaced, the ledger does not know"
+    site.cell("B2", "changed")
+    result = site.run("auto")
+    assert (site.results()["K1"], result.conflicts) == ("changed!", 0)
+    site.use(lambda row: {"Result": f"{row['Name']} again"})
+    result = site.run()
+    assert (site.results()["K2"], result.conflicts) == ("name 2 again", 0), "nothing of it counts as a person's"

@@ -16,6 +16,7 @@ from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.runlog import Checkpoint, RunLog, Selected, StoredOutcome
 from batchbook.tables.codec import canonical, decanonical, pack_rows
 from batchbook.tables.keys import key_of_text, key_shown
+from batchbook.xlsx.values import CellValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +168,8 @@ class CheckpointManager:
 
     def commit(self, log: RunLog, batch: int, outcomes: Sequence[RowOutcome], seconds: float) -> None:
         """Make outcomes durable; LedgerError where that fails, after which the process has to end."""
-        first = log.first_taken([outcome.taken.ordinal for outcome in outcomes])
-        kept = [stored(outcome, first.get(outcome.taken.ordinal)) for outcome in outcomes]
+        earlier = log.earlier([outcome.taken.ordinal for outcome in outcomes])
+        kept = [stored(outcome, earlier.get(outcome.taken.ordinal, ())) for outcome in outcomes]
         log.commit(batch, self._attempt, kept, self.now(), seconds)
 
     def end(self, log: RunLog, status: str, result: str, summary: Mapping[str, Any] | None) -> None:
@@ -181,16 +182,18 @@ class CheckpointManager:
                 log.clear_state()
 
 
-def stored(outcome: RowOutcome, first_taken: str | None = None) -> StoredOutcome:
+def stored(outcome: RowOutcome, earlier: Sequence[tuple[str, str, bool]] = ()) -> StoredOutcome:
     """An outcome as the ledger keeps it. Of what the row held, the columns to be written are enough.
 
-    first_taken: what the row held when the run took it for the first time, where it is done again. An edit of a
-    person's between the two is an edit during the run.
+    earlier: outcomes of a row that is done again (`RunLog.earlier`). What counts as held is then what the run left
+    there: what it wrote, else what it found at first. Anything else that is there now, a person put there meanwhile.
     """
     row = outcome.taken.table_row
     before = {name: row.taken.get(name) for name in outcome.writes}
-    if first_taken is not None:
-        before.update((name, value) for name, value in decanonical(first_taken).items() if name in before)
+    left: dict[str, CellValue] = {}
+    for taken, writes, saved in earlier:
+        left = {**decanonical(taken), **left, **(decanonical(writes) if saved else {})}
+    before.update((name, value) for name, value in left.items() if name in before)
     details = {sheet: {"rows": pack_rows(rows)} for sheet, rows in outcome.details.items()}
     return StoredOutcome(
         ordinal=outcome.taken.ordinal,

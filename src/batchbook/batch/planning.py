@@ -17,7 +17,7 @@ from batchbook.config import JobConfig
 from batchbook.storage.ledger import Ledger, folded
 from batchbook.storage.runlog import RunLog, Selected, StoredOutcome
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, last_written, unsure_cells
-from batchbook.tables.codec import canonical, decanonical, pack
+from batchbook.tables.codec import canonical, decanonical, pack, same
 from batchbook.tables.keys import key_of_text
 from batchbook.tables.merge import NEVER, Never, merge_cell
 from batchbook.tables.table import Table, TableRow
@@ -109,9 +109,11 @@ class Planner:
             names = (folded(one) for one in (title, *self._job.headers(name)))
             written: CellValue | Never = next((last[one] for one in names if one in last), NEVER)
             overwrite = self._job.on_person_edit(name) == "overwrite"
-            merged = merge_cell(
-                taken=taken.get(name), last=written, current=current.get(name), ours=value, overwrite=overwrite
-            )
+            now, before_run = current.get(name), taken.get(name)
+            if title in unsure and same(now, unsure[title]):
+                # What a save was to write of which nobody knew whether it was made: it was, and the machine made it.
+                before_run, written = now, now
+            merged = merge_cell(taken=before_run, last=written, current=now, ours=value, overwrite=overwrite)
             if merged.write:
                 before[title], after[title] = current.get(name), value
             elif not merged.conflict and title in unsure:

@@ -154,14 +154,18 @@ class RunLog:
             self.ledger.update_run(run, active=at)
         self._seq, self._chain, self.batch = seq, chain, max(batch, self.batch)
 
-    def first_taken(self, ordinals: Sequence[int]) -> dict[int, str]:
-        """By place in the selection: what rows that are done again held when they were taken for the first time."""
-        found: dict[int, str] = {}
+    def earlier(self, ordinals: Sequence[int]) -> dict[int, list[tuple[str, str, bool]]]:
+        """By place in the selection: earlier outcomes of rows that are done again, oldest first.
+
+        Of each: `taken`, `writes`, and whether it is in the workbook.
+        """
+        found: dict[int, list[tuple[str, str, bool]]] = {}
         for start in range(0, len(ordinals), 500):
             part = ordinals[start : start + 500]
-            sql = f"""SELECT ordinal, taken FROM outcomes WHERE run = ? AND ordinal IN ({",".join("?" * len(part))})
-                      AND taken <> '{{}}' ORDER BY seq DESC"""
-            found.update((row[0], row[1]) for row in self.ledger.query(sql, [self.run.id, *part]))
+            sql = f"""SELECT ordinal, taken, writes, save IS NOT NULL FROM outcomes
+                      WHERE run = ? AND ordinal IN ({",".join("?" * len(part))}) ORDER BY seq"""
+            for row in self.ledger.query(sql, [self.run.id, *part]):
+                found.setdefault(row[0], []).append((row[1], row[2], bool(row[3])))
         return found
 
     def redone(self) -> bool:
