@@ -356,3 +356,12 @@ def test_what_a_save_wrote_that_died_unconfirmed_is_the_machines_even_if_a_perso
     site.use(lambda row: {"Result": f"{row['Name']} again"})
     result = site.run()
     assert (site.results()["K2"], result.conflicts) == ("name 2 again", 0), "nothing of it counts as a person's"
+
+
+def test_a_formula_among_the_conflicts_is_listed_as_text(tmp_path):
+    site = Site(tmp_path / "w", conflicts_sheet=True)
+    site.run()
+    site.cell("C2", '=B2&"!"')
+    site.cell("B2", "other")
+    assert site.run().status == "completed"
+    assert [row[4] for row in site.rows("Conflicts")][0:] == ['=B2&"!"']

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -50,17 +50,18 @@ class StopToken:
 
 
 @contextmanager
-def handle_signals(token: StopToken) -> Iterator[None]:
+def handle_signals(token: StopToken, tell: Callable[[], None] = lambda: None) -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP ask the token to stop; a second one ends the process where it stands.
 
-    Leaving at once loses nothing: what was committed is in the ledger, and a save that was cut off is settled at the
-    next start.
+    `tell` is called at the first one. Leaving at once loses nothing: what was committed is in the ledger, and a save
+    that was cut off is settled at the next start.
     """
 
     def handler(number: int, _frame: FrameType | None) -> None:
         if token.stopping:
             os._exit(128 + number)
         token.stop(number)
+        tell()
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP"):

@@ -24,7 +24,7 @@ from batchbook.storage.saver import AtomicSaver, WorkbookChanged
 from batchbook.tables.codec import decanonical, unpack
 from batchbook.tables.table import Table, TableRow
 from batchbook.xlsx import Book, BookEdits, SheetContent, SpliceReceipt, splice
-from batchbook.xlsx.values import CellValue
+from batchbook.xlsx.values import CellValue, Formula
 
 MOST_ATTEMPTS = 20
 """A workbook that changes under every attempt to save it is given up on after so many."""
@@ -181,10 +181,15 @@ class WorkbookWriter:
         def rows() -> Iterator[list[CellValue]]:
             planned = self._saves.planned_conflicts()
             for one in (*conflicts_of(self._manager.ledger, run), *planned):
-                values = (unpack(json.loads(text)) for text in (one.base, one.theirs, one.ours))
+                values = (_for_a_cell(unpack(json.loads(text))) for text in (one.base, one.theirs, one.ours))
                 yield [run, shown_key(one.key), one.column, *values, one.kept]
 
         return SheetContent(columns=CONFLICT_SHEET.columns, rows=rows())
+
+
+def _for_a_cell(value: CellValue) -> CellValue:
+    """A value as the list of conflicts shows it: a formula as text."""
+    return f"={value.text}" if isinstance(value, Formula) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,10 +62,14 @@ def validate(run: Run = "last", json: Json = False) -> int:
     from batchbook.batch.history import find_run, validate_checkpoint
 
     with ledger_here() as (_, ledger):
-        name = find_run(ledger, run).id
+        found = find_run(ledger, run)
+        name = found.id
         problems = validate_checkpoint(ledger, name)
     if manner.json:
         show_json({"run_id": name, "sound": not problems, "problems": problems, "error": None})
+    if not found.unfinished:
+        say(f"run {name} is {found.status}: it has no state to resume, so there is nothing to check")
+        return EXIT_OK
     say(f"run {name}: {'its state is sound' if not problems else 'its state is not sound'}")
     for problem in problems if not manner.json else ():
         note(f"  {problem}")

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from batchbook.cli import run_options as opt
 from batchbook.cli.logs import log_error, start_log
-from batchbook.cli.output import manner, others_print_beside, say, show_error, show_json
+from batchbook.cli.output import manner, note, others_print_beside, say, show_error, show_json
 from batchbook.errors import BatchbookError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from batchbook.batch.progress import Event, RowProblem
     from batchbook.batch.report import RunResult
     from batchbook.batch.start import StartRequest
 
@@ -55,7 +58,7 @@ def run(
         **way.choice(),
         "start_row": start_row,
         "end_row": end_row,
-        "keys": _keys(keys or []),
+        "keys": _keys(keys),
         "on_change": on_change.value if on_change else None,
         "force": force_continue,
         "offline": offline,
@@ -92,9 +95,15 @@ class Way:
         return next(iter(chosen.values()), {"mode": "ask"})
 
 
-def _keys(given: list[str]) -> tuple[str, ...]:
+def _keys(given: list[str] | None) -> tuple[str, ...]:
     """Keys from ``--keys a,b``; quotes protect a comma in a key."""
-    return tuple(key.strip() for line in csv.reader(given, skipinitialspace=True) for key in line if key.strip())
+    if given is None:
+        return ()
+    keys = tuple(key.strip() for line in csv.reader(given, skipinitialspace=True) for key in line if key.strip())
+    if not keys:
+        # An empty variable in a script must not mean every row.
+        raise UsageError("--keys names no key.", "Give keys as in --keys a,b, or leave the option out for all rows.")
+    return keys
 
 
 def _overrides(
@@ -120,7 +129,14 @@ def _run(job_file: Path, overrides: dict[str, object], request: dict[str, Any], 
 
     # A wrong job file is said before the engine is loaded.
     job = load_job(job_file, overrides)
-    start_log(job.base)
+    if job.output is not None and job.output.suffix.lower() != job.workbook.suffix.lower():
+        raise UsageError(
+            f"The output {job.output.name} is a copy of {job.workbook.name} and needs its ending, "
+            f"{job.workbook.suffix}.",
+            "Give --output a name with that ending.",
+        )
+    if not request["dry_run"]:
+        start_log(job.base)
     from batchbook.batch.controller import BatchController
     from batchbook.batch.interrupt import StopToken, handle_signals
     from batchbook.batch.report import failed_before
@@ -132,24 +148,54 @@ def _run(job_file: Path, overrides: dict[str, object], request: dict[str, Any], 
     view = make_view(quiet=quiet, json=manner.json, verbose=manner.verbose)
     decide = TerminalDecisions() if _somebody_to_ask(start) else None
     stop = StopToken()
+    problems = Problems(view)
     try:
-        with handle_signals(stop), others_print_beside():
-            result = BatchController(job, start, decide=decide, events=view, stop=stop).run()
+        with handle_signals(stop, _say_stopping), others_print_beside():
+            result = BatchController(job, start, decide=decide, events=problems, stop=stop).run()
     except BatchbookError as error:
         result = failed_before(job.job, str(job.workbook), error)
     finally:
         view.close()
-    return _finish(result, quiet=quiet)
+    return _finish(result, problems.lines(result.run_id), quiet=quiet)
 
 
-def _finish(result: RunResult, *, quiet: bool) -> int:
+def _say_stopping() -> None:
+    note("stopping: rows in hand are finished (8 s at most) and saved; once more leaves at once")
+
+
+class Problems:
+    """Passes events on, and remembers how many rows had a problem and the first of each kind."""
+
+    def __init__(self, view: Callable[[Event], None]) -> None:
+        self._view = view
+        self._found: dict[str, tuple[int, RowProblem]] = {}
+
+    def __call__(self, event: Event) -> None:
+        """One event of the run."""
+        from batchbook.batch.progress import RowProblem
+
+        if isinstance(event, RowProblem):
+            count, first = self._found.get(event.outcome, (0, event))
+            self._found[event.outcome] = (count + 1, first)
+        self._view(event)
+
+    def lines(self, run: str | None) -> list[str]:
+        """A line for each kind of problem, with an example, and where all of them are listed."""
+        lines = [
+            f"{outcome}: {count:,}, such as row {first.number} [{first.key}]: {first.reason}"
+            for outcome, (count, first) in sorted(self._found.items())
+        ]
+        return [*lines, f"all of them: batchbook runs show {run}"] if lines and run else lines
+
+
+def _finish(result: RunResult, problems: list[str], *, quiet: bool) -> int:
     if result.error is not None:
         log_error(result.error)
         show_error(result.error, json=False)
     if manner.json:
         show_json(result.as_dict())
     elif not quiet and (result.run_id is not None or result.error is None):
-        for line in summary(result.as_dict()):
+        for line in (*summary(result.as_dict()), *problems):
             say(line)
     return result.exit_code
 

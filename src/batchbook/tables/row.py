@@ -50,8 +50,15 @@ class Row(Mapping[str, CellValue]):
         self._cells = cells
 
     def __getitem__(self, name: str) -> CellValue:
-        cell = self._cells[name]
+        cell = self._cell(name)
         return None if cell is None else cell.value
+
+    def _cell(self, name: str) -> CellLike | None:
+        try:
+            return self._cells[name]
+        except KeyError:
+            known = ", ".join(self._cells)
+            raise KeyError(f"{name} is not among the columns that the job reads ({known}): see `reads:`") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._cells)
@@ -61,12 +68,12 @@ class Row(Mapping[str, CellValue]):
 
     def shown(self, name: str) -> str:
         """The text that Excel shows for the column: ``"1.10"`` for 1.1 under the format 0.00, ``""`` when blank."""
-        cell = self._cells[name]
+        cell = self._cell(name)
         return "" if cell is None else cell.shown()
 
     def format(self, name: str) -> str:
         """The number format code of the column's cell, ``"General"`` when blank."""
-        cell = self._cells[name]
+        cell = self._cell(name)
         return "General" if cell is None else cell.format
 
     def is_number(self, name: str) -> bool:

@@ -1,0 +1,33 @@
+"""What `batchbook run` makes of its options and of the events of a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from batchbook.batch.progress import RowProblem
+from batchbook.cli.run import Problems, _keys
+from batchbook.errors import UsageError
+
+
+@pytest.mark.parametrize("given", [[""], [","], [" , "]])
+def test_an_empty_list_of_keys_is_refused_and_does_not_mean_every_row(given: list[str]) -> None:
+    with pytest.raises(UsageError, match="no key"):
+        _keys(given)
+
+
+def test_keys_are_split_at_commas_and_quotes_protect_one() -> None:
+    assert _keys(['a,"b,c", d']) == ("a", "b,c", "d")
+    assert _keys(None) == ()
+
+
+def test_problems_are_told_by_kind_with_an_example_and_where_all_of_them_are() -> None:
+    seen: list[object] = []
+    problems = Problems(seen.append)
+    for number in (4, 5):
+        problems(RowProblem(number, f"K{number}", "failed", "ValueError: no"))
+    assert problems.lines("run1") == [
+        "failed: 2, such as row 4 [K4]: ValueError: no",
+        "all of them: batchbook runs show run1",
+    ]
+    assert len(seen) == 2
+    assert Problems(seen.append).lines("run1") == []
