@@ -365,3 +365,14 @@ def test_a_formula_among_the_conflicts_is_listed_as_text(tmp_path):
     site.cell("B2", "other")
     assert site.run().status == "completed"
     assert [row[4] for row in site.rows("Conflicts")][0:] == ['=B2&"!"']
+
+
+def test_the_end_state_is_verified_in_full_even_if_the_last_save_was_not_the_final_one(site, monkeypatch):
+    verified = []
+    real = module.verify
+    monkeypatch.setattr(module, "verify", lambda *a, **k: (verified.append(k["full"]), real(*a, **k)))
+    result = BatchController(
+        site.job(**{"batch.size": 6, "batch.checkpoint_frequency": 1}), StartRequest(mode="fresh")
+    ).run()
+    assert (result.status, result.saves) == ("completed", 1)
+    assert verified == [True]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchbook.errors import ConfigurationError, WorkbookNotSupported
-from batchbook.xlsx import Book, BookEdits, CellRefused, CellValue, Link, splice, verify
+from batchbook.xlsx import Book, BookEdits, CellRefused, CellValue, Link, SheetColumn, SheetContent, splice, verify
 from tests.xlsx.helpers import LINKS, MAIN, crafted, edit, part, parts_of, save, sheet_data, sheet_xml, values
 
 ROWS = '<row r="1"><c r="A1"><v>1</v></c></row><row r="2"><c r="A2"><f>A1</f><v>1</v></c></row>'
@@ -257,3 +257,56 @@ def test_xml_that_was_checked_before_is_not_parsed_again_unless_asked(tmp_path: 
     _, second = edit(again, {"Sheet1": {1: {1: 6}}})
     assert first.sound == ()
     assert second.sound == ("xl/worksheets/sheet1.xml",)
+
+
+@pytest.mark.parametrize("rows", [3, 4, 60])
+def test_a_zero_character_in_a_text_is_escaped_however_many_texts_are_written(tmp_path: Path, rows: int) -> None:
+    source = save(
+        tmp_path / "book.xlsx",
+        parts_of(sheet_xml("".join(f'<row r="{r}"><c r="A{r}"><v>{r}</v></c></row>' for r in range(1, rows + 1)))),
+    )
+    texts = {row: {1: "a\x00b" if row % 2 else "plain"} for row in range(1, rows + 1)}
+    target, receipt = edit(source, {"Sheet1": texts})
+    verify(target, receipt, full=True)
+    assert b"\x00" not in contents(target)["xl/worksheets/sheet1.xml"]
+    with Book.open(target) as book:
+        assert {row: cells[1].value for row, cells in book.rows("Sheet1")} == {r: c[1] for r, c in texts.items()}
+
+
+def test_a_sheet_is_added_where_prefixes_are_declared_on_the_sheets_alone(tmp_path: Path) -> None:
+    parts = parts_of(sheet_xml(ROWS))
+    book = parts["xl/workbook.xml"].decode().replace(f' xmlns:r="{LINKS}"', "", 1)
+    parts["xl/workbook.xml"] = book.replace("<sheet ", f'<sheet xmlns:r="{LINKS}" ').encode()
+    source = save(tmp_path / "book.xlsx", parts)
+    target = tmp_path / "out.xlsx"
+    with Book.open(source) as opened, target.open("wb") as out:
+        content = SheetContent((SheetColumn("Name"),), [["x"]])
+        receipt = splice(opened, BookEdits(contents={"More": content}), out)
+    verify(target, receipt, full=True)
+    assert openpyxl.load_workbook(target)["More"]["A2"].value == "x"
+
+
+def test_a_number_of_a_shared_formula_that_is_used_again_keeps_its_own_formula(tmp_path: Path) -> None:
+    first = '<f t="shared" ref="B1:B2" si="0">A1*2</f>'
+    again = '<f t="shared" ref="B3:B4" si="0">A3+100</f>'
+    follows = '<f t="shared" si="0"/>'
+    rows = "".join(
+        f'<row r="{r}"><c r="A{r}"><v>{r}</v></c><c r="B{r}">{f}<v>0</v></c></row>'
+        for r, f in ((1, first), (2, follows), (3, again), (4, follows))
+    )
+    source = save(tmp_path / "book.xlsx", parts_of(sheet_xml(rows)))
+    target, _ = edit(source, {"Sheet1": {1: {2: 7}}})
+    text = part(target, "xl/worksheets/sheet1.xml")
+    assert "<f>A2*2</f>" in text
+    assert again in text
+    assert text.count(follows) == 1
+
+
+def test_the_filter_of_a_saved_view_is_not_the_sheets(tmp_path: Path) -> None:
+    views = (
+        '<customSheetViews><customSheetView guid="{00000000-0000-0000-0000-000000000001}">'
+        '<autoFilter ref="A1:A2"/></customSheetView></customSheetViews>'
+    )
+    source = save(tmp_path / "book.xlsx", parts_of(sheet_xml(ROWS, after=views)))
+    target, _ = edit(source, {"Sheet1": {3: {1: 3}}})
+    assert views in part(target, "xl/worksheets/sheet1.xml")

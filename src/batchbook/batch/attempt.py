@@ -143,6 +143,8 @@ class Attempt:
                     False,
                 )
             )
+            if not counts.selected:
+                self._warn("no row is selected: see `select:`, --keys, --start-row and --end-row")
             if begun.settle_first:
                 self._save(final=False)
             self._work(begun, strategy)

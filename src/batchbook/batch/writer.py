@@ -23,7 +23,7 @@ from batchbook.storage.savelog import SaveLog, conflicts_of
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged
 from batchbook.tables.codec import decanonical, unpack
 from batchbook.tables.table import Table, TableRow
-from batchbook.xlsx import Book, BookEdits, SheetContent, SpliceReceipt, splice
+from batchbook.xlsx import Book, BookEdits, SheetContent, SpliceReceipt, splice, verify
 from batchbook.xlsx.values import CellValue, Formula
 
 MOST_ATTEMPTS = 20
@@ -70,6 +70,8 @@ class WorkbookWriter:
         self._planner = Planner(self._job, ledger, log.run.workbook, self._saves, log, self._rejection)
         self._saver = AtomicSaver(target, self._saves, backups, log.run.id)
         self._backed_up = False
+        self._unverified: SpliceReceipt | None = None
+        """The last save's receipt, where only what it had redone was verified."""
         self.seen = log.run.digest
         """Digest of the workbook as the run last saw or made it; rows stand where they stood in that."""
 
@@ -90,6 +92,8 @@ class WorkbookWriter:
                 if plan.reconciled is not None:
                     reconciled = plan.reconciled
                 if plan.edits is None:
+                    if final:
+                        self._verify_last(book.digest)
                     self._saves.settled_without_change()
                     self._saw(book.digest)
                     return Written(False, moved, 0, plan.conflicts, 0.0, reconciled)
@@ -102,12 +106,19 @@ class WorkbookWriter:
                 self._warn("the workbook was changed while it was being saved; merging again")
                 continue
             self._backed_up = True
+            self._unverified = None if final else receipt.receipt
             self._saw(receipt.digest)
             return Written(True, moved, receipt.receipt.cells, plan.conflicts, receipt.seconds, reconciled)
         raise CannotSave(
             f"{self._target.name} was changed by someone else at each of {MOST_ATTEMPTS} attempts to save it.",
             "Find what keeps writing to it, then run again with --resume-auto; the results are kept.",
         )
+
+    def _verify_last(self, digest: str) -> None:
+        """Everything is verified after the last save of a run, also where that turned out to be an earlier one."""
+        if self._unverified is not None and self._unverified.digest == digest:
+            verify(self._target, self._unverified, full=True)
+            self._unverified = None
 
     def _saw(self, digest: str) -> None:
         self.seen = digest

@@ -133,7 +133,9 @@ class BookParts:
         for number, name in enumerate(names, highest + 1):
             added[name] = self.free_name(f"{folder}/worksheets/sheet{{}}.xml".lstrip("/"))
             link = self.add("worksheet", added[name], SHEET_TYPE)
-            new += f'<{listed.prefix}sheet name={quoteattr(name)} sheetId="{number}" {key}="{link}"/>'
+            # The prefix may be declared on other sheets' elements only, so it is declared here too.
+            bound = f'xmlns:{key.partition(":")[0]}="{MAIN_NAMESPACES[self.namespace]}"'
+            new += f'<{listed.prefix}sheet {bound} name={quoteattr(name)} sheetId="{number}" {key}="{link}"/>'
         part.append_child(listed, new)
         return added
 

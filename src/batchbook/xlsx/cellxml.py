@@ -122,7 +122,7 @@ class CellWriter:
         ]
         kinds = set(map(type, values))
         pairs = zip(marks, values, strict=True)
-        if kinds == {str} and self._plain("\x00".join(values)):  # type: ignore[arg-type]
+        if kinds == {str} and self._plain("\x00".join(values), len(values)):  # type: ignore[arg-type]
             begin, end = self._text, self._text_end
             return [f"{mark}{begin}{value}{end}" for mark, value in pairs]
         begin, end = self._number, self._number_end
@@ -136,10 +136,11 @@ class CellWriter:
         ]
 
     @staticmethod
-    def _plain(joined: str) -> bool:
-        """Whether some texts, joined by zeros, can all stand in XML as they are."""
+    def _plain(joined: str, count: int) -> bool:
+        """Whether so many texts, joined by zeros, can all stand in XML as they are."""
         return (
-            not _SPECIAL_JOINED.search(joined)
+            joined.count("\x00") == count - 1  # a text may hold a zero of its own
+            and not _SPECIAL_JOINED.search(joined)
             and "_x" not in joined
             and "\x00 " not in joined
             and " \x00" not in joined

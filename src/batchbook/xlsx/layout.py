@@ -161,7 +161,9 @@ def _read_tail(found: ScannedLayout) -> None:
         area = parse_range(attributes(match[1]).get(b"ref", b"").decode("utf-8", "replace"))
         if area is not None and not area.single:
             found.merges.append(area)
-    filtered = _FILTER.search(tail)
+    # A person's saved view may have a filter of its own further down.
+    views = tail.find(b"customSheetViews")
+    filtered = _FILTER.search(tail, 0, len(tail) if views < 0 else views)
     if filtered:
         found.auto_filter = parse_range(attributes(filtered[1]).get(b"ref", b"").decode("utf-8", "replace"))
     for match in _TABLE_PART.finditer(tail):

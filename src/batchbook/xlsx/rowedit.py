@@ -214,7 +214,10 @@ class RowEditor:
         edits = []
         for column, element in cells_of(root):
             formula = element.one("f")
-            if column in cells or formula is None or formula.get("t") != "shared" or formula.text.strip():
+            if column in cells or formula is None or formula.get("t") != "shared":
+                continue
+            if formula.text.strip():
+                self.broken.pop(formula.get("si"), None)  # the number is used again, for another formula
                 continue
             source = self.broken.get(formula.get("si"))
             if source is not None:

@@ -15,7 +15,7 @@ from batchbook.xlsx.xmltext import Recoder, attributes, unescape
 
 MAX_HEAD = 16 << 20
 MAX_ROW_BYTES = 16 << 20
-MAX_TAIL = 512 << 20
+MAX_TAIL = 64 << 20
 _START = 1024
 
 _SHEET_DATA = re.compile(rb"<((?:[\w.-]+:)?)sheetData(?=[\s/>])((?:[^<>\"'/]++|\"[^<\"]*+\"|'[^<']*+'|/(?!>))*+)(/?)>")

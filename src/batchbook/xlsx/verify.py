@@ -60,7 +60,8 @@ def _parse(pieces: Iterable[bytes]) -> None:
     for piece in pieces:
         if parser is None:
             recoder = Recoder(piece[:1024])
-            parser = expat.ParserCreate(None if recoder.plain else "utf-8")
+            # With namespaces: a prefix that nobody declared makes a file that no office program opens.
+            parser = expat.ParserCreate(None if recoder.plain else "utf-8", " ")
             parser.StartDoctypeDeclHandler = refuse_doctype
         assert recoder is not None
         parser.Parse(recoder.decode(piece), False)
