@@ -1,4 +1,6 @@
 import json
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from batchbook.cli import app as module
 from batchbook.cli import run as run_module
 from batchbook.cli.app import app, call
 from batchbook.errors import WorkbookInUse
+from batchbook.xlsx import inspect
 
 VERBS = {
     "run": [],
@@ -131,3 +134,47 @@ def test_help_and_version_load_no_engine() -> None:
     code += f"print([name for name in {heavy} if name in sys.modules])\n"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.splitlines()[-1] == "[]"
+
+
+# What the pipe's reader and the shell would do, without their timing: the reader is gone before the command starts.
+def _unread(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        code = "from batchbook.cli.app import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=folder, stdout=writing, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_reader_that_has_gone_changes_no_exit_code(tmp_path: Path, more: list[str]) -> None:
+    assert call(["init", str(tmp_path)]) == 0
+    (tmp_path / "bad.xlsx").write_bytes(b"PK\3\4 half a file")
+    bad = call(["check", str(tmp_path / "bad.xlsx")])
+    assert bad == 5
+    for arguments, code in (
+        (["check", "data/example.xlsx"], 0),
+        (["check", "bad.xlsx"], bad),
+        (["run", "config/jobs/example.yaml"], 0),
+        (["run", "config/jobs/none.yaml"], 2),
+        (["--version"], 0),
+    ):
+        done = _unread([*arguments, *(more if arguments[0] != "--version" else [])], tmp_path)
+        assert done.returncode == code, arguments
+        assert "Broken pipe" not in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell that closes streams")
+@pytest.mark.parametrize("closed", [">&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_a_run_without_standard_streams_is_a_run(tmp_path: Path, closed: str) -> None:
+    assert call(["init", str(tmp_path)]) == 0
+    code = "from batchbook.cli.app import main; main()"
+    command = f"exec {shlex.quote(sys.executable)} -c '{code}' run config/jobs/example.yaml --json {closed}"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert inspect(tmp_path / "data" / "example.xlsx") == []

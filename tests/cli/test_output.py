@@ -1,4 +1,7 @@
 import json
+import os
+import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -61,3 +64,42 @@ def test_with_json_nothing_else_is_on_standard_output(
     output.say("words")
     output.note("more words")
     assert capsys.readouterr().out == ""
+
+
+def test_json_is_ascii_whatever_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    output.show_json({"name": "naïve 漢字 😀"})
+    shown = capsys.readouterr().out
+    assert shown.isascii()
+    assert json.loads(shown) == {"name": "naïve 漢字 😀"}
+
+
+@pytest.mark.parametrize("show", [lambda: output.say("words"), lambda: output.show_json({})])
+def test_a_reader_that_has_gone_stops_nothing(monkeypatch: pytest.MonkeyPatch, show: Callable[[], None]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        show()
+        show()
+
+
+def test_without_a_standard_output_processors_can_run(
+    manner: output.Manner, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manner.json = True
+    monkeypatch.setattr(sys, "stdout", None)
+    with output.others_print_beside():
+        print("from a processor")
+    output.show_json({})
+    assert capsys.readouterr().err == "from a processor\n"
+
+
+def test_streams_that_were_closed_lead_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    output.fill_streams()
+    with sys.stdin as given, sys.stdout as out, sys.stderr as err:
+        assert given.read() == ""
+        print("words")
+        print("words", file=err, flush=True)
+        assert not out.isatty()

@@ -216,6 +216,13 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     assert "cannot be read as YAML" in said
 
 
+@pytest.mark.parametrize("text", ["2024-13-45", "!!timestamp x", "!!bool x", "!!int ''", "[" * 5000])
+def test_a_variable_that_makes_no_value_is_named_whatever_it_holds(tmp_path: Path, text: str) -> None:
+    (said,) = complaints(tmp_path, "", environ={"BATCHBOOK_OPTIONS__X": text})
+    assert said.startswith("environment variable BATCHBOOK_OPTIONS__X: ")
+    assert "cannot be read as YAML" in said or "nested too deeply" in said
+
+
 def test_overrides_are_checked_like_the_file(tmp_path: Path) -> None:
     for name, value in (("batch.size", "x"), ("batch.sise", 3), ("bath.size", 3), ("output", 5), ("", 5)):
         with pytest.raises(ConfigurationError) as caught:

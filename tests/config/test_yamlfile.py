@@ -87,3 +87,10 @@ def test_settings_are_a_mapping(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("- 1\n")
     with pytest.raises(ConfigurationError, match="holds no settings"):
         read_settings(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize("value", ["!!bool x", "!!int ''", "!!timestamp x", "!!float x"])
+def test_a_tag_that_does_not_fit_its_value_is_named_with_its_line(value: str) -> None:
+    ((line, message),) = findings(f"a: 1\nb: {value}\n")
+    assert line == 2
+    assert "cannot be read" in message

@@ -14,6 +14,7 @@ from batchbook.errors import SaveFailed, WorkbookDamaged
 from batchbook.storage import files
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.saver import WorkbookChanged
+from batchbook.storage.temporary import Temporary
 from batchbook.xlsx import digest_of
 from tests.storage.helpers import Crash, FaultyOperations, make_workbook, names, value
 
@@ -201,6 +202,31 @@ def test_restoring_brings_back_a_workbook_that_is_gone(store: BackupStore, workb
     assert store.restore(old) is None
     assert value(workbook, "A8") == 8
     assert stat.S_IMODE(workbook.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("present", ["sound", "damaged", "gone"])
+def test_what_a_person_saves_during_a_restore_is_not_lost(
+    store: BackupStore, workbook: Path, monkeypatch: pytest.MonkeyPatch, present: str
+) -> None:
+    old = store.take(digest_of(workbook), "a", "before")
+    assert old is not None
+    workbook.unlink()
+    if present == "sound":
+        make_workbook(workbook, 3)
+    elif present == "damaged":
+        workbook.write_bytes(b"half a file")
+    sync = Temporary.sync
+
+    def sync_while_a_person_saves(temporary: Temporary) -> None:
+        sync(temporary)
+        change(workbook, 5)
+
+    monkeypatch.setattr(Temporary, "sync", sync_while_a_person_saves)
+    with pytest.raises(WorkbookChanged):
+        store.restore(old)
+    assert value(workbook, "A5") == 5
+    assert value(workbook, "A6") is None
+    assert names(workbook.parent) == {"book.xlsx"}
 
 
 def test_a_damaged_backup_is_not_restored(store: BackupStore, workbook: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from batchbook.errors import SaveFailed, WorkbookMissing
 from batchbook.storage import files
-from batchbook.storage.copying import copy_durably
+from batchbook.storage.copying import copy_durably, last_look, state_of
+from batchbook.storage.trouble import WorkbookChanged
 from batchbook.xlsx import digest_of
 from tests.storage.helpers import FaultyOperations, make_workbook, names
 
@@ -47,3 +48,16 @@ def test_a_missing_source_makes_no_target(folder: Path) -> None:
     with pytest.raises(WorkbookMissing):
         copy_durably(folder / "none.xlsx", folder / "copy.xlsx")
     assert names(folder) == set()
+
+
+def test_the_last_look_tells_sound_damaged_and_missing_files_apart(workbook: Path, folder: Path) -> None:
+    (folder / "half.xlsx").write_bytes(b"half")
+    states = [state_of(folder / name) for name in ("book.xlsx", "half.xlsx", "none.xlsx")]
+    assert states[0] == digest_of(workbook)
+    assert states[2] == ""
+    assert len(set(states)) == 3
+    last_look(folder / "half.xlsx", states[1])
+    last_look(folder / "none.xlsx", "")
+    for name, state in (("book.xlsx", states[1]), ("half.xlsx", ""), ("none.xlsx", states[0])):
+        with pytest.raises(WorkbookChanged):
+            last_look(folder / name, state)

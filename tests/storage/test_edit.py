@@ -19,6 +19,7 @@ from batchbook.errors import BatchbookError, SaveFailed, WorkbookInUse
 from batchbook.storage import files
 from batchbook.storage.edit import EditRefused, _place
 from batchbook.storage.lock import WorkbookLock
+from batchbook.storage.trouble import WorkbookChanged
 from batchbook.xlsx import digest_of, inspect, letters
 from tests.storage.helpers import Crash, FaultyOperations, make_workbook, names, value
 
@@ -129,6 +130,22 @@ def test_a_target_that_is_there_is_replaced_whole_and_keeps_its_permissions(work
     edit_workbook(workbook, target, {"Data": {"A1": 5}})
     assert value(target, "A8") == 8
     assert stat.S_IMODE(target.stat().st_mode) == 0o604
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_a_person_saves_as_the_target_during_an_edit_is_not_lost(workbook: Path, there: bool) -> None:
+    target = workbook.with_name("out.xlsx")
+    if there:
+        target.write_bytes(b"no workbook at all")
+
+    def cells() -> Iterator[tuple[str, int]]:
+        yield "A1", 5
+        make_workbook(target, 3)
+
+    with pytest.raises(WorkbookChanged):
+        edit_workbook(workbook, target, {"Data": cells()})
+    assert value(target, "A1") == 1
+    assert names(workbook.parent) == {"book.xlsx", "out.xlsx"}
 
 
 def test_a_new_target_is_no_more_readable_than_its_source(workbook: Path) -> None:

@@ -12,7 +12,7 @@ import typer
 from batchbook import __version__
 from batchbook.cli import backups, check, checkpoints, init, run, runs, status, unlock
 from batchbook.cli.logs import log_error, log_file, log_unexpected, stop_log
-from batchbook.cli.output import drop, manner, note, show_error, show_error_json
+from batchbook.cli.output import fill_streams, manner, note, out, show_error, show_error_json
 from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, BatchbookError, UsageError
 
 app = typer.Typer(
@@ -28,7 +28,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"batchbook {__version__}")
+        out(f"batchbook {__version__}")
         raise typer.Exit
 
 
@@ -53,6 +53,7 @@ app.command("status")(status.status)
 
 def main() -> None:
     """The console entry point."""
+    fill_streams()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -77,10 +78,6 @@ def call(arguments: Sequence[str]) -> int:
         note("batchbook: interrupted")
         show_error_json({"code": "interrupted", "what": "Interrupted.", "advice": ""})
         return 130
-    except BrokenPipeError:
-        # Whoever read the output has gone (`| head`): nothing is wrong with what was done.
-        drop(sys.stdout)
-        return EXIT_OK
     except Exception as error:  # noqa: BLE001 - the last resort: a person sees a sentence, never a traceback
         return _unexpected(error)
     finally:

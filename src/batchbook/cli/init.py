@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +28,24 @@ def init(
     from batchbook.cli.starter import sample_files, starter_files
 
     plan = {**starter_files(), **(sample_files() if sample else {})}
+    with _all_or_nothing(folder) as made:
+        _check_free(folder, plan)
+        for name, content in plan.items():
+            _make_folder((folder / name).parent, made)
+            with (folder / name).open("xb") as file:
+                made.append(folder / name)
+                file.write(content)
+        if sample:
+            _set_link_base(folder)
+    jobs = sorted(name for name in plan if name.startswith("config/jobs/") and name.endswith(".yaml"))
+    if manner.json:
+        show_json({"folder": str(folder), "files": sorted(plan), "error": None})
+    say(f"Laid down in {folder}: {', '.join(sorted(plan))}")
+    for job in jobs:
+        say(f"Try: cd {folder} && batchbook run {job}")
+
+
+def _check_free(folder: Path, plan: dict[str, bytes]) -> None:
     there = sorted(name for name in plan if (folder / name).exists())
     if there or (folder.exists() and not folder.is_dir()):
         raise UsageError(
@@ -34,19 +54,33 @@ def init(
             else f"{folder} is a file; nothing was written.",
             "Name another folder, or move these files away.",
         )
-    for name, content in plan.items():
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
-            file.write(content)
-    if sample:
-        _set_link_base(folder)
-    jobs = sorted(name for name in plan if name.startswith("config/jobs/") and name.endswith(".yaml"))
-    if manner.json:
-        show_json({"folder": str(folder), "files": sorted(plan), "error": None})
-    say(f"Laid down in {folder}: {', '.join(sorted(plan))}")
-    for job in jobs:
-        say(f"Try: cd {folder} && batchbook run {job}")
+
+
+@contextmanager
+def _all_or_nothing(folder: Path) -> Iterator[list[Path]]:
+    """A list of what is made; whatever ends this early, what is in it goes again."""
+    made: list[Path] = []
+    try:
+        yield made
+    except BaseException as error:
+        for path in reversed(made):
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
+        if isinstance(error, OSError):
+            where = error.filename or folder
+            raise UsageError(
+                f"{where} cannot be written: {error.strerror or error}; nothing was left in {folder}.",
+                "Name another folder, or mend that.",
+            ) from error
+        raise
+
+
+def _make_folder(folder: Path, made: list[Path]) -> None:
+    if not folder.is_dir():
+        if not folder.parent.exists():
+            _make_folder(folder.parent, made)
+        folder.mkdir()
+        made.append(folder)
 
 
 def _set_link_base(folder: Path) -> None:

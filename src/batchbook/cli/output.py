@@ -32,7 +32,15 @@ manner = Manner()
 def say(text: str = "") -> None:
     """A line of the result; nothing where the result is one JSON object."""
     if not manner.json:
-        print(plain(text), flush=True)
+        out(plain(text))
+
+
+def out(text: str) -> None:
+    """A line on standard output. Whoever read it may have gone (`| head`): nothing is wrong with what was done."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        drop(sys.stdout)
 
 
 def note(text: str) -> None:
@@ -44,8 +52,18 @@ def note(text: str) -> None:
 
 
 def show_json(content: Any) -> None:
-    """The one object of ``--json``."""
-    print(json.dumps(content, ensure_ascii=False, indent=2, default=str), flush=True)
+    """The one object of ``--json``, in ASCII: that is right whatever the encoding of standard output."""
+    out(json.dumps(content, ensure_ascii=True, indent=2, default=str))
+
+
+def fill_streams() -> None:
+    """Put nowhere in the place of standard streams that were closed by whoever started us (`>&-`).
+
+    Else the next file that is opened, such as the workbook, would get the number of standard output or error.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
 
 
 @contextmanager
@@ -54,8 +72,10 @@ def others_print_beside() -> Iterator[None]:
     if not manner.json:
         yield
         return
-    sys.stdout.flush()
-    saved = _duplicate_of_output()
+    saved = None
+    if sys.stdout is not None:
+        sys.stdout.flush()
+        saved = _duplicate_of_output()
     try:
         if saved is not None:
             os.dup2(2, 1)

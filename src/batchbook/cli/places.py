@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchbook.errors import WorkbookMissing
-
 if TYPE_CHECKING:
     from batchbook.config import BaseConfig
 
@@ -24,10 +22,3 @@ def base_for(workbook: Path | None = None) -> BaseConfig:
     if base.file is not None or base.ledger.exists():
         start_log(base)
     return base
-
-
-def existing(workbook: Path) -> Path:
-    """The workbook with links resolved; WorkbookMissing where there is none."""
-    if not workbook.is_file():
-        raise WorkbookMissing(f"There is no workbook {workbook}.", "Check the path.")
-    return workbook.resolve()

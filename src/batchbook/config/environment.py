@@ -37,7 +37,10 @@ def lay_environment(layers: Layers, model: type[BaseModel], environ: Mapping[str
         path = _as_in_files(path, layers.data)
         try:
             layers.set(path, _value(environ[name], model, path), f"environment variable {name}")
-        except yaml.YAMLError:
+        except RecursionError:
+            findings.append(Finding("is nested too deeply", file=f"environment variable {name}"))
+        # What looks like a date or has a tag and is none ends in whatever the making of the value raises.
+        except (yaml.YAMLError, ValueError, LookupError, AttributeError):
             findings.append(Finding("cannot be read as YAML", file=f"environment variable {name}", value=environ[name]))
     return findings
 

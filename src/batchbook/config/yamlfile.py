@@ -140,7 +140,8 @@ class _Reader:
             return self.loader.construct_object(node, deep=True)
         except yaml.constructor.ConstructorError:
             self._wrong(node, f"the tag {node.tag} is not allowed here")
-        except ValueError as error:
+        except (ValueError, LookupError, AttributeError) as error:
+            # The loader's own constructors raise all of these for a tag that does not fit (`!!bool x`, `!!int ''`).
             self._wrong(node, f"{node.value!r} cannot be read ({error}); put it in quotes if it is text")
         return None
 

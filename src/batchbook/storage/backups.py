@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 from batchbook.errors import Finding, WorkbookDamaged, WorkbookError
 from batchbook.storage import files
 from batchbook.storage.attributes import copy_attributes
+from batchbook.storage.copying import content_hash, last_look
 from batchbook.storage.retention import superfluous
 from batchbook.storage.temporary import temporary_for
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, named_trouble
@@ -167,7 +168,7 @@ class BackupStore:
         """Put a backup in the workbook's place; what is there now becomes a backup first, which is returned.
 
         The caller holds the workbook's lock. Raises WorkbookDamaged for a backup that is not sound, SaveFailed where
-        the disk does not take it; the workbook is then as it was.
+        the disk does not take it, WorkbookChanged where somebody saves it meanwhile; it is then as it was.
         """
         findings = self.verify(backup)
         if findings:
@@ -180,7 +181,7 @@ class BackupStore:
         with named_trouble(target):
             check_writable(target)
             there = target.exists()
-            kept = self._keep_present(run) if there else None
+            state, kept = self._keep_present(run) if there else ("", None)
             mode = 0o600 if there else stat.S_IMODE(backup.path.stat().st_mode) & 0o777
             with temporary_for(target, "restore", mode) as temporary:
                 temporary.clone(backup.path)
@@ -189,16 +190,18 @@ class BackupStore:
                 temporary.sync()
                 if digest_of(temporary.path) != digest_of(backup.path):
                     raise WorkbookDamaged(f"The copy of {backup.path.name} does not read back.", "Check the disk.")
+                last_look(target, state)
                 temporary.publish()
         confirm(target)
         return kept
 
-    def _keep_present(self, run: str) -> Backup | None:
+    def _keep_present(self, run: str) -> tuple[str, Backup | None]:
+        kind: BackupKind = "before"
         try:
-            digest = digest_of(self.workbook)
+            state = digest_of(self.workbook)
         except WorkbookError:
-            return self.take(_content_hash(self.workbook), run, "damaged")
-        return self.take(digest, run, "before")
+            state, kind = content_hash(self.workbook), "damaged"
+        return state, self.take(state, run, kind)
 
     # --- dropping --------------------------------------------------------------------------------------------------
 
@@ -280,10 +283,5 @@ def _digest(path: Path) -> str:
 
 def _intact(backup: Backup) -> bool:
     if backup.kind == "damaged":
-        return backup.path.is_file() and _content_hash(backup.path).startswith(backup.digest)
+        return backup.path.is_file() and content_hash(backup.path).startswith(backup.digest)
     return _digest(backup.path).startswith(backup.digest)
-
-
-def _content_hash(path: Path) -> str:
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

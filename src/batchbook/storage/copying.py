@@ -1,10 +1,12 @@
-"""Whole files copied so that the target is the old one or the new one, never half."""
+"""Whole files copied so that the target is the old one or the new one, never half, and the last look before that."""
 
 from __future__ import annotations
 
+import hashlib
 import stat
 from pathlib import Path
 
+from batchbook.errors import WorkbookError
 from batchbook.storage import files
 from batchbook.storage.temporary import temporary_for
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, named_trouble
@@ -33,3 +35,29 @@ def copy_durably(source: Path, target: Path) -> str:
             temporary.publish()
     confirm(target)
     return digest
+
+
+def state_of(workbook: Path) -> str:
+    """What a file holds: its digest, or a hash of all its bytes where it is no sound workbook; empty if not there."""
+    try:
+        return digest_of(workbook)
+    except WorkbookError:
+        try:
+            return content_hash(workbook)
+        except FileNotFoundError:
+            return ""
+        except OSError:
+            return "unreadable"
+
+
+def last_look(workbook: Path, state: str) -> None:
+    """Raise WorkbookChanged where a file that is about to be replaced no longer is in this state."""
+    found = state_of(workbook)
+    if found != state:
+        raise WorkbookChanged(workbook.name, found)
+
+
+def content_hash(path: Path) -> str:
+    """A hash of all bytes of a file."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from batchbook.errors import ConfigurationError, SaveFailed, WorkbookDamaged, WorkbookNotSupported
+from batchbook.storage.copying import last_look, state_of
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.lockfile import LockInfo
 from batchbook.storage.owners import check_not_open
@@ -95,7 +96,7 @@ def _write(book: Book, edits: BookEdits, target: Path) -> EditReceipt:
 
     with named_trouble(target, EditFailed):
         check_writable(target)
-        there = target.exists()
+        there, state = target.exists(), state_of(target)
         mode = 0o600 if there else stat.S_IMODE(book.path.stat().st_mode) & 0o777
         with temporary_for(target, _LABEL, mode) as temporary:
             receipt = temporary.fill(build)
@@ -106,6 +107,7 @@ def _write(book: Book, edits: BookEdits, target: Path) -> EditReceipt:
                 verify(temporary.path, receipt, full=True)
             except WorkbookDamaged as error:
                 raise does_not_read_back(target, error, EditFailed) from error
+            last_look(target, state)
             temporary.publish()
     try:
         confirm(target)

@@ -207,22 +207,6 @@ def clone_or_copy(source: int, target: int) -> str:
     return "copy"
 
 
-def reflink_or_copy(source: Path, target: Path, mode: int = 0o600) -> str:
-    """Make a durable file with another one's content; nothing is left of it if that fails."""
-    fd = create_exclusive(target, mode)
-    try:
-        with source.open("rb") as opened:
-            how = clone_or_copy(opened.fileno(), fd)
-        fsync(fd)
-        return how
-    except BaseException:
-        with suppress(OSError):
-            unlink(target)
-        raise
-    finally:
-        os.close(fd)
-
-
 def create_private(path: Path) -> None:
     """Create an empty file that only its owner can read; one that is there stays as it is."""
     with suppress(FileExistsError):

@@ -18,6 +18,7 @@ from typing import BinaryIO, Literal, Protocol
 from batchbook.errors import SaveFailed, WorkbookDamaged, WorkbookError
 from batchbook.storage import files
 from batchbook.storage.backups import Backup, BackupKind, BackupStore
+from batchbook.storage.copying import last_look
 from batchbook.storage.temporary import Temporary, is_temporary_of
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, does_not_read_back, named_trouble
 from batchbook.xlsx import Book, SpliceReceipt, digest_of, verify
@@ -149,17 +150,9 @@ class _Save:
             self.intent = self.journal.intend(self.old, new, self.temporary.path.name)
 
     def replace(self) -> None:
-        self._look_again()
+        last_look(self.workbook, self.old)
         self.replacing = True
         self.temporary.publish()
-
-    def _look_again(self) -> None:
-        try:
-            found = digest_of(self.workbook)
-        except WorkbookError:  # gone, or somebody is writing it at this moment
-            found = ""
-        if found != self.old:
-            raise WorkbookChanged(self.workbook.name, found)
 
     def undo(self) -> None:
         """Leave the old file and nothing else, unless the replace took place: then the next start settles it."""
