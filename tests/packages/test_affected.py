@@ -176,12 +176,33 @@ def test_a_range_without_a_beginning_is_undecided(events: list[tuple[str, str]])
     assert outcome(entry(*events), "0.5") == "undecided"
 
 
-@pytest.mark.parametrize("type", ["GIT", "SEMVER", ""])
-def test_ranges_of_other_types_say_nothing(type: str) -> None:
-    events = (("introduced", "0"), ("fixed", "2.0"))
-    assert outcome(entry(*events, type=type), "1.0") == "undecided"
-    assert outcome(entry(*events, type=type, versions=["0.5"]), "1.0") == "not affected"
-    assert outcome(entry(*events, type=type, versions=["0.5"]), "0.5") == "affected"
+def beside(type: str, version: str) -> str:
+    """The outcome where a range of some type stands beside one of versions, which ends with 1.0."""
+    events = (Event("introduced", "0"), Event("fixed", "1.0"))
+    return outcome([Affected((), (Range(type, events), Range("ECOSYSTEM", events)))], version)
+
+
+@pytest.mark.parametrize("type", ["GIT", "SEMVER", "ECOSYTEM", ""])
+def test_a_range_that_cannot_be_compared_is_undecided_where_nothing_else_is_said(type: str) -> None:
+    assert outcome(entry(("introduced", "0"), ("fixed", "2.0"), type=type), "1.0") == "undecided"
+
+
+def test_a_range_of_commits_says_nothing_beside_versions_or_a_range_of_them() -> None:
+    assert outcome(entry(("introduced", "0"), type="GIT", versions=["0.5"]), "1.0") == "not affected"
+    assert (beside("GIT", "1.0"), beside("GIT", "0.9")) == ("not affected", "affected")
+
+
+@pytest.mark.parametrize("type", ["SEMVER", "ECOSYTEM", ""])
+def test_a_range_of_a_strange_type_is_never_dropped(type: str) -> None:
+    entries = entry(("introduced", "0"), ("fixed", "2.0"), type=type, versions=["0.5"])
+    assert (outcome(entries, "1.0"), outcome(entries, "0.5")) == ("undecided", "affected")
+    assert (beside(type, "1.0"), beside(type, "0.9")) == ("undecided", "affected")
+    assert (type or "untyped") in judge(entries, Version("1.0")).reason
+
+
+def test_a_reason_quotes_no_more_of_a_record_than_a_message_holds() -> None:
+    entries = entry(("introduced", "0"), ("fixed", "x" * 10_000)) + entry(("introduced", "0"), type="Y" * 10_000)
+    assert len(judge(entries, Version("1.0")).reason) < 400
 
 
 def test_an_entry_that_names_no_versions_at_all_is_undecided() -> None:

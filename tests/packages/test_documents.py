@@ -128,3 +128,71 @@ def test_a_damaged_member_of_a_zip_is_named(tmp_path: Path) -> None:
     found, (finding,) = read(path)
     assert found == [A]
     assert "B.json" in str(finding.file)
+
+
+def test_an_answer_with_further_pages_is_incomplete(tmp_path: Path) -> None:
+    for token, whole in (("abc", False), ("", True), (None, True)):
+        (tmp_path / "answer.json").write_text(json.dumps({"vulns": [A], "next_page_token": token}))
+        found, findings = read(tmp_path / "answer.json")
+        assert (found == [A], findings == []) == (whole, whole)
+        assert whole or "next_page_token" in findings[0].message
+
+
+@pytest.mark.parametrize(
+    "name", ["B.json.xz", "more.zip", "blob.gz", "B", "B.js", "B.json.part", "../x.bin", "all.tar"]
+)
+def test_a_member_of_a_zip_that_is_not_read_is_named(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:
+        packed.writestr("A.json", json.dumps(A))
+        packed.writestr(name, b"?")
+    found, (finding,) = read(tmp_path / "all.zip")
+    assert found == [A]
+    assert name in str(finding.file)
+
+
+def test_papers_and_sidecars_in_a_zip_are_no_findings_and_no_path_hides_a_record(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:
+        packed.mkdir("deep")
+        for name in ("README.md", "LICENSE", "deep/readme.txt", "source.yaml", "A.json.source.yaml", ".git/config"):
+            packed.writestr(name, b"?")
+        packed.writestr("../A.json", json.dumps(A))
+        packed.writestr("./opensource.yaml", "id: B")
+    assert ids(tmp_path / "all.zip") == ["A", "B"]
+
+
+@pytest.mark.parametrize("name", ["B.json.part", "B.json.tmp", "B.jsonl~", "B.json.1", "all.xz", "all.crdownload"])
+def test_a_file_in_a_folder_that_is_packed_or_not_there_in_full_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "A.json").write_text(json.dumps(A))
+    (tmp_path / "LICENSE").write_text("?")
+    (tmp_path / name).write_bytes(b"?")
+    found, (finding,) = read(tmp_path)
+    assert found == [A]
+    assert name in str(finding.file)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a: &x [1]\nb: *x", "line 1"),
+        ("a: 1\nb: *x", "line 2"),
+        ("a: &x 1", "anchor"),
+        ("a: !!int ''", "tag"),
+        ("a: !!timestamp x", "tag"),
+        ("[" * 101 + "]" * 101, "nested too deeply"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_yaml_that_is_more_than_plain_data_is_refused_before_it_is_built(content: str, said: str) -> None:
+    with pytest.raises(ValueError, match="is no YAML") as error:
+        parse_yaml(content)
+    assert said in str(error.value)
+
+
+def test_yaml_as_deep_as_records_are_is_read() -> None:
+    assert parse_yaml("a: !!str 1.10\nb: " + "[" * 50 + "]" * 50)["a"] == "1.10"
+
+
+def test_what_is_wrong_with_yaml_is_said_in_few_words() -> None:
+    with pytest.raises(ValueError, match="is no YAML") as error:
+        parse_yaml(f"a: !{'x' * 5_000}!y z")
+    assert len(str(error.value)) < 300

@@ -62,6 +62,30 @@ def test_severities_of_record_package_and_database_are_gathered(record: Make) ->
     assert read_record(raw).severities == (("CVSS_V3", "a"), ("LABEL", "HIGH"), ("CVSS_V4", "b"))
 
 
+@pytest.mark.parametrize("purl", ["pkg:pypi/Thing", "PKG:PyPI/thing@1.0?a=b#c", "pkg://pypi/%54hing"])
+def test_an_entry_without_an_ecosystem_belongs_where_its_purl_says(record: Make, purl: str) -> None:
+    raw = record(versions=["1.0"])
+    raw["affected"][0]["package"] = {"name": "odd", "purl": purl}
+    assert list(read_record(raw).packages) == ["thing"]
+    raw["affected"][0]["package"] = {"purl": "pkg:npm/%40scope/thing"}
+    assert read_record(raw).packages == {}
+
+
+def test_nothing_of_a_record_is_spelled_out_in_a_message(record: Make) -> None:
+    bomb: list[Any] = ["x" * 50]
+    for _ in range(60):
+        bomb = [bomb, bomb]
+    read = read_record(record(events=[{"introduced": bomb}, {"strange": bomb}]))
+    assert [event.version for event in read.packages["thing"][0].ranges[0].events] == [
+        "(not a text)",
+        "(an event of another kind)",
+    ]
+    for name in (bomb, "no name!" * 10_000):
+        with pytest.raises(RecordError) as error:
+            read_record(record(package=name))
+        assert len(str(error.value)) < 200
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -76,6 +100,9 @@ def test_severities_of_record_package_and_database_are_gathered(record: Make) ->
         {"id": "A", "aliases": "CVE-1"},
         {"id": "A", "aliases": [7]},
         {"id": "A", "affected": [{"package": {"ecosystem": "PyPI", "name": "no name!"}}]},
+        {"id": "A", "affected": [{"package": {"name": "thing"}}]},
+        {"id": "A", "affected": [{"package": {"name": "thing", "purl": "pypi/thing"}}]},
+        {"id": "A", "affected": [{"package": {"purl": "pkg:pypi/"}}]},
         {"id": "A", "affected": [{"package": {"ecosystem": "PyPI", "name": "a"}, "versions": [1.1]}]},
         {"id": "A", "affected": [{"package": {"ecosystem": "PyPI", "name": "a"}, "ranges": [{"events": ["x"]}]}]},
     ],

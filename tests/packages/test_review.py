@@ -16,6 +16,7 @@ from batchbook.packages import PackageReview, PackageReviewOptions
 from batchbook.packages.releases import Project, Release, ReleaseSource
 from batchbook.packages.review import ADVISORIES
 from batchbook.packages.sources import SourceUnreachable
+from batchbook.packages.wording import MOST_TEXT
 from batchbook.tables import Row
 
 Make = Callable[..., dict[str, Any]]
@@ -235,3 +236,13 @@ def test_wrong_options_are_named(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError) as error:
         PackageReviewOptions.model_validate(options)
     assert said in str(error.value)
+
+
+def test_no_result_is_longer_than_a_cell_holds(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
+    events = [{"introduced": "0"}, {"fixed": "trunk" * 500}]
+    result = reviewer(*(record(f"{'A' * 300}-{number}", events=events) for number in range(99))).process(
+        row("thing", "1.0")
+    )
+    assert result.unknown is not None and len(result.unknown) <= MOST_TEXT
+    assert max(len(value) for value in result.columns.values() if isinstance(value, str)) <= MOST_TEXT
+    assert max(len(str(cell)) for detail in result.details["Advisories"] for cell in detail) <= MOST_TEXT

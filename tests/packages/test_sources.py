@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -80,3 +81,29 @@ def test_an_empty_folder_and_a_missing_file_are_errors(tmp_path: Path) -> None:
 def test_a_source_without_any_date_is_an_error(tmp_path: Path, record: Make) -> None:
     with pytest.raises(ConfigurationError):
         FileAdvisories(write(tmp_path / "a.jsonl", record(modified="")))
+
+
+def test_a_record_of_other_packages_says_nothing_of_how_new_the_source_is(tmp_path: Path, record: Make) -> None:
+    other = record(id="B", modified="2024-11-01T00:00:00Z")
+    other["affected"][0]["package"]["ecosystem"] = "npm"
+    assert FileAdvisories(write(tmp_path / "a.jsonl", record(), other)).date == "2024-10-01"
+
+
+def test_a_date_after_today_does_not_make_a_source_newer(tmp_path: Path, record: Make) -> None:
+    now = dt.datetime(2024, 10, 12, 23, tzinfo=dt.UTC)
+    late = record(id="B", modified="2024-10-13T00:00:00Z")
+    path = write(tmp_path / "a.jsonl", record(), late, record(id="C", modified="9999-12-31T23:59:59-23:00"))
+    assert FileAdvisories(path, now=now).date == "2024-10-01"
+    with pytest.raises(ConfigurationError):
+        FileAdvisories(write(tmp_path / "b.jsonl", late), now=now)
+
+
+@pytest.mark.parametrize("content", ["date: [2024-10-10]", "name: {a: b}", f"date: {'9' * 10_000}"])
+def test_a_sidecar_that_says_something_else_than_text_is_named_in_few_words(
+    tmp_path: Path, record: Make, content: str
+) -> None:
+    path = write(tmp_path / "a.jsonl", record())
+    (tmp_path / "a.jsonl.source.yaml").write_text(content)
+    with pytest.raises(ConfigurationError) as error:
+        FileAdvisories(path)
+    assert len(error.value.findings[0].message) < 200

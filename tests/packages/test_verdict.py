@@ -7,7 +7,7 @@ import pytest
 
 from batchbook.packages.records import Advisory
 from batchbook.packages.sources import SourceUnreachable
-from batchbook.packages.verdict import Question, Status, Verdict, review
+from batchbook.packages.verdict import MOST_REASON, Question, Status, Verdict, review
 
 Make = Callable[..., dict[str, Any]]
 Source = Callable[..., Any]
@@ -89,7 +89,7 @@ def test_advisories_that_share_an_alias_count_once(record: Make, source: Source)
     assert verdict.known == 3
 
 
-def test_an_alias_shared_with_a_record_that_does_not_apply_joins_nothing(record: Make, source: Source) -> None:
+def test_an_alias_joins_also_through_a_record_that_does_not_apply(record: Make, source: Source) -> None:
     verdict = ask(
         source(
             record("A", events=BEFORE_2, aliases=["X"]),
@@ -98,7 +98,51 @@ def test_an_alias_shared_with_a_record_that_does_not_apply_joins_nothing(record:
         ),
         "1.0",
     )
-    assert len(verdict.hits) == 2
+    (hit,) = verdict.hits
+    assert [one.id for one in hit.records] == ["A", "C"]
+    assert hit.names == ("A", "C", "X", "Y", "B")
+    assert verdict.known == 1
+
+
+def test_ids_are_the_same_however_their_letters_are_written(record: Make, source: Source) -> None:
+    verdict = ask(
+        source(record("GHSA-x", events=BEFORE_2), record("PYSEC-1", events=BEFORE_2, aliases=["ghsa-X", "pysec-1"])),
+        "1.0",
+    )
+    assert [hit.names for hit in verdict.hits] == [("GHSA-x", "PYSEC-1")]
+    old = source(record("pysec-1", events=BEFORE_2))
+    new = source(record("PYSEC-1", versions=["0.1"], modified="2024-10-02T00:00:00Z"))
+    assert review(Question("thing", "1.0"), [old, new]).status is Status.NOT_AFFECTED
+
+
+def test_a_record_that_does_not_apply_does_not_settle_one_that_cannot_be_judged(record: Make, source: Source) -> None:
+    undecided = record("A", events=[{"introduced": "0"}, {"fixed": "trunk"}], aliases=["CVE-1"])
+    verdict = ask(source(undecided, record("B", versions=["9.0"], aliases=["CVE-1"])), "1.0")
+    assert verdict.status is Status.UNKNOWN
+    assert [[one.id for one in hit.records] for hit in verdict.undecided] == [["A"]]
+
+
+def test_a_version_is_no_fix_of_what_cannot_be_judged(record: Make, source: Source) -> None:
+    undecided = record("A", events=[{"introduced": "0"}, {"fixed": "trunk"}])
+    verdict = ask(source(undecided, record("B", events=BEFORE_2)), "1.0")
+    assert verdict.first_fixed is None
+    assert [str(hit.first_fixed) for hit in verdict.hits] == ["2.0"]
+
+
+def test_a_local_version_is_held_by_the_range_that_holds_its_public_one(record: Make, source: Source) -> None:
+    verdict = ask(source(record(events=[{"introduced": "0"}, {"last_affected": "1.0"}])), "1.0+cpu")
+    assert verdict.status is Status.AFFECTED and verdict.version is not None
+    assert not verdict.hits[0].only_listed(verdict.version)
+    verdict = ask(source(record(events=BEFORE_2, versions=["3.0"])), "3.0+cpu")
+    assert verdict.version is not None and verdict.hits[0].only_listed(verdict.version)
+
+
+def test_a_reason_is_never_longer_than_a_cell_has_room_for(record: Make, source: Source) -> None:
+    events = [{"introduced": "0"}, {"fixed": "trunk" * 500}]
+    verdict = ask(source(*(record(f"{'A' * 300}-{number}", events=events) for number in range(99))), "1.0" * 9_000)
+    assert verdict.status is Status.UNKNOWN
+    assert len(verdict.reason) <= MOST_REASON
+    assert len(ask(source(record()), "1.0", name="x y" * 9_000).reason) <= MOST_REASON
 
 
 def test_a_record_that_cannot_be_judged_makes_it_unknown(record: Make, source: Source) -> None:

@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from batchbook.packages.names import read_version
 from batchbook.packages.records import Affected, Event, Range
+from batchbook.packages.wording import MOST_QUOTED, quoted, shorten
 
 
 class Outcome(StrEnum):
@@ -69,18 +70,23 @@ def judge(entries: Sequence[Affected], version: Version) -> Judgement:
 
     A local version (``1.0+cpu``) counts as affected also where its public version is: advisories speak of these.
     """
-    readings = {version, Version(version.public)}
-    if any(reading in entry.readable_versions for entry in entries for reading in readings):
+    read_as = readings(version)
+    if any(reading in entry.readable_versions for entry in entries for reading in read_as):
         return Judgement(Outcome.AFFECTED)
     problems: list[str] = []
     for entry in entries:
         spans, unreadable = _layout(entry)
-        if any(reading in span for span in spans for reading in readings):
+        if any(reading in span for span in spans for reading in read_as):
             return Judgement(Outcome.AFFECTED)
         problems += unreadable
     if problems:
         return Judgement(Outcome.UNDECIDED, "; ".join(dict.fromkeys(problems)))
     return Judgement(Outcome.FREE)
+
+
+def readings(version: Version) -> frozenset[Version]:
+    """What a version is looked up as: itself, and its public version."""
+    return frozenset((version, Version(version.public)))
 
 
 def listed(entries: Sequence[Affected], text: str) -> bool:
@@ -121,9 +127,14 @@ def _layout_of(ranges: tuple[Range, ...], has_versions: bool) -> tuple[tuple[Spa
             found += _spans_of(one)
         except UnreadableRange as problem:
             problems.append(str(problem))
-    if not counted and not has_versions:
-        kinds = ", ".join(sorted({one.type or "untyped" for one in ranges}))
-        problems.append(f"it has only ranges of type {kinds}" if kinds else "it names neither versions nor ranges")
+    others = sorted({one.type for one in ranges} - {"ECOSYSTEM"})
+    if counted or has_versions:  # of commits the rest speaks as well, in versions
+        others = [one for one in others if one != "GIT"]
+    elif not others:
+        problems.append("it names neither versions nor ranges")
+    if others:
+        kinds = ", ".join(shorten(one, MOST_QUOTED) or "untyped" for one in others)
+        problems.append(f"it has ranges of type {kinds}, which cannot be compared")
     return tuple(found), tuple(problems)
 
 
@@ -149,7 +160,7 @@ def _when(event: Event) -> Version | None:
         return None
     version = read_version(event.version)
     if version is None:
-        raise UnreadableRange(f"a range has {event.kind} {event.version!r}, which is no version")
+        raise UnreadableRange(f"a range has {event.kind} {quoted(event.version)}, which is no version")
     return version
 
 

@@ -18,11 +18,21 @@ from typing import Any, NoReturn
 import yaml
 
 from batchbook.errors import Finding
+from batchbook.packages.wording import MOST_QUOTED, shorten
 
 SIDECAR = "source.yaml"
 """Beside a file as ``NAME.source.yaml``, or in a folder: the name and date of what lies there."""
 KINDS = (".json", ".jsonl", ".yaml", ".yml")
-_PACKED = (".xz", ".bz2", ".zst", ".7z", ".tar", ".tgz", ".rar")
+_UNREAD = (
+    *(".gz", ".xz", ".bz2", ".zst", ".lz4", ".lzma", ".7z", ".tar", ".tgz", ".tbz2", ".txz", ".rar", ".zip"),
+    *(".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart"),
+)
+"""Packed in a way that is not read, or not there in full: what it holds would be missing."""
+_PAPERS = (".md", ".rst", ".adoc", ".html", ".pdf")
+_PAPER_NAMES = ("readme", "license", "licence", "copying", "notice", "changelog", "changes", "contributing", "authors")
+_NOT_READ = f"is neither {', '.join(KINDS)}, one of these with .gz, nor a zip of them"
+_MOST_DEPTH = 100
+_TAGS = (None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")))
 _Document = tuple[Finding, Any]
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -52,8 +62,8 @@ def documents(path: Path, findings: list[Finding]) -> Iterator[_Document]:
                 yield from _parse(file.read_bytes(), kind, place, findings)
             except OSError as problem:
                 findings.append(_at(place, f"cannot be read: {problem.strerror or problem}"))
-        elif file == path or file.suffix.lower() in _PACKED or file.suffix.lower() == ".gz":
-            findings.append(_at(place, f"is neither {', '.join(KINDS)}, one of these with .gz, nor a zip of them"))
+        elif file == path or _holds_unread(file.name):
+            findings.append(_at(place, _NOT_READ))
 
 
 def kind_of(name: str) -> str:
@@ -62,6 +72,18 @@ def kind_of(name: str) -> str:
     if suffixes[-1:] == [".gz"] and len(suffixes) > 1 and suffixes[-2] in KINDS:
         return suffixes[-2] + ".gz"
     return suffixes[-1] if suffixes and suffixes[-1] in KINDS else ""
+
+
+def _holds_unread(name: str) -> bool:
+    """Whether a name says that there are records in a form that is not read, such as ``all.json.part``."""
+    suffixes = [suffix.lower().rstrip("~") for suffix in PurePosixPath(name).suffixes]
+    return any(suffix in _UNREAD or suffix in KINDS for suffix in suffixes)
+
+
+def _is_paper(name: str) -> bool:
+    """Whether a name is that of a text for people, such as ``LICENSE``."""
+    path = PurePosixPath(name.lower())
+    return not _holds_unread(name) and (path.suffix in _PAPERS or path.name.split(".")[0] in _PAPER_NAMES)
 
 
 def unpack(content: bytes, kind: str) -> str:
@@ -86,13 +108,29 @@ def parse_json(text: str) -> Any:
 
 
 def parse_yaml(text: str) -> Any:
-    """YAML with every scalar but null as text; ValueError where it is none."""
+    """YAML with every scalar but null as text; ValueError where it is none, or more than plain data."""
     try:
+        _check_events(text)
         return yaml.load(text, Loader=_TextLoader)
     except (yaml.YAMLError, RecursionError) as problem:
         mark = getattr(problem, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
-        raise ValueError(f"is no YAML: {getattr(problem, 'problem', None) or problem}{where}") from problem
+        said = shorten(str(getattr(problem, "problem", None) or problem), 2 * MOST_QUOTED)
+        raise ValueError(f"is no YAML: {said}{where}") from problem
+
+
+def _check_events(text: str) -> None:
+    """Refuse what a few lines can make endless or deep, before anything is built of it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_TextLoader):
+        where = f"in line {event.start_mark.line + 1}" if event.start_mark else ""
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise ValueError(f"is no YAML that is read: it has an anchor or alias {where}")
+        if getattr(event, "tag", None) not in _TAGS:
+            raise ValueError(f"is no YAML that is read: it has a tag {where}")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_DEPTH:
+            raise ValueError(f"is no YAML that is read: it is nested too deeply {where}")
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -120,7 +158,9 @@ def _files(path: Path, findings: list[Finding]) -> Iterator[Path]:
 
 def _set_aside(name: str) -> bool:
     """Hidden files, those of tools, and sidecars are no documents."""
-    return name.startswith((".", "__")) or name.endswith(SIDECAR)
+    if name in (".", ".."):
+        return False
+    return name.startswith((".", "__")) or name == SIDECAR or name.endswith(f".{SIDECAR}")
 
 
 def _in_zip(file: Path, findings: list[Finding]) -> Iterator[_Document]:
@@ -129,20 +169,30 @@ def _in_zip(file: Path, findings: list[Finding]) -> Iterator[_Document]:
             members = [
                 info
                 for info in packed.infolist()
-                if kind_of(info.filename) and not any(map(_set_aside, PurePosixPath(info.filename).parts))
+                if not info.is_dir() and not any(map(_set_aside, PurePosixPath(info.filename).parts))
             ]
-            if not members:
+            if all(_is_paper(info.filename) for info in members):
                 findings.append(Finding(f"holds no {', '.join(KINDS)}", str(file)))
             for info in members:
-                place = Finding("", f"{file}: {info.filename}")
-                try:
-                    content = packed.read(info)
-                except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError) as problem:
-                    findings.append(_at(place, f"cannot be read: {problem}"))
-                    continue
-                yield from _parse(content, kind_of(info.filename), place, findings)
+                yield from _member(packed, info, Finding("", f"{file}: {info.filename}"), findings)
     except (OSError, zipfile.BadZipFile) as problem:
         findings.append(Finding(f"cannot be read: {problem}", str(file)))
+
+
+def _member(
+    packed: zipfile.ZipFile, info: zipfile.ZipInfo, place: Finding, findings: list[Finding]
+) -> Iterator[_Document]:
+    kind = kind_of(info.filename)
+    if not kind:
+        if not _is_paper(info.filename):
+            findings.append(_at(place, f"is neither {', '.join(KINDS)} nor one of these with .gz"))
+        return
+    try:
+        content = packed.read(info)
+    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError) as problem:
+        findings.append(_at(place, f"cannot be read: {problem}"))
+        return
+    yield from _parse(content, kind, place, findings)
 
 
 def _parse(content: bytes, kind: str, place: Finding, findings: list[Finding]) -> Iterator[_Document]:
@@ -172,6 +222,8 @@ def _each(document: Any) -> list[Any]:
     if isinstance(document, list):
         return document
     if isinstance(document, dict) and "id" not in document and isinstance(document.get("vulns"), list):
+        if document.get("next_page_token"):
+            raise ValueError("is incomplete: it has a next_page_token, so the answer has further pages")
         return list(document["vulns"])
     return [document]
 

@@ -18,7 +18,7 @@ def newest(records: Sequence[Advisory]) -> list[int]:
     """
     by_id: dict[str, list[int]] = {}
     for place, record in enumerate(records):
-        by_id.setdefault(record.id, []).append(place)
+        by_id.setdefault(record.id.casefold(), []).append(place)
     return sorted(place for places in by_id.values() for place in _newest_of(records, places))
 
 

@@ -12,7 +12,10 @@ from batchbook.packages.kev import cves
 from batchbook.packages.releases import Project, Release, latest, step
 from batchbook.packages.severity import NOT_GIVEN
 from batchbook.packages.verdict import Hit, Status, Verdict
-from batchbook.packages.wording import NOT_CHECKED, count, some
+from batchbook.packages.wording import NOT_CHECKED, count, shorten, some
+
+MOST_FACT = 1_050
+"""Of one fact, so that those after it are still read."""
 
 
 class Kind(StrEnum):
@@ -91,7 +94,7 @@ def known_text(verdict: Verdict) -> str:
 
 
 def _said(kind: Kind, head: str, facts: Sequence[str]) -> Recommendation:
-    return Recommendation(kind, f"{head}: {'; '.join(fact for fact in facts if fact)}")
+    return Recommendation(kind, shorten(f"{head}: {'; '.join(shorten(fact, MOST_FACT) for fact in facts if fact)}"))
 
 
 def _risk(verdict: Verdict, exploited: Exploited | None) -> list[str]:

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import unquote
 
 from packaging.version import Version
 
 from batchbook.packages.names import read_name, read_version
+from batchbook.packages.wording import quoted
 
 ECOSYSTEM = "pypi"
 EVENT_KINDS = ("introduced", "fixed", "last_affected", "limit")
@@ -91,7 +93,11 @@ def read_record(raw: object) -> Advisory:
         id=identity.strip(),
         modified=_text(record, "modified"),
         withdrawn=bool(record.get("withdrawn")),
-        aliases=tuple(dict.fromkeys(alias for alias in _texts(record, "aliases") if alias != identity)),
+        aliases=tuple(
+            dict.fromkeys(
+                alias for alias in _texts(record, "aliases") if alias.casefold() != identity.strip().casefold()
+            )
+        ),
         summary=" ".join(_text(record, "summary").split()),
         severities=tuple(dict.fromkeys(severities)),
         packages={name: tuple(entries) for name, entries in packages.items()},
@@ -102,14 +108,26 @@ def read_record(raw: object) -> Advisory:
 
 
 def _package_name(entry: Mapping[str, Any]) -> str | None:
-    """The package an entry is about, None where it belongs to another ecosystem or to none."""
+    """The package an entry is about, None where it belongs to another ecosystem or names none."""
     package = _mapping(entry.get("package") or {}, "affected.package")
-    if _text(package, "ecosystem").split(":")[0].casefold() != ECOSYSTEM:
+    ecosystem, text = _text(package, "ecosystem"), _text(package, "name")
+    if not ecosystem and package:
+        ecosystem, text = _by_purl(_text(package, "purl"), text)
+    if ecosystem.split(":")[0].casefold() != ECOSYSTEM:
         return None
-    name = read_name(_text(package, "name"))
+    name = read_name(text)
     if name is None:
-        raise RecordError(f"names a package that is none: {package.get('name')!r}")
+        raise RecordError(f"names a package that is none: {quoted(text)}")
     return name
+
+
+def _by_purl(purl: str, name: str) -> tuple[str, str]:
+    """Ecosystem and name by a package URL, for an entry that does not say the ecosystem."""
+    scheme, _, rest = purl.partition(":")
+    kind, _, path = rest.lstrip("/").partition("/")
+    if scheme.casefold() != "pkg" or not kind or not path:
+        raise RecordError(f"names a package without its ecosystem: {quoted(name or purl)}")
+    return kind, unquote(path.split("#")[0].split("?")[0].split("@")[0].strip("/"))
 
 
 def _affected(entry: Mapping[str, Any]) -> Affected:
@@ -127,9 +145,9 @@ def _events(raw: object) -> Iterator[Event]:
     for kind, version in _mapping(raw, "an event").items():
         if kind in EVENT_KINDS:
             found = True
-            yield Event(kind, version.strip() if isinstance(version, str) else repr(version))
+            yield Event(kind, version.strip() if isinstance(version, str) else "(not a text)")
     if not found:
-        yield Event("not known", str(raw))
+        yield Event("not known", "(an event of another kind)")
 
 
 def _severities(holder: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -10,16 +10,18 @@ from batchbook.packages.kev import KnownExploited, cves
 from batchbook.packages.recommendation import known_text
 from batchbook.packages.severity import NOT_GIVEN
 from batchbook.packages.verdict import Hit, Status, Verdict
-from batchbook.packages.wording import NOT_CHECKED, count, some
+from batchbook.packages.wording import NOT_CHECKED, count, shorten, some
 
 MOST_LINK = 255
 """Excel takes no longer text in a formula, and a link is one."""
+MOST_IDS = 1_000
+"""Of ids beside which there has to be room for their source."""
 
 
 def id_result(verdict: Verdict, kind: str, pick: Callable[[Sequence[str]], list[str]]) -> str:
     """The ids of one kind (GHSA, CVE) among the advisories that affect the version."""
     if verdict.status is Status.UNKNOWN:
-        return f"unknown: {verdict.reason}"
+        return shorten(f"unknown: {verdict.reason}")
     if verdict.status is Status.NOT_AFFECTED:
         return known_text(verdict)
     picked = [pick(hit.names) for hit in verdict.hits]
@@ -29,7 +31,7 @@ def id_result(verdict: Verdict, kind: str, pick: Callable[[Sequence[str]], list[
     if not ids:
         return f"no {kind} id given for {count(without, 'advisory', 'advisories')} in {where}"
     rest = f"; {without} without a {kind} id" if without else ""
-    return f"{len(ids)} known: {some(ids)}{rest} (in {where})"
+    return shorten(f"{len(ids)} known: {shorten(some(ids), MOST_IDS)}{rest} (in {where})")
 
 
 def ghsa_ids(names: Sequence[str]) -> list[str]:
@@ -51,7 +53,7 @@ def package_link(template: str, place: str, name: str) -> Link | None:
     """A link for a package: `{name}` in the template is replaced, else the name is put at its end."""
     part = quote(name, safe="")
     url = template.replace("{name}", part) if "{name}" in template else template + part
-    return Link(url, f"{place}: {name}") if len(url) <= MOST_LINK else None
+    return Link(url, shorten(f"{place}: {name}", MOST_LINK)) if len(url) <= MOST_LINK else None
 
 
 def advisory_link(hit: Hit, templates: Mapping[str, str]) -> Link | None:
@@ -60,31 +62,31 @@ def advisory_link(hit: Hit, templates: Mapping[str, str]) -> Link | None:
         for prefix, template in templates.items():
             if name.upper().startswith(prefix.upper()):
                 url = template.replace("{id}", quote(name, safe=""))
-                return Link(url, name) if len(url) <= MOST_LINK else None
+                return Link(url, shorten(name, MOST_LINK)) if len(url) <= MOST_LINK else None
     return None
 
 
 def detail_row(
     verdict: Verdict, hit: Hit, key: str, templates: Mapping[str, str], kev: KnownExploited | None
 ) -> list[str | Link | None]:
-    """One row of the sheet Advisories."""
+    """One row of the sheet Advisories: every text but the key is of a length that a cell holds."""
     severity = hit.severity
     others = [name for name in hit.names if name != hit.id]
     fixed = str(hit.first_fixed) if hit.first_fixed is not None else "none known"
-    return [
-        key,
+    cells: list[str | Link | None] = [
         verdict.question.version,
         _state(verdict, hit),
         hit.id,
         ", ".join(others) or None,
         hit.summary or None,
         str(severity) if severity is not None else NOT_GIVEN,
-        _short(_range(verdict, hit)),
+        _range(verdict, hit),
         NOT_CHECKED if hit.undecided else fixed,
         advisory_link(hit, templates),
         known_exploited(hit, kev),
         " and ".join(hit.sources),
     ]
+    return [key, *(shorten(cell) if isinstance(cell, str) else cell for cell in cells)]
 
 
 def known_exploited(hit: Hit, kev: KnownExploited | None) -> str:
@@ -106,10 +108,3 @@ def _state(verdict: Verdict, hit: Hit) -> str:
     if verdict.status is Status.AFFECTED:
         return "affected"
     return "unknown: would be affected, were the version as shown"
-
-
-MOST_TEXT = 2_000
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"

@@ -19,7 +19,7 @@ from batchbook.packages.releases import Release, ReleaseSource
 from batchbook.packages.results import cve_result, detail_row, github_result, package_link
 from batchbook.packages.sources import AdvisorySource, FileAdvisories, SourceUnreachable
 from batchbook.packages.verdict import Question, Status, Verdict, review
-from batchbook.packages.wording import NOT_CHECKED
+from batchbook.packages.wording import NOT_CHECKED, shorten
 from batchbook.tables import Row
 
 Value: TypeAlias = str | dt.date | Link | None
@@ -118,7 +118,8 @@ class PackageReview(Processor):
         """The sources of advisories that the options name, read in full."""
         given: list[SourceOptions] = self.options.advisories
         only = self.options.advisories_name if len(given) == 1 else ""
-        found = [FileAdvisories(self.context.base / one.path, one.name or only, _day(one)) for one in given]
+        base, now = self.context.base, self.context.now
+        found = [FileAdvisories(base / one.path, one.name or only, _day(one), now) for one in given]
         if len({source.name for source in found}) < len(found):
             raise ConfigurationError(
                 "Several sources of advisories have the same name, so nobody could tell their dates apart.",
@@ -163,7 +164,11 @@ class PackageReview(Processor):
         }
         hits = (*verdict.hits, *verdict.undecided)
         return RowResult(
-            columns={name: value for name, value in columns.items() if name in self.context.writes},
+            columns={
+                name: shorten(value) if isinstance(value, str) else value
+                for name, value in columns.items()
+                if name in self.context.writes
+            },
             details={ADVISORIES: [detail_row(verdict, hit, row.key[0], self.links.advisory, self.kev) for hit in hits]},
             unknown=verdict.reason if verdict.status is Status.UNKNOWN else None,
         )

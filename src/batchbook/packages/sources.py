@@ -15,6 +15,7 @@ from typing import Protocol
 from batchbook.errors import ConfigurationError, Finding
 from batchbook.packages.documents import SIDECAR, documents, parse_yaml
 from batchbook.packages.records import Advisory, RecordError, read_record
+from batchbook.packages.wording import quoted
 
 
 class SourceUnreachable(Exception):
@@ -50,10 +51,11 @@ class About:
 class FileAdvisories:
     """Advisories out of a file or folder, all read at the start."""
 
-    def __init__(self, path: Path, name: str = "", date: str = "") -> None:
+    def __init__(self, path: Path, name: str = "", date: str = "", now: dt.datetime | None = None) -> None:
         """Read everything below `path`; ConfigurationError with all findings where something cannot be read.
 
-        Without a name or date given, those of the sidecar count; without a date there, the newest `modified`.
+        Without a name or date given, those of the sidecar count; without a date there, the newest `modified` of a
+        record of PyPI, as far as it is not after the day of `now`.
         """
         if not path.exists():
             raise ConfigurationError(f"There are no advisories at {path}.", "Mend `advisories:` in the job's options.")
@@ -64,9 +66,11 @@ class FileAdvisories:
         if not findings and not self.by_package:
             findings.append(Finding("holds no OSV record of a PyPI package", str(path)))
         self.name = name or about.name or "advisories"
-        self.date = date or about.date or _newest(records)
+        self.date = date or about.date or _newest(records, now or dt.datetime.now(dt.UTC))
         if not findings and not self.date:
-            findings.append(Finding("no record has a date; say which date the advisories are of", str(path)))
+            findings.append(
+                Finding("no record has a date that can be; say which date the advisories are of", str(path))
+            )
         if findings:
             raise ConfigurationError(
                 f"The advisories at {path} cannot be used: {len(findings)} problems.",
@@ -88,13 +92,22 @@ def read_sidecar(path: Path, findings: list[Finding]) -> About:
         said = parse_yaml(sidecar.read_text("utf-8"))
         if not isinstance(said, dict):
             raise ValueError("is no mapping of name and date")
-        date = str(said.get("date") or "")
-        if date:
-            dt.date.fromisoformat(date)
-        return About(str(said.get("name") or ""), date)
+        name, date = said.get("name") or "", said.get("date") or ""
+        if not isinstance(name, str) or not isinstance(date, str):
+            raise ValueError("its name or date is not a text")
+        if date and not _is_day(date):
+            raise ValueError(f"{quoted(date)} is no date such as 2024-10-31")
+        return About(name, date)
     except (OSError, ValueError) as problem:
         findings.append(Finding(f"cannot be used: {problem}", str(sidecar)))
         return About()
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(dt.date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _records(path: Path, findings: list[Finding]) -> list[Advisory]:
@@ -115,15 +128,18 @@ def _by_package(records: Sequence[Advisory]) -> dict[str, list[Advisory]]:
     return found
 
 
-def _newest(records: Sequence[Advisory]) -> str:
-    moments = [moment for record in records if (moment := moment_of(record.modified)) is not None]
-    return max(moments).date().isoformat() if moments else ""
+def _newest(records: Sequence[Advisory], now: dt.datetime) -> str:
+    """The newest day of a record of PyPI; what is dated after today says nothing of how old the source is."""
+    moments = (moment_of(record.modified) for record in records if record.packages)
+    today = now.astimezone(dt.UTC).date()
+    days = [day for moment in moments if moment is not None and (day := moment.date()) <= today]
+    return max(days).isoformat() if days else ""
 
 
 def moment_of(text: str) -> dt.datetime | None:
     """A time as OSV writes it, in UTC; None where it cannot be read."""
     try:
         moment = dt.datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)

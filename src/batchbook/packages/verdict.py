@@ -15,6 +15,11 @@ from batchbook.packages.names import read_name, read_version
 from batchbook.packages.records import Advisory, Affected
 from batchbook.packages.severity import Severity, highest, read_severity
 from batchbook.packages.sources import AdvisorySource, SourceUnreachable
+from batchbook.packages.wording import MOST_QUOTED, quoted, shorten
+
+MOST_REASON = 1_000
+"""Of a reason, beside which a cell has to hold other facts."""
+MOST_WHY = 200
 
 
 class Status(StrEnum):
@@ -46,6 +51,8 @@ class Hit:
     first_fixed: Version | None = None
     undecided: str = ""
     """Why it could not be judged; empty where it affects the version."""
+    shared: tuple[str, ...] = ()
+    """Ids and aliases of further records that speak of the same thing."""
 
     @property
     def id(self) -> str:
@@ -54,9 +61,13 @@ class Hit:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All ids and aliases."""
+        """All ids and aliases, each once however its letters are written."""
         ids = [record.id for record in self.records]
-        return tuple(dict.fromkeys([*ids, *(name for record in self.records for name in record.aliases)]))
+        aliases = [name for record in self.records for name in record.aliases]
+        first: dict[str, str] = {}
+        for name in [*ids, *aliases, *self.shared]:
+            first.setdefault(name.casefold(), name)
+        return tuple(first.values())
 
     @property
     def severity(self) -> Severity | None:
@@ -71,7 +82,8 @@ class Hit:
     def only_listed(self, version: Version) -> bool:
         """Whether the record lists the version although its ranges do not hold it: list and ranges disagree."""
         spans = rule.spans(self.entries)
-        return bool(spans) and not self.undecided and not any(version in span for span in spans)
+        held = any(reading in span for span in spans for reading in rule.readings(version))
+        return bool(spans) and not self.undecided and not held
 
     @property
     def ranges(self) -> str:
@@ -98,7 +110,7 @@ class Verdict:
     asked: tuple[str, ...] = ()
     """The sources that answered, with their dates."""
     first_fixed: Version | None = None
-    """The lowest version above that no known advisory affects."""
+    """The lowest version above that every known advisory leaves free; one that cannot be judged leaves none free."""
 
     @property
     def severity(self) -> Severity | None:
@@ -115,31 +127,34 @@ def review(question: Question, sources: Sequence[AdvisorySource], not_found: str
     """Ask all sources about a package; `not_found` says who knows that there is no such package, if somebody does."""
     name = read_name(question.name)
     if name is None:
-        shown = f"the name {question.name!r} is no package name" if question.name.strip() else "there is no name"
+        shown = f"the name {quoted(question.name)} is no package name" if question.name.strip() else "there is no name"
         return Verdict(Status.UNKNOWN, question, shown)
     records, asked, reasons = _ask(name, sources)
-    active = [(label, one) for label, one in records if not one.withdrawn]
+    active = groups([(_keys(one), (where, one)) for where, one in records if not one.withdrawn])
     version = read_version(question.version)
     if version is None:
         text = question.version.strip()
-        reasons.insert(0, f"the version {text!r} cannot be read" if text else "there is no version")
+        reasons.insert(0, f"the version {quoted(text)} cannot be read" if text else "there is no version")
     elif question.suspect:
         reasons.insert(0, question.suspect)
     hits, undecided = _judge(name, question.version.strip(), version, active)
     if version is not None:
-        reasons += [f"{hit.id} could not be judged ({hit.undecided})" for hit in undecided]
+        reasons += [
+            f"{shorten(hit.id, MOST_QUOTED)} could not be judged ({shorten(hit.undecided, MOST_WHY)})"
+            for hit in undecided
+        ]
     if not_found:
         reasons.append(f"{not_found} knows no such package")
     return Verdict(
         status=_status(trusted=version is not None and not question.suspect, hits=hits, reasons=reasons),
         question=question,
-        reason="; ".join(reasons),
+        reason=shorten("; ".join(reasons), MOST_REASON),
         version=version,
         hits=tuple(hits),
         undecided=tuple(undecided),
-        known=len(groups([(record.names, record) for _, record in active])),
+        known=len(active),
         asked=tuple(asked),
-        first_fixed=_first_fixed(name, version, [record for _, record in active]) if hits and version else None,
+        first_fixed=_first_fixed(name, version, active) if hits and version else None,
     )
 
 
@@ -150,6 +165,11 @@ def _status(*, trusted: bool, hits: Sequence[Hit], reasons: Sequence[str]) -> St
 
 
 _Sourced = tuple[str, Advisory]
+
+
+def _keys(record: Advisory) -> list[str]:
+    """What a record is recognised by: id and aliases, which are the same in small letters and in capitals."""
+    return [name.casefold() for name in record.names]
 
 
 def _ask(name: str, sources: Sequence[AdvisorySource]) -> tuple[list[_Sourced], list[str], list[str]]:
@@ -170,21 +190,24 @@ def _ask(name: str, sources: Sequence[AdvisorySource]) -> tuple[list[_Sourced], 
     return [found[place] for place in newest([record for _, record in found])], asked, reasons
 
 
-def _judge(name: str, text: str, version: Version | None, records: Sequence[_Sourced]) -> tuple[list[Hit], list[Hit]]:
-    """The advisories that affect the version, and those that cannot be judged."""
-    judged: list[tuple[tuple[str, ...], tuple[_Sourced, rule.Judgement]]] = []
-    for where, record in records:
-        judgement = _judgement(record.packages[name], text, version)
-        if judgement.outcome is not Outcome.FREE:
-            judged.append((record.names, ((where, record), judgement)))
+def _judge(
+    name: str, text: str, version: Version | None, active: Sequence[Sequence[_Sourced]]
+) -> tuple[list[Hit], list[Hit]]:
+    """The advisories that affect the version, and those that cannot be judged; each may be several records.
+
+    One record that affects the version settles what the others of its advisory leave open; one that does not, never.
+    """
     hits, undecided = [], []
-    for group in groups(judged):
-        certain = [sourced for sourced, judgement in group if judgement.outcome is Outcome.AFFECTED]
+    for group in active:
+        judged = [(sourced, _judgement(sourced[1].packages[name], text, version)) for sourced in group]
+        shared = tuple(known for _, record in group for known in record.names)
+        certain = [sourced for sourced, judgement in judged if judgement.outcome is Outcome.AFFECTED]
+        unsure = [(sourced, one.reason) for sourced, one in judged if one.outcome is Outcome.UNDECIDED]
         if certain:
-            hits.append(_hit(name, version, certain))
-        else:
-            reasons = dict.fromkeys(judgement.reason for _, judgement in group)
-            undecided.append(_hit(name, None, [sourced for sourced, _ in group], "; ".join(reasons)))
+            hits.append(_hit(name, version, certain, shared))
+        elif unsure:
+            reasons = "; ".join(dict.fromkeys(reason for _, reason in unsure))
+            undecided.append(_hit(name, None, [sourced for sourced, _ in unsure], shared, reasons))
     return hits, undecided
 
 
@@ -194,7 +217,9 @@ def _judgement(entries: Sequence[Affected], text: str, version: Version | None) 
     return rule.Judgement(Outcome.AFFECTED if rule.listed(entries, text) else Outcome.FREE)
 
 
-def _hit(name: str, version: Version | None, sourced: Sequence[_Sourced], undecided: str = "") -> Hit:
+def _hit(
+    name: str, version: Version | None, sourced: Sequence[_Sourced], shared: tuple[str, ...], undecided: str = ""
+) -> Hit:
     records = tuple(dict.fromkeys((record.id, record.modified) for _, record in sourced))
     by_id = {(record.id, record.modified): record for _, record in sourced}
     entries = tuple(entry for _, record in sourced for entry in record.packages[name])
@@ -204,14 +229,15 @@ def _hit(name: str, version: Version | None, sourced: Sequence[_Sourced], undeci
         sources=tuple(dict.fromkeys(where for where, _ in sourced)),
         first_fixed=rule.first_fixed(entries, version) if version is not None else None,
         undecided=undecided,
+        shared=shared,
     )
 
 
-def _first_fixed(name: str, version: Version, records: Sequence[Advisory]) -> Version | None:
-    """The lowest version named as fixed that no record affects; a final release before a pre-release."""
-    entries = [record.packages[name] for record in records]
+def _first_fixed(name: str, version: Version, active: Sequence[Sequence[_Sourced]]) -> Version | None:
+    """The lowest version named as fixed that every record leaves free; a final release before a pre-release."""
+    entries = [record.packages[name] for group in active for _, record in group]
     above = {fixed for one in entries for fixed in rule.fixes(one) if fixed > version}
     for fixed in sorted(above, key=lambda one: (one.is_prerelease and not version.is_prerelease, one)):
-        if all(rule.judge(one, fixed).outcome is not Outcome.AFFECTED for one in entries):
+        if all(rule.judge(one, fixed).outcome is Outcome.FREE for one in entries):
             return fixed
     return None

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 NOT_CHECKED = "not checked"
 MOST_NAMED = 3
+MOST_TEXT = 2_000
+"""As much as a person reads in a cell; a cell holds more, a record may say more still."""
+MOST_QUOTED = 80
 
 
 def count(number: int, one: str, many: str) -> str:
@@ -17,3 +20,13 @@ def some(names: Sequence[str], most: int = MOST_NAMED) -> str:
     """The first of many names, and how many more there are."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def shorten(text: str, most: int = MOST_TEXT) -> str:
+    """A text of at most so many characters; what was cut ends with an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def quoted(text: str) -> str:
+    """A text of others in quotes, short enough for a message."""
+    return repr(shorten(text, MOST_QUOTED))
