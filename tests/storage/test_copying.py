@@ -9,6 +9,7 @@ import pytest
 from batchbook.errors import SaveFailed, WorkbookMissing
 from batchbook.storage import files
 from batchbook.storage.copying import copy_durably, last_look, state_of
+from batchbook.storage.temporary import Temporary
 from batchbook.storage.trouble import WorkbookChanged
 from batchbook.xlsx import digest_of
 from tests.storage.helpers import FaultyOperations, make_workbook, names
@@ -61,3 +62,20 @@ def test_the_last_look_tells_sound_damaged_and_missing_files_apart(workbook: Pat
     for name, state in (("book.xlsx", states[1]), ("half.xlsx", ""), ("none.xlsx", states[0])):
         with pytest.raises(WorkbookChanged):
             last_look(folder / name, state)
+
+
+def test_what_a_person_saves_as_the_target_during_a_copy_is_not_lost(
+    workbook: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = make_workbook(folder / "copy.xlsx", 3)
+    sync = Temporary.sync
+    saved: list[bytes] = []
+
+    def sync_while_a_person_saves(temporary: Temporary) -> None:
+        sync(temporary)
+        saved.append(make_workbook(target, 7).read_bytes())
+
+    monkeypatch.setattr(Temporary, "sync", sync_while_a_person_saves)
+    with pytest.raises(WorkbookChanged):
+        copy_durably(workbook, target)
+    assert [target.read_bytes()] == saved

@@ -16,10 +16,10 @@ from batchbook.xlsx import digest_of
 def copy_durably(source: Path, target: Path) -> str:
     """Copy a workbook onto a target and give its digest. A target that is there keeps owner and permissions.
 
-    The caller holds the target's lock. Raises SaveFailed, and WorkbookChanged if the source changes meanwhile.
+    The caller holds the target's lock. Raises SaveFailed, and WorkbookChanged if source or target change meanwhile.
     """
     target = target.resolve()
-    digest = digest_of(source)
+    digest, before = digest_of(source), state_of(target)
     with named_trouble(target):
         check_writable(target)
         there = target.exists()
@@ -32,6 +32,7 @@ def copy_durably(source: Path, target: Path) -> str:
             temporary.sync()
             if digest_of(temporary.path) != digest:
                 raise WorkbookChanged(source.name, digest_of(source))
+            last_look(target, before)
             temporary.publish()
     confirm(target)
     return digest
