@@ -1,6 +1,7 @@
 """People at the same workbook while a run is going."""
 
 import contextlib
+import dataclasses
 import json
 import tempfile
 from pathlib import Path
@@ -376,3 +377,14 @@ def test_the_end_state_is_verified_in_full_even_if_the_last_save_was_not_the_fin
     ).run()
     assert (result.status, result.saves) == ("completed", 1)
     assert verified == [True]
+
+
+def test_what_a_save_could_not_keep_of_the_file_is_said(site, monkeypatch):
+    real = module.AtomicSaver.save
+
+    def save(self, *arguments, **named):
+        return dataclasses.replace(real(self, *arguments, **named), warnings=("the owner could not be kept",))
+
+    monkeypatch.setattr(module.AtomicSaver, "save", save)
+    assert site.run().status == "completed"
+    assert "the owner could not be kept" in site.warnings()

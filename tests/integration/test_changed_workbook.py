@@ -213,3 +213,19 @@ def test_a_run_can_go_on_from_a_row_or_a_batch(folder: Folder, point: tuple[str,
     assert called.json["rows"]["selected"] == ROWS - 10
     assert all(results(folder).values())
     assert folder.run("run", "job.yaml", "--json").code == 0, "no checkpoint is left to ask about"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "selected"), [("force", 0, ROWS - 10), ("fresh", 0, ROWS), ("cancel", 6, 0)]
+)
+def test_at_a_terminal_a_mismatch_is_shown_and_can_be_forced_begun_anew_or_left(
+    folder: Folder, answer: str, code: int, selected: int
+) -> None:
+    interrupted(folder, 23)
+    edit(folder, lambda sheet: sheet.__setitem__("F2", "a new note"))
+    answers = {"Choice": "row\n", "Number": "11\n", "Choice [": f"{answer}\n"}
+    called = folder.at_terminal("run", "job.yaml", answers=answers)
+    assert called.code == code, called.out
+    assert "xpected" in called.out
+    assert f"rows: {selected} selected" in called.out if selected else "kept" in called.out or "Found" in called.out
+    assert folder.cells()[0][5] == "a new note"

@@ -40,7 +40,7 @@ class Reconciled:
 
 
 class Planner:
-    """Plans the saves of one run. `names` maps a table's own name to how it merges."""
+    """Plans the saves of one run, or of a dry run."""
 
     def __init__(
         self,

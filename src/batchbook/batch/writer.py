@@ -106,6 +106,8 @@ class WorkbookWriter:
                 self._warn("the workbook was changed while it was being saved; merging again")
                 continue
             self._backed_up = True
+            for warning in receipt.warnings:
+                self._warn(warning)
             self._unverified = None if final else receipt.receipt
             self._saw(receipt.digest)
             return Written(True, moved, receipt.receipt.cells, plan.conflicts, receipt.seconds, reconciled)

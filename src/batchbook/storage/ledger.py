@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -191,31 +191,22 @@ class Ledger:
             advice = "See that the disk has room and the folder can be written; then run again with --resume-auto."
             raise LedgerError(f"The ledger {self.path} failed: {text}.", advice) from error
 
-    @contextmanager
-    def temporary(self) -> Iterator[None]:
+    def temporary(self) -> AbstractContextManager[None]:
         """Many statements on temporary tables as one; the ledger itself is not locked."""
-        with self._named_errors():
-            self._connection.execute("BEGIN")
-            try:
-                yield
-            except BaseException:
-                self._connection.rollback()
-                raise
-            self._connection.execute("COMMIT")
+        return self._unit("BEGIN")
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing, durable when left; LedgerError when it cannot be committed."""
+        return self._unit("BEGIN IMMEDIATE")
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing, durable when left; LedgerError when it cannot be committed."""
+    def _unit(self, begin: str) -> Iterator[None]:
         with self._named_errors():
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(begin)
             try:
                 yield
-            except BaseException:
-                self._connection.rollback()
-                raise
-            try:
                 self._connection.execute("COMMIT")
-            except sqlite3.Error:
+            except BaseException:
                 self._connection.rollback()
                 raise
 
