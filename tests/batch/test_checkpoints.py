@@ -13,7 +13,7 @@ def manager_of(site, ledger):
 
     request = StartRequest()
     assembly = assemble(site.job(), request, local_now)
-    return CheckpointManager(ledger, assembly.definition(request, site.book, "Data"), local_now), run
+    return CheckpointManager(ledger, assembly.definition(request, ledger.name_of(site.book), "Data"), local_now), run
 
 
 def test_an_unfinished_run_is_found_with_nothing_against_it_and_a_finished_one_is_not(site):

@@ -2,6 +2,7 @@ import datetime as dt
 
 import pytest
 
+from batchbook.batch.details import DetailRows
 from batchbook.batch.judging import LONGEST_REASON, ContractError
 from batchbook.batch.processors import DetailSheet, RowResult
 from batchbook.config import Marks
@@ -87,7 +88,7 @@ def test_a_result_can_be_written_and_unknown_at_once():
 
 def test_details_that_differ_make_a_row_done():
     (row,) = rows_of(1)
-    judge = judge_for(details=DETAILS, known={("More", row.key): [["K1", "a"]]})
+    judge = judge_for(details=DETAILS, known={"More": DetailRows([(row.key, [["K1", "a"]])])})
     assert judge.result(row, RowResult(details={"More": [("K1", "a")]})).outcome == "unchanged"
     assert judge.result(row, RowResult(details={"More": [("K1", "b")]})).outcome == "done"
     assert judge.result(row, RowResult(details={"More": []})).outcome == "done"

@@ -15,7 +15,9 @@ def intent(site, old, new):
     """A save of which nobody recorded how it ended."""
     with site.ledger() as ledger:
         (run,) = ledger.runs()
-        return SaveLog(ledger, run.id, str(site.book), lambda: run.started).intend(old, new, ".x.batchbook-tmp")
+        return SaveLog(ledger, run.id, ledger.name_of(site.book), lambda: run.started).intend(
+            old, new, ".x.batchbook-tmp"
+        )
 
 
 @pytest.mark.parametrize(("kind", "state"), [("new", "saved"), ("old", "abandoned"), ("neither", "unsure")])
@@ -25,7 +27,7 @@ def test_an_open_save_is_settled_by_what_the_file_is(site, kind, state):
     save = intent(site, now if kind == "old" else "a", now if kind == "new" else "b")
     with site.ledger() as ledger:
         assert settle_intents(ledger, site.book) == 1
-        assert open_intents(ledger, str(site.book)) == []
+        assert open_intents(ledger, ledger.name_of(site.book)) == []
         assert {one.id: one.state for one in saves_of(ledger, ledger.runs()[0].id)}[save] == state
         assert settle_intents(ledger, site.book) == 0
 
@@ -42,7 +44,7 @@ def test_the_open_saves_of_a_dead_holder_are_settled_in_its_own_ledger(site):
     warnings = []
     settle_dead_holder(site.book, info(site.ledger_path), warn=warnings.append)
     with site.ledger() as ledger:
-        assert open_intents(ledger, str(site.book)) == []
+        assert open_intents(ledger, ledger.name_of(site.book)) == []
     assert warnings == []
 
 

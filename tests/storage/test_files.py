@@ -30,8 +30,8 @@ def test_a_link_is_not_followed_by_a_new_file(tmp_path: Path) -> None:
 
 def test_private_files_are_for_their_owner_only(tmp_path: Path) -> None:
     files.create_private(tmp_path / "a")
-    files.write_private(tmp_path / "b", b"one")
-    files.write_private(tmp_path / "b", b"two")
+    files.write_private(tmp_path / "b", [b"o", b"ne"])
+    files.write_private(tmp_path / "b", [b"two"])
     for name in "ab":
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
     assert (tmp_path / "b").read_bytes() == b"two"
@@ -44,7 +44,7 @@ def test_a_private_file_is_whole_or_as_before(tmp_path: Path, monkeypatch: pytes
         file.write_bytes(b"old")
         monkeypatch.setattr(files, "ops", FaultyOperations(k, errno.ENOSPC))
         with pytest.raises(OSError, match="No space"):
-            files.write_private(file, b"new")
+            files.write_private(file, [b"new"])
         assert file.read_bytes() == b"old"
         assert names(tmp_path) == {"a"}
 

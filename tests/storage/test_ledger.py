@@ -144,8 +144,8 @@ def test_a_dry_runs_ledger_knows_what_was_written_last_and_changes_no_file(path:
         ledger.execute("""INSERT INTO written VALUES ('/w/book.xlsx', 'Data', '["K1"]', '{"Result":"x"}')""")
         ledger.execute("""INSERT INTO written VALUES ('/w/other.xlsx', 'Data', '["K1"]', '{"Result":"y"}')""")
     before = {file: file.read_bytes() for file in path.parent.iterdir()}
-    with Ledger.in_memory() as memory:
-        memory.copy_written(path, "/w/book.xlsx")
+    with Ledger.vanishing(path) as memory:
+        memory.copy_written("/w/book.xlsx")
         assert [row["cells"] for row in memory.query("SELECT cells FROM written")] == ['{"Result":"x"}']
     assert {file: file.read_bytes() for file in path.parent.iterdir()} == before
 
@@ -183,3 +183,19 @@ def test_of_two_values_last_written_the_newer_counts_a_blank_too(
     older: dict[str, object], newer: dict[str, object]
 ) -> None:
     assert json.loads(merge_cells(json.dumps(older), json.dumps(newer))) == {**older, **newer}
+
+
+def test_a_workbook_goes_by_the_way_from_the_ledger_so_that_a_copied_folder_means_its_own(tmp_path: Path) -> None:
+    names = []
+    for place in ("here", "there"):
+        with Ledger.open(tmp_path / place / "data" / "checkpoints" / "ledger.db") as ledger:
+            book = tmp_path / place / "data" / "book.xlsx"
+            names.append(ledger.name_of(book))
+            assert ledger.path_of(names[-1]) == book
+    assert names == ["../book.xlsx"] * 2
+
+
+def test_a_workbook_far_from_the_ledger_goes_by_its_full_path(path: Path) -> None:
+    with Ledger.open(path) as ledger:
+        assert ledger.name_of(Path("/elsewhere/book.xlsx")) == "/elsewhere/book.xlsx"
+        assert ledger.path_of("/elsewhere/book.xlsx") == Path("/elsewhere/book.xlsx")

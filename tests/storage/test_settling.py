@@ -21,13 +21,13 @@ from tests.storage.helpers import Crash, FaultyOperations, value, writing
 def ledger_with_run(path: Path, workbook: Path) -> tuple[Ledger, SaveLog]:
     ledger = Ledger.open(path)
     run = RunRecord(
-        id="run-1", job="j", workbook=str(workbook), source=str(workbook), sheet="Data", definition="", processor="",
+        id="run-1", job="j", workbook=ledger.name_of(workbook), source="", sheet="Data", definition="", processor="",
         reference={}, settings={}, started="2026-11-21T12:00:00+00:00", active="", ended=None, status="running",
         selected=0, selection_hash="", digest="", note="", summary=None,
     )  # fmt: skip
     with ledger.transaction():
         ledger.add_run(run)
-    return ledger, SaveLog(ledger, "run-1", str(workbook), lambda: "2026-11-21T12:00:00+00:00")
+    return ledger, SaveLog(ledger, "run-1", ledger.name_of(workbook), lambda: "2026-11-21T12:00:00+00:00")
 
 
 def crash_in_save(workbook: Path, path: Path, k: int) -> int:
@@ -48,7 +48,7 @@ def test_a_save_that_died_after_the_replace_is_settled_as_saved(workbook: Path, 
     path = tmp_path / "ledger.db"
     crash_in_save(workbook, path, count)
     with Ledger.open(path) as ledger:
-        assert len(open_intents(ledger, str(workbook))) == 1
+        assert len(open_intents(ledger, ledger.name_of(workbook))) == 1
         assert settle_intents(ledger, workbook) == 1
         assert [save.state for save in saves_of(ledger, "run-1")] == ["saved"]
         assert settle_intents(ledger, workbook) == 0

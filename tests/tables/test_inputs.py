@@ -120,7 +120,7 @@ def test_without_reads_every_column_of_the_input_is_read(tmp_path):
 
 def test_the_order_is_the_sheets_and_then_what_the_input_adds(tmp_path):
     table, _ = table_rows(tmp_path, "Key,Name\nK9,z\nK2,b\n")
-    assert table.order() == ['["K1"]', '["K2"]', '["K9"]']
+    assert list(table.order()) == ['["K1"]', '["K2"]', '["K9"]']
 
 
 def test_a_workbook_can_be_the_input(tmp_path):

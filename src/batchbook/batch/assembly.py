@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from batchbook.batch.checkpoints import Definition
-from batchbook.batch.details import CONFLICT_SHEET, CONFLICTS, PackedRows, must_be_ours
+from batchbook.batch.details import CONFLICT_SHEET, CONFLICTS, Details, must_be_ours
 from batchbook.batch.judging import Judge
 from batchbook.batch.loader import find_processor, make_processor
 from batchbook.batch.processors import JobContext, Processor
@@ -33,12 +32,12 @@ class Assembly:
     """The columns that the processor may write (the engine's marks not included)."""
     reference: Mapping[str, str]
 
-    def definition(self, request: StartRequest, target: Path, sheet: str) -> Definition:
-        """What a checkpoint of this job over this workbook must agree with."""
+    def definition(self, request: StartRequest, workbook: str, sheet: str) -> Definition:
+        """What a checkpoint of this job over a workbook (its name in the ledger) must agree with."""
         job = self.job
         return Definition(
             job=job.job,
-            workbook=str(target),
+            workbook=workbook,
             source=str(job.input or job.workbook),
             sheet=sheet,
             hash=job.definition_hash,
@@ -62,9 +61,8 @@ class Assembly:
         for name, spec in sheets.items():
             must_be_ours(book, name, spec)
 
-    def judge(self, *, date1904: bool, clock: Clock, known: Mapping[str, Mapping[str, PackedRows]]) -> Judge:
+    def judge(self, *, date1904: bool, clock: Clock, known: Details) -> Judge:
         """The judge of this job's rows; `known` is what the detail sheets hold now."""
-        flat = {(sheet, key): rows for sheet, groups in known.items() for key, rows in groups.items()}
         return Judge(
             writes=frozenset(self.writes),
             marks=self.job.marks,
@@ -72,7 +70,7 @@ class Assembly:
             details=self.processor.details,
             date1904=date1904,
             clock=clock,
-            known_details=flat,
+            known_details=known,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from batchbook.batch.planning import Reconciled
 from batchbook.batch.processor import BatchProcessor, RowFeed
 from batchbook.batch.progress import Listener, ProgressTracker, RunStarted, Saved, Warned
 from batchbook.batch.report import RunResult, peak_rss, write_report
-from batchbook.batch.selection import Selector, taken_rows
+from batchbook.batch.selection import Selector, SideBySide, taken_rows
 from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.strategies import BatchPlan, Strategy, strategy_for
 from batchbook.batch.writer import WorkbookWriter
@@ -26,12 +26,10 @@ from batchbook.errors import BatchbookError, LedgerError, RunFailed, WorkbookInU
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.copying import copy_durably
 from batchbook.storage.ledger import Ledger
-from batchbook.storage.runlog import RunLog, Selected
-from batchbook.storage.savelog import conflicts_of
+from batchbook.storage.runlog import RunLog
+from batchbook.storage.savelog import count_conflicts
 from batchbook.xlsx import Book
 
-_PAGE = 5000
-"""Rows of the selection fetched at a time: a long read would keep the ledger's log from being folded in."""
 _GUESSED_BYTES_A_SECOND = 20e6
 """How fast a save is taken to be before one was measured."""
 
@@ -103,7 +101,7 @@ class Attempt:
         source = self._target if self._target.exists() else self._job.workbook
         with Book.open(source) as book:
             sheet = self._assembly.table(book).sheet
-        return self._assembly.definition(self._request, self._target, sheet)
+        return self._assembly.definition(self._request, self._ledger.name_of(self._target), sheet)
 
     def _before_fresh(self, whole: bool) -> None:
         """The output is made from the workbook once, at a fresh start; what lay there before becomes a backup.
@@ -182,7 +180,8 @@ class Attempt:
                 return self._save(final=False)
             table = self._assembly.table(book)
             problems = table.keys().problems()
-            feed = RowFeed(taken_rows(table, self._pending(), problems, moved=moved))
+            find = self._log.pending_by_key if moved else SideBySide(self._log.pending_pages())
+            feed = RowFeed(taken_rows(table, find, problems))
             return self._batches(strategy, feed, self._batch_processor(book))
 
     def _batches(self, strategy: Strategy, feed: RowFeed, processor: BatchProcessor) -> bool:
@@ -236,12 +235,6 @@ class Attempt:
         self._processor.judge = judge
         return self._processor
 
-    def _pending(self) -> Iterator[Selected]:
-        after = 0
-        while page := self._log.pending_page(after, _PAGE):
-            yield from page
-            after = page[-1].ordinal
-
     # --- saving ----------------------------------------------------------------------------------------------------
 
     def _save_estimate(self) -> float:
@@ -282,7 +275,7 @@ class Attempt:
     def _tell(self, found: Reconciled | None) -> None:
         self._tracker.recount(self._log.counts())
         if found is not None:
-            parts = ((len(found.redo), "rows have new inputs and are done again"), (len(found.gone), "rows are gone"))
+            parts = ((found.redo, "rows have new inputs and are done again"), (found.gone, "rows are gone"))
             said = "; ".join(f"{count} {what}" for count, what in parts if count)
             self._warn(f"the workbook was changed by someone else and was merged{': ' + said if said else ''}")
 
@@ -321,7 +314,7 @@ class Attempt:
             resumed=begun.resumed,
             batches=self._log.batch,
             saves=self._saves,
-            conflicts=len(conflicts_of(self._ledger, run)),
+            conflicts=count_conflicts(self._ledger, run),
             seconds=self._tracker.seconds.as_dict(),
             peak_rss_bytes=peak_rss(),
             report=str(self._job.base.reports / f"{run}.json"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from batchbook.batch.start import ResumeSummary, duration
 from batchbook.storage.hosts import this_process
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.runlog import Checkpoint, RunLog, Selected, StoredOutcome
-from batchbook.tables.codec import canonical, decanonical, pack_rows
+from batchbook.tables.codec import canonical, decanonical, dumps, pack_rows
 from batchbook.tables.keys import key_of_text, key_shown
 from batchbook.xlsx.values import CellValue
 
@@ -25,7 +24,7 @@ class Definition:
 
     job: str
     workbook: str
-    """The workbook that is written, links resolved."""
+    """The workbook that is written: its name in the ledger."""
     source: str
     sheet: str
     hash: str
@@ -65,8 +64,11 @@ class CheckpointManager:
 
     def candidates(self) -> list[Candidate]:
         """Unfinished runs of this job over this workbook, newest first, each with what stands against it."""
-        found = self.ledger.unfinished(self.definition.workbook, self.definition.job)
-        return [Candidate(run, tuple(self._problems(run))) for run in found]
+        return [Candidate(run, tuple(self._problems(run))) for run in self.unfinished()]
+
+    def unfinished(self) -> list[RunRecord]:
+        """Unfinished runs of this job over this workbook, newest first."""
+        return self.ledger.unfinished(self.definition.workbook, self.definition.job)
 
     def _problems(self, run: RunRecord) -> list[str]:
         asked, problems = self.definition, []
@@ -136,7 +138,7 @@ class CheckpointManager:
             note=note, summary=None,
         )  # fmt: skip
         with self.ledger.transaction():
-            for older in self.ledger.unfinished(asked.workbook, asked.job):
+            for older in self.unfinished():
                 if older.id in set_aside:
                     self._set_aside(older, name)
             self.ledger.add_run(run)
@@ -206,11 +208,6 @@ def stored(outcome: RowOutcome, earlier: Sequence[tuple[str, str, bool]] = ()) -
         writes=canonical(outcome.writes),
         details=dumps(details),
     )
-
-
-def dumps(plain: Any) -> str:
-    """Plain data as compact JSON text."""
-    return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _difference(then: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from batchbook.batch.processors import DetailSheet
 from batchbook.errors import ConfigurationError
-from batchbook.tables.codec import pack_rows, unpack_rows
+from batchbook.storage.savelog import SaveLog
+from batchbook.storage.scratch import Scratch
+from batchbook.tables.codec import dumps, pack_rows, unpack_rows
 from batchbook.tables.keys import key_part, key_text
 from batchbook.xlsx import Book, SheetColumn, SheetContent
 from batchbook.xlsx.values import CellValue
@@ -29,23 +32,48 @@ def has_sheet(book: Book, name: str) -> bool:
     return any(sheet.name.casefold() == name.casefold() for sheet in book.sheets)
 
 
-def read_details(book: Book, name: str, spec: DetailSheet) -> dict[str, PackedRows]:
-    """What a detail sheet holds, by key text in the sheet's order; nothing where there is no such sheet.
+class DetailRows:
+    """What a detail sheet holds, by key text; in scratch tables, so that memory does not grow with the sheet."""
+
+    def __init__(self, rows: Iterable[tuple[str, PackedRows]] = ()) -> None:
+        """`rows` are pairs of key text and packed rows, in the sheet's order."""
+        self._scratch = Scratch("CREATE TABLE held (key TEXT NOT NULL, cells TEXT NOT NULL);")
+        self._scratch.execute_many("INSERT INTO held VALUES (?, ?)", ((key, dumps(packed)) for key, packed in rows))
+        self._scratch.execute("CREATE INDEX by_key ON held (key)")
+
+    def of(self, key: str) -> PackedRows:
+        """The packed rows of a key in the sheet's order, none where there are none."""
+        found: PackedRows = []
+        for (text,) in self._scratch.query("SELECT cells FROM held WHERE key = ? ORDER BY rowid", (key,)):
+            found.extend(json.loads(text))
+        return found
+
+    def keys(self) -> Iterator[str]:
+        """The keys that have rows."""
+        for (key,) in self._scratch.query("SELECT DISTINCT key FROM held"):
+            yield key
+
+
+Details = Mapping[str, DetailRows]
+"""What the detail sheets of a job hold, by sheet."""
+
+
+def read_details(book: Book, name: str, spec: DetailSheet) -> DetailRows:
+    """What a detail sheet holds; nothing where there is no such sheet.
 
     Raises ConfigurationError where a sheet of that name holds something else: it is a person's then.
     """
     must_be_ours(book, name, spec)
-    if not has_sheet(book, name):
-        return {}
-    found: dict[str, PackedRows] = {}
+    return DetailRows(_packed_rows(book, name, spec) if has_sheet(book, name) else ())
+
+
+def _packed_rows(book: Book, name: str, spec: DetailSheet) -> Iterator[tuple[str, PackedRows]]:
     width = len(spec.columns)
     for number, cells in book.rows(name):
         values: list[CellValue] = [cells[c].value if c in cells else None for c in range(1, width + 1)]
         if number == 1 or all(value is None for value in values):
             continue
-        key = key_text(tuple(key_part(value) for value in values[: spec.key]))
-        found.setdefault(key, []).extend(pack_rows([values]))
-    return found
+        yield key_text(tuple(key_part(value) for value in values[: spec.key])), pack_rows([values])
 
 
 def must_be_ours(book: Book, name: str, spec: DetailSheet) -> None:
@@ -63,11 +91,17 @@ def must_be_ours(book: Book, name: str, spec: DetailSheet) -> None:
         )
 
 
-def content(spec: DetailSheet, groups: Mapping[str, PackedRows], order: Iterable[str]) -> SheetContent:
-    """The whole content of a detail sheet: groups in the order of the job's rows, those without a row left out."""
+def planned_rows(saves: SaveLog, sheet: str, held: DetailRows, key: str) -> PackedRows:
+    """A key's rows as a planned save will have them: the planned ones, else those that the sheet holds."""
+    change = saves.planned_for(sheet, key)
+    return held.of(key) if change is None else json.loads(change.after)["rows"]
+
+
+def content(spec: DetailSheet, rows_of: Callable[[str], PackedRows], order: Iterable[str]) -> SheetContent:
+    """The whole content of a detail sheet: each key's rows in the order of the job's rows."""
 
     def rows() -> Iterator[list[CellValue]]:
         for key in order:
-            yield from unpack_rows(groups.get(key, ()))
+            yield from unpack_rows(rows_of(key))
 
     return SheetContent(columns=spec.columns, rows=rows())

@@ -1,4 +1,4 @@
-"""Dry runs: everything but the writing. The ledger is in memory, nothing is locked, no file is touched."""
+"""Dry runs: everything but the writing. The ledger vanishes, nothing is locked, no file is touched."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from batchbook.batch.planning import Planner
 from batchbook.batch.processor import BatchProcessor, RowFeed
 from batchbook.batch.progress import CellChange, Listener, ProgressTracker, RunStarted
 from batchbook.batch.report import RunResult, peak_rss
-from batchbook.batch.selection import Selector, must_have_keys, taken_rows
+from batchbook.batch.selection import Selector, SideBySide, must_have_keys, taken_rows
 from batchbook.batch.start import StartRequest
 from batchbook.batch.strategies import BatchPlan
 from batchbook.errors import UsageError
@@ -38,11 +38,11 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
         )
     target = job.target.resolve()
     source = target if target.exists() else job.workbook
-    with Ledger.in_memory() as ledger, Book.open(source) as book:
-        if job.base.ledger.exists():
-            ledger.copy_written(job.base.ledger, str(target))
+    with Ledger.vanishing(job.base.ledger) as ledger, Book.open(source) as book:
+        name = ledger.name_of(target)
+        ledger.copy_written(name)
         table = assembly.table(book)
-        manager = CheckpointManager(ledger, assembly.definition(request, target, table.sheet), clock)
+        manager = CheckpointManager(ledger, assembly.definition(request, name, table.sheet), clock)
         index = table.keys()
         must_have_keys(job, table, index)
         selector = Selector(job, clock(), request.start_row, request.end_row, request.keys)
@@ -54,12 +54,11 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
         processor = BatchProcessor(
             assembly.processor, judge, concurrency=job.batch.concurrency, tries=job.batch.max_retry_attempts, stop=stop
         )
-        feed = RowFeed(
-            taken_rows(table, list(log.selection(pending=True)), index.problems(), moved=job.input is not None)
-        )
+        find = log.pending_by_key if job.input is not None else SideBySide(log.pending_pages())
+        feed = RowFeed(taken_rows(table, find, index.problems()))
         _process(processor, feed, manager, log, tracker, stop, job.batch.usable_size)
-        saves = SaveLog(ledger, log.run.id, str(target), manager.now)
-        Planner(job, ledger, str(target), saves, log).plan(table, known)
+        saves = SaveLog(ledger, log.run.id, name, manager.now)
+        Planner(job, ledger, name, saves, log).plan(table, known)
         changes = list(_changes(saves, table, assembly))
         for change in changes:
             listener(change)

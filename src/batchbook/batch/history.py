@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from batchbook.batch.checkpoints import shown_key
+from batchbook.batch.report import conflicts_in, problems_of
 from batchbook.config import BaseConfig
 from batchbook.errors import UsageError
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.runlog import Checkpoint, RunLog
-from batchbook.storage.savelog import changes_of, conflicts_of, saves_of
+from batchbook.storage.savelog import changes_of, saves_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def list_runs(ledger: Ledger) -> list[RunLine]:
     """All runs, newest first."""
     return [
         RunLine(
-            run.id, run.job, run.status, run.started, run.ended, run.workbook, run.selected,
+            run.id, run.job, run.status, run.started, run.ended, str(ledger.path_of(run.workbook)), run.selected,
             RunLog(ledger, run).counts(), run.note,
         )
         for run in ledger.runs()
@@ -84,7 +85,7 @@ def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
         "run_id": run.id,
         "job": run.job,
         "status": run.status,
-        "workbook": run.workbook,
+        "workbook": str(ledger.path_of(run.workbook)),
         "sheet": run.sheet,
         "started": run.started,
         "ended": run.ended,
@@ -100,18 +101,8 @@ def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
         ],
         "batches": [dict(batch) for batch in log.batches()],
         "saves": [{"id": s.id, "at": s.at, "state": s.state, "backup": s.backup} for s in saves_of(ledger, run.id)],
-        "problems": [
-            {"row": o.number, "key": shown_key(o.key), "outcome": o.outcome, "reason": o.reason}
-            for o in log.outcomes()
-            if o.outcome not in ("done", "unchanged")
-        ],
-        "conflicts": [
-            {
-                "row": c.number, "key": shown_key(c.key), "column": c.column, "base": json.loads(c.base),
-                "theirs": json.loads(c.theirs), "ours": json.loads(c.ours), "kept": c.kept,
-            }
-            for c in conflicts_of(ledger, run.id)
-        ],
+        "problems": list(problems_of(log)),
+        "conflicts": list(conflicts_in(log)),
         "seconds": (run.summary or {}).get("seconds"),
     }  # fmt: skip
 
@@ -163,7 +154,7 @@ def clear_checkpoints(ledger: Ledger, name: str | None, now: str) -> list[str]:
     runs = [find_run(ledger, name)] if name else [run for run in ledger.runs() if run.unfinished]
     cleared = [run for run in runs if run.unfinished]
     for run in cleared:
-        with _undisturbed(Path(run.workbook)), ledger.transaction():
+        with _undisturbed(ledger.path_of(run.workbook)), ledger.transaction():
             ledger.update_run(run.id, status="cleared", ended=now, note="its checkpoints were cleared by hand")
             RunLog(ledger, run).clear_state()
     return [run.id for run in cleared]

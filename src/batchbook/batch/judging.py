@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from batchbook.batch.details import Details
 from batchbook.batch.outcomes import Outcome, RowOutcome, TakenRow
 from batchbook.batch.processors import DetailSheet, RowResult
 from batchbook.config import Marks
@@ -35,8 +36,8 @@ class Judge:
     details: Mapping[str, DetailSheet]
     date1904: bool
     clock: Callable[[], dt.datetime]
-    known_details: Mapping[tuple[str, str], object] = field(default_factory=dict)
-    """By (detail sheet, key text): the packed rows that the sheet holds now."""
+    known_details: Details = field(default_factory=dict)
+    """What the detail sheets hold now."""
 
     def result(self, taken: TakenRow, result: object) -> RowOutcome:
         """The outcome of a row whose processor returned; ContractError where it returned what it may not."""
@@ -157,7 +158,8 @@ class Judge:
         return dict(kept)
 
     def _details_differ(self, taken: TakenRow, sheet: str, rows: Sequence[Sequence[CellValue]]) -> bool:
-        return pack_rows(rows) != (self.known_details.get((sheet, taken.key)) or [])
+        known = self.known_details.get(sheet)
+        return pack_rows(rows) != ([] if known is None else known.of(taken.key))
 
 
 def _said(error: BaseException) -> str:

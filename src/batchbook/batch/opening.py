@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from batchbook.errors import CannotResume, ChoiceNeeded, UsageError
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.ledger import RunRecord
 from batchbook.storage.runlog import RunLog, Selected
-from batchbook.tables.keys import key_of_text, matches
+from batchbook.tables.keys import KeySet, key_of_text, matches
 from batchbook.tables.table import Table
 from batchbook.xlsx import Book
 
@@ -126,14 +126,13 @@ class Opening:
     # --- fresh -----------------------------------------------------------------------------------------------------
 
     def _fresh(
-        self, *, only: Iterable[str] | None = None, skip: int = 0, note: str = "", instead_of: str | None = None
+        self, *, only: KeySet | None = None, skip: int = 0, note: str = "", instead_of: str | None = None
     ) -> Begun:
         """A new run: instead of all unfinished ones where it does all rows, else instead of the one named."""
-        selector = self._selector if only is None else replace(self._selector, only=frozenset(only))
+        selector = self._selector if only is None else replace(self._selector, only=only)
         whole = only is None and not skip and not self._filters
         self._before_fresh(whole)
-        ledger = self._manager.ledger
-        older = [run.id for run in ledger.unfinished(str(self._target), self._job.job)] if whole else [instead_of or ""]
+        older = [run.id for run in self._manager.unfinished()] if whole else [instead_of or ""]
         with Book.open(self._target) as book:
             table = self._table(book)
             index = table.keys()
@@ -163,8 +162,9 @@ class Opening:
 
     def _only_failed(self, candidate: Candidate | None) -> Begun:
         wanted = find_run(self._manager.ledger, self._request.run or "")
-        keys = [o.key for o in RunLog(self._manager.ledger, wanted).outcomes() if o.outcome == Outcome.FAILED]
-        if not keys:
+        log = RunLog(self._manager.ledger, wanted)
+        keys = KeySet(outcome.key for outcome in log.outcomes() if outcome.outcome == Outcome.FAILED)
+        if not len(keys):
             self._listen(Warned(f"run {wanted.id} has no failed rows; there is nothing to do"))
         self._keep_results(candidate)
         return self._fresh(only=keys, note=f"only the failed rows of run {wanted.id}")
@@ -215,7 +215,7 @@ class Opening:
             restore_checkpoint(ledger, log.run, self._backups)
         else:
             with ledger.transaction():
-                log.drop([outcome.ordinal for outcome in log.outcomes(unsaved=True)])
+                log.drop_unsaved()
         run = ledger.run(log.run.id)
         assert run is not None
         return RunLog(ledger, run)
@@ -244,7 +244,7 @@ class Opening:
                     f"Expected: {expected}. Found: {current}.",
                     "Go on all the same with --force-continue, or use --resume-auto or --start-fresh.",
                 )
-        keys = [selected.key for selected in log.selection() if selected.ordinal >= first]
+        keys = KeySet(selected.key for selected in log.selection() if selected.ordinal >= first)
         kept = sum(1 for outcome in log.outcomes() if outcome.ordinal < first)
         self._keep_results(candidate)
         begun = self._fresh(only=keys, note=f"run {candidate.run.id} from {mode} {number}", instead_of=candidate.run.id)

@@ -7,36 +7,47 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import partial
 
-from batchbook.batch.checkpoints import dumps
-from batchbook.batch.details import PackedRows
+from batchbook.batch.details import Details
 from batchbook.batch.outcomes import Outcome
 from batchbook.batch.selection import row_key
 from batchbook.config import JobConfig
 from batchbook.storage.ledger import Ledger, folded
 from batchbook.storage.runlog import RunLog, Selected, StoredOutcome
-from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, last_written, unsure_cells
-from batchbook.tables.codec import canonical, decanonical, pack, same
-from batchbook.tables.keys import key_of_text
+from batchbook.storage.runrows import RunRow, RunRows
+from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, has_unsure, last_written, unsure_cells
+from batchbook.tables.codec import canonical, decanonical, dumps, pack, same
+from batchbook.tables.keys import KeyIndex, key_of_text
 from batchbook.tables.merge import NEVER, Never, merge_cell
 from batchbook.tables.table import Table, TableRow
 from batchbook.xlsx.values import CellValue
 
 _CHUNK = 500
+_PAGE = 1000
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class _History:
+    """What the machine wrote last in a row, and what it may have written: canonical texts of header to value."""
+
+    last: str = "{}"
+    unsure: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What a look at a changed workbook says of the run's rows."""
+    """How many of the run's rows a look at a changed workbook gave another outcome."""
 
-    gone: list[StoredOutcome] = field(default_factory=list)
-    """New outcomes for rows that a person deleted."""
-    rejected: list[StoredOutcome] = field(default_factory=list)
-    """New outcomes for rows that can no longer be named or written."""
-    redo: list[int] = field(default_factory=list)
-    """Places in the selection whose inputs changed: their results no longer hold."""
-    new_rows: int = 0
+    gone: int
+    """Rows that a person deleted."""
+    rejected: int
+    """Rows that can no longer be named or written."""
+    redo: int
+    """Rows whose inputs changed: their results no longer hold."""
+    new_rows: int
+    """Rows that came after the selection."""
 
 
 class Planner:
@@ -53,7 +64,7 @@ class Planner:
     ) -> None:
         """`reject` gives what is written into a row that is rejected for a reason."""
         self._reject = reject
-        self._unsure = unsure_cells(ledger, log.run.id) if log is not None else {}
+        self._unsure_run = log.run.id if log is not None and has_unsure(ledger, log.run.id) else None
         self._job = job
         self._ledger = ledger
         self._workbook = workbook
@@ -62,7 +73,7 @@ class Planner:
 
     # --- the file is the one that the run last saw -----------------------------------------------------------------
 
-    def plan(self, table: Table, details: Mapping[str, dict[str, PackedRows]]) -> None:
+    def plan(self, table: Table, details: Details) -> None:
         """Plan all unsaved outcomes: cells where they were when the rows were taken."""
         assert self._log is not None
         pairs = ((o, decanonical(o.taken)) for o in self._log.outcomes(unsaved=True))
@@ -72,32 +83,38 @@ class Planner:
         self,
         table: Table,
         pairs: Iterable[tuple[StoredOutcome, Mapping[str, CellValue]]],
-        details: Mapping[str, dict[str, PackedRows]],
+        details: Details,
     ) -> None:
         """Plan outcomes, each with what its row's cells hold now."""
         for chunk in _chunks(pairs, _CHUNK):
             keys = [outcome.key for outcome, _ in chunk]
-            last = last_written(self._ledger, self._workbook, table.sheet, keys)
+            history = self._history(table, keys)
             changes: list[Change] = []
             conflicts: list[ConflictRecord] = []
             for outcome, current in chunk:
-                self._merge_row(table, outcome, current, last.get(outcome.key), changes, conflicts)
+                known = history.get(outcome.key, _History())
+                self._merge_row(table, outcome, current, known, changes, conflicts)
                 changes.extend(_detail_changes(outcome, details))
             self._saves.plan(changes)
             self._saves.plan_conflicts(conflicts)
+
+    def _history(self, table: Table, keys: list[str]) -> dict[str, _History]:
+        last = last_written(self._ledger, self._workbook, table.sheet, keys)
+        unsure = unsure_cells(self._ledger, self._unsure_run, table.sheet, keys) if self._unsure_run else {}
+        return {key: _History(last.get(key, "{}"), unsure.get(key, "{}")) for key in last.keys() | unsure.keys()}
 
     def _merge_row(
         self,
         table: Table,
         outcome: StoredOutcome,
         current: Mapping[str, CellValue],
-        last_text: str | None,
+        history: _History,
         changes: list[Change],
         conflicts: list[ConflictRecord],
     ) -> None:
         taken, ours = decanonical(outcome.taken), decanonical(outcome.writes)
-        last = {folded(title): value for title, value in decanonical(last_text).items()} if last_text else {}
-        unsure = decanonical(self._unsure.get((table.sheet, outcome.key), "{}"))
+        last = {folded(title): value for title, value in decanonical(history.last).items()}
+        unsure = decanonical(history.unsure)
         confirmed: dict[str, CellValue] = {}
         before: dict[str, CellValue] = {}
         after: dict[str, CellValue] = {}
@@ -141,70 +158,111 @@ class Planner:
         outcome = StoredOutcome(
             0, key, row.number, Outcome.REJECTED, reason, "", canonical(before), canonical(writes), "{}"
         )
-        last = last_written(self._ledger, self._workbook, table.sheet, [row.key_text])
+        history = self._history(table, [row.key_text]).get(row.key_text, _History())
         changes: list[Change] = []
         conflicts: list[ConflictRecord] = []
-        self._merge_row(table, outcome, row.taken, last.get(row.key_text), changes, conflicts)
+        self._merge_row(table, outcome, row.taken, history, changes, conflicts)
         self._saves.plan(changes)
         self._saves.plan_conflicts(conflicts)
 
     # --- somebody changed the file ---------------------------------------------------------------------------------
 
-    def reconcile(self, table: Table, details: Mapping[str, dict[str, PackedRows]]) -> Reconciled:
-        """Find the run's rows again by key, plan what still holds, and say what does not."""
+    def reconcile(self, table: Table, details: Details, commit: Callable[[list[StoredOutcome]], None]) -> Reconciled:
+        """Find the run's rows again by key, plan what still holds, and commit what does not.
+
+        `commit` makes new outcomes durable: of rows that are gone, or can no longer be named or written. Rows whose
+        inputs changed are pending again.
+        """
         assert self._log is not None
-        known = {outcome.key: outcome for outcome in self._log.outcomes()}
-        unsaved = {outcome.key for outcome in self._log.outcomes(unsaved=True)}
-        waiting = {selected.key: selected for selected in self._log.selection(pending=True)}
-        problems = table.keys().problems()
-        found = Reconciled()
-        missing = dict(known)
-        whole = not self._log.run.settings.get("partial")
+        index = table.keys()
+        with self._ledger.temporary():
+            rows = RunRows(self._log)
+            matching = _Matching(rows, index.problems(), whole=not self._log.run.settings.get("partial"))
+            self.plan_pairs(table, matching.still_good(table, partial(self._plan_rejection, table)), details)
+        rejected = self._commit_rejected(rows, commit)
+        gone, doubled = self._commit_missing(rows, index, commit)
+        redo = rows.count("redo")
+        if redo:
+            with self._ledger.transaction():
+                rows.drop("redo")
+        return Reconciled(gone, rejected + doubled, redo, matching.new_rows)
 
-        def still_good() -> Iterator[tuple[StoredOutcome, Mapping[str, CellValue]]]:
-            for row in table.rows():
-                key = row_key(row, problems)
-                outcome = missing.pop(key, None)
-                if outcome is None:
-                    # A row that waits is found; what is in neither list came after the selection.
-                    new = waiting.pop(key, None) is None
-                    found.new_rows += new
-                    if new and whole and row.read_at in problems:
-                        self._plan_rejection(table, row, key, problems[row.read_at])
-                    continue
-                if row.row.digest() != outcome.inputs and outcome.outcome != Outcome.GONE:
-                    found.redo.append(outcome.ordinal)
-                elif row.problem is not None and key in unsaved and outcome.outcome != Outcome.REJECTED:
-                    found.rejected.append(_as(outcome, Outcome.REJECTED, row.problem))
-                elif key in unsaved:
-                    yield _moved(outcome, row), row.taken
+    def _commit_rejected(self, rows: RunRows, commit: Callable[[list[StoredOutcome]], None]) -> int:
+        count = after = 0
+        while page := rows.judged("rejected", after, _PAGE):
+            after = page[-1][0].selected.ordinal
+            new = [_as(row.outcome, Outcome.REJECTED, reason) for row, reason in page if row.outcome is not None]
+            count += len(new)
+            commit(new)
+        return count
 
-        self.plan_pairs(table, still_good(), details)
-        doubled = _doubled(table, problems)
-        for key, outcome in missing.items():
-            self._lost(found, outcome, doubled.get(key))
-        for key, selected in waiting.items():
-            if _unnamed(key, self._job):
-                reason = f"the key was empty or doubled when the run began, in row {selected.number}"
-                found.rejected.append(_as(_pending_as_stored(selected), Outcome.REJECTED, reason))
-            else:
-                self._lost(found, _pending_as_stored(selected), doubled.get(key))
-        return found
+    def _commit_missing(
+        self, rows: RunRows, index: KeyIndex, commit: Callable[[list[StoredOutcome]], None]
+    ) -> tuple[int, int]:
+        """Rows of the run that the sheet no longer has under their key: gone, or rejected for a doubled key."""
+        counts = {Outcome.GONE: 0, Outcome.REJECTED: 0}
+        after = 0
+        while page := rows.missing(after, _PAGE):
+            after = page[-1].selected.ordinal
+            new = [one for row in page if (one := self._lost(row, index)) is not None]
+            for one in new:
+                counts[Outcome(one.outcome)] += 1
+            if new:
+                commit(new)
+        return counts[Outcome.GONE], counts[Outcome.REJECTED]
 
-    def _lost(self, found: Reconciled, outcome: StoredOutcome, doubled: str | None) -> None:
-        if outcome.outcome == Outcome.GONE or _unnamed(outcome.key, self._job):
-            return
+    def _lost(self, row: RunRow, index: KeyIndex) -> StoredOutcome | None:
+        """The new outcome of a row that was not found, None where it stays as it is."""
+        outcome, selected = row.outcome, row.selected
+        if _unnamed(selected.key, self._job):
+            if outcome is not None:
+                return None
+            reason = f"the key was empty or doubled when the run began, in row {selected.number}"
+            return _as(_without_result(selected), Outcome.REJECTED, reason)
+        if outcome is not None and outcome.outcome == Outcome.GONE:
+            return None
+        doubled = index.doubled(selected.key)
         if doubled:
-            found.rejected.append(_as(outcome, Outcome.REJECTED, doubled))
-        else:
-            held = f"; the result was {outcome.writes}" if outcome.writes != "{}" else ""
-            found.gone.append(_as(outcome, Outcome.GONE, f"the row or its key was deleted during the run{held}"))
+            return _as(outcome or _without_result(selected), Outcome.REJECTED, doubled)
+        held = f"; the result was {outcome.writes}" if outcome is not None and outcome.writes != "{}" else ""
+        reason = f"the row or its key was deleted during the run{held}"
+        return _as(outcome or _without_result(selected), Outcome.GONE, reason)
 
 
-def _doubled(table: Table, problems: Mapping[int, str]) -> dict[str, str]:
-    if not problems:
-        return {}
-    return {row.key_text: problems[row.read_at] for row in table.rows() if row.read_at in problems and all(row.key)}
+class _Matching:
+    """One pass over a changed sheet: each of its rows is matched with the run's row of the same key."""
+
+    def __init__(self, rows: RunRows, problems: Mapping[int, str], *, whole: bool) -> None:
+        """`whole`: the run selected every row, so that a row which it does not have came later."""
+        self._rows = rows
+        self._problems = problems
+        self._whole = whole
+        self.new_rows = 0
+
+    def still_good(
+        self, table: Table, reject: Callable[[TableRow, str, str], None]
+    ) -> Iterator[tuple[StoredOutcome, Mapping[str, CellValue]]]:
+        """Unsaved outcomes that still hold, each with what its row's cells hold now; the others are judged.
+
+        `reject` is told of rows (with key text and reason) that came to have no key of their own.
+        """
+        for row in table.rows():
+            key = row_key(row, self._problems)
+            known = self._rows.find(key)
+            if known is None:
+                self.new_rows += 1
+                if self._whole and row.read_at in self._problems:
+                    reject(row, key, self._problems[row.read_at])
+            elif known.outcome is not None:
+                outcome = known.outcome
+                if row.row.digest() != outcome.inputs and outcome.outcome != Outcome.GONE:
+                    self._rows.judge(outcome.ordinal, "redo")
+                elif known.saved:
+                    continue
+                elif row.problem is not None and outcome.outcome != Outcome.REJECTED:
+                    self._rows.judge(outcome.ordinal, "rejected", row.problem)
+                else:
+                    yield replace(outcome, number=row.number), row.taken
 
 
 def _unnamed(key: str, job: JobConfig) -> bool:
@@ -218,20 +276,13 @@ def _as(outcome: StoredOutcome, kind: Outcome, reason: str) -> StoredOutcome:
     )
 
 
-def _pending_as_stored(selected: Selected) -> StoredOutcome:
+def _without_result(selected: Selected) -> StoredOutcome:
     return StoredOutcome(selected.ordinal, selected.key, selected.number, "", "", "", "{}", "{}", "{}")
 
 
-def _moved(outcome: StoredOutcome, row: TableRow) -> StoredOutcome:
-    return StoredOutcome(
-        outcome.ordinal, outcome.key, row.number, outcome.outcome, outcome.reason, outcome.inputs, outcome.taken,
-        outcome.writes, outcome.details,
-    )  # fmt: skip
-
-
-def _detail_changes(outcome: StoredOutcome, details: Mapping[str, dict[str, PackedRows]]) -> Iterator[Change]:
+def _detail_changes(outcome: StoredOutcome, details: Details) -> Iterator[Change]:
     for sheet, after in json.loads(outcome.details).items():
-        before = {"rows": details.get(sheet, {}).get(outcome.key, [])}
+        before = {"rows": details[sheet].of(outcome.key) if sheet in details else []}
         if before != after:
             yield Change(sheet, outcome.key, outcome.ordinal, dumps(before), dumps(after))
 

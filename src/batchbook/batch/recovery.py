@@ -11,10 +11,11 @@ from batchbook.errors import CannotResume, WorkbookDamaged
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.runlog import RunLog
+from batchbook.storage.runrows import RunRows
 from batchbook.storage.savelog import saves_of, unsave
 from batchbook.tables.codec import decanonical, same
 from batchbook.tables.keys import key_of_text
-from batchbook.tables.table import Table
+from batchbook.tables.table import Table, TableRow
 from batchbook.xlsx import Book
 
 Warn = Callable[[str], None]
@@ -49,31 +50,47 @@ def open_or_restore(workbook: Path, backups: BackupStore, base: BaseConfig, warn
 
 
 def difference(log: RunLog, table: Table) -> WorkbookDifference:
-    """How the workbook differs from what the run knows of it; one pass."""
+    """How the workbook differs from what the run knows of it; two passes, one for the keys."""
     index = table.keys()
-    outcomes = {outcome.key: outcome for outcome in log.outcomes()}
-    selected = {selected.key for selected in log.selection()}
-    saved = {o.key for o in outcomes.values()} - {o.key for o in log.outcomes(unsaved=True)}
-    inputs = results = 0
-    examples: list[str] = []
-    for row in table.rows():
-        outcome = outcomes.get(row.key_text)
-        if outcome is None:
-            continue
-        if row.row.digest() != outcome.inputs:
-            inputs += 1
-            examples.append(f"row {row.number} ({'|'.join(row.key)}): an input was changed")
-        if outcome.key in saved:
-            for name, value in decanonical(outcome.writes).items():
-                if not same(row.taken.get(name), value):
-                    results += 1
-                    examples.append(f"{table.place(row.number, name)} ({'|'.join(row.key)}): {row.taken.get(name)!r}")
-    known = index.rows.keys() | index.doubled.keys()
+    with log.ledger.temporary():
+        rows = RunRows(log)
+        looked = _Look(table, rows)
+        for row in table.rows():
+            looked.at(row)
     # A row without a key of its own goes by one part more (selection.row_key) and cannot be looked for.
-    named = [key for key in selected if len(key_of_text(key)) == len(table.spec.key)]
-    gone = sum(key not in known for key in named)
-    new = sum(key not in selected for key in index.rows) if not log.run.settings.get("partial") else 0
-    return WorkbookDifference(gone, new, inputs, results, tuple(examples[:_EXAMPLES]))
+    gone = sum(len(key_of_text(key)) == len(table.spec.key) for key in rows.missing_keys())
+    new = 0 if log.run.settings.get("partial") else sum(1 for key in index if key not in rows)
+    return WorkbookDifference(gone, new, looked.inputs, looked.results, tuple(looked.examples))
+
+
+class _Look:
+    """What one pass over a changed sheet finds in the rows that have an outcome."""
+
+    def __init__(self, table: Table, rows: RunRows) -> None:
+        self._table = table
+        self._rows = rows
+        self.inputs = 0
+        self.results = 0
+        self.examples: list[str] = []
+
+    def at(self, row: TableRow) -> None:
+        """Compare one row of the sheet."""
+        known = self._rows.find(row.key_text)
+        if known is None or known.outcome is None:
+            return
+        shown = "|".join(row.key)
+        if row.row.digest() != known.outcome.inputs:
+            self.inputs += 1
+            self._say(f"row {row.number} ({shown}): an input was changed")
+        if known.saved:
+            for name, value in decanonical(known.outcome.writes).items():
+                if not same(row.taken.get(name), value):
+                    self.results += 1
+                    self._say(f"{self._table.place(row.number, name)} ({shown}): {row.taken.get(name)!r}")
+
+    def _say(self, example: str) -> None:
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append(example)
 
 
 def restore_checkpoint(ledger: Ledger, run: RunRecord, backups: BackupStore) -> str:

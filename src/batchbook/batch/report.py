@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,26 +104,44 @@ def peak_rss() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def listing(log: RunLog) -> dict[str, Any]:
-    """Every row that did not end well, and every conflict, as plain data."""
-    problems = [
-        {"row": o.number, "key": shown_key(o.key), "outcome": o.outcome, "reason": o.reason}
-        for o in log.outcomes()
-        if o.outcome in _PROBLEMS
-    ]
-    conflicts = [
-        {
-            "sheet": c.sheet, "row": c.number, "key": shown_key(c.key), "column": c.column, "base": json.loads(c.base),
-            "theirs": json.loads(c.theirs), "ours": json.loads(c.ours), "kept": c.kept,
-        }
-        for c in conflicts_of(log.ledger, log.run.id)
-    ]  # fmt: skip
-    return {"problems": problems, "conflict_list": conflicts}
+def problems_of(log: RunLog) -> Iterator[dict[str, Any]]:
+    """Every row that did not end well, as plain data."""
+    for one in log.outcomes():
+        if one.outcome in _PROBLEMS:
+            yield {"row": one.number, "key": shown_key(one.key), "outcome": one.outcome, "reason": one.reason}
+
+
+def conflicts_in(log: RunLog) -> Iterator[dict[str, Any]]:
+    """Every conflict with a person's value, as plain data."""
+    for one in conflicts_of(log.ledger, log.run.id):
+        yield {
+            "sheet": one.sheet, "row": one.number, "key": shown_key(one.key), "column": one.column,
+            "base": json.loads(one.base), "theirs": json.loads(one.theirs), "ours": json.loads(one.ours),
+            "kept": one.kept,
+        }  # fmt: skip
 
 
 def write_report(folder: Path, log: RunLog, result: Mapping[str, Any]) -> Path:
     """Write the run's report (JSON) below the reports folder; gives its path."""
     path = folder / f"{log.run.id}.json"
     files.make_folder(folder, 0o700)
-    files.write_private(path, json.dumps({**result, **listing(log)}, ensure_ascii=False, indent=1).encode())
+    files.write_private(path, (text.encode() for text in _pieces(log, result)))
     return path
+
+
+def _pieces(log: RunLog, result: Mapping[str, Any]) -> Iterator[str]:
+    """The report piece by piece: its lists can be longer than memory."""
+    lists = {"problems": problems_of(log), "conflict_list": conflicts_in(log)}
+    start = "{\n"
+    for name, value in result.items():
+        yield f"{start} {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"
+        start = ",\n"
+    for name, rows in lists.items():
+        yield f"{start} {json.dumps(name)}: ["
+        comma = "\n  "
+        for row in rows:
+            yield comma + json.dumps(row, ensure_ascii=False)
+            comma = ",\n  "
+        yield "]"
+        start = ",\n"
+    yield "\n}\n"

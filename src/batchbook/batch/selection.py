@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from batchbook.batch.outcomes import TakenRow
@@ -47,7 +47,7 @@ class Selector:
     start_row: int | None = None
     end_row: int | None = None
     keys: tuple[str, ...] = ()
-    only: frozenset[str] | None = None
+    only: Container[str] | None = None
     """Key texts; None: all."""
 
     def wants(self, row: TableRow, key: str) -> bool:
@@ -96,36 +96,32 @@ def as_moment(value: CellValue, zone: dt.tzinfo) -> dt.datetime | None:
 
 
 def taken_rows(
-    table: Table, pending: Iterable[Selected], problems: Mapping[int, str], *, moved: bool
+    table: Table, find: Callable[[str], Selected | None] | SideBySide, problems: Mapping[int, str]
 ) -> Iterator[TakenRow]:
     """The pending rows with what stands in the sheet now, in the sheet's order.
 
-    While nobody moved rows, both sides come in the same order and are walked side by side, so that memory does not
-    grow with the sheet; `moved` looks them up by key.
+    `find` gives the pending row of a key text. While nobody moved rows, both sides come in the same order and can be
+    walked side by side, which is faster.
     """
-    if moved:
-        by_key = {selected.key: selected for selected in pending}
-        find: Callable[[TableRow, str], Selected | None] = lambda _row, key: by_key.pop(key, None)  # noqa: E731
-    else:
-        find = _SideBySide(pending)
     for row in table.rows():
         key = row_key(row, problems)
-        selected = find(row, key)
+        selected = find.at(row.number) if isinstance(find, SideBySide) else find(key)
         if selected is not None:
             yield TakenRow(selected.ordinal, key, row, problems.get(row.read_at) or row.problem)
 
 
-class _SideBySide:
+class SideBySide:
     """Finds each row's selection when both come in order of the row number."""
 
     def __init__(self, pending: Iterable[Selected]) -> None:
         self._pending = iter(pending)
         self._next = next(self._pending, None)
 
-    def __call__(self, row: TableRow, _key: str) -> Selected | None:
-        while self._next is not None and self._next.number < row.number:
+    def at(self, number: int) -> Selected | None:
+        """The pending row that was selected at a place in the sheet; places are asked for in rising order."""
+        while self._next is not None and self._next.number < number:
             self._next = next(self._pending, None)
-        if self._next is None or self._next.number != row.number:
+        if self._next is None or self._next.number != number:
             return None
         found, self._next = self._next, next(self._pending, None)
         return found

@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from batchbook.batch.checkpoints import dumps, shown_key
-from batchbook.batch.details import PackedRows, content, has_sheet, read_details
+from batchbook.batch.checkpoints import shown_key
+from batchbook.batch.details import content, has_sheet, planned_rows, read_details
 from batchbook.batch.history import find_run
 from batchbook.batch.processors import DetailSheet
 from batchbook.batch.recovery import backup_store
@@ -21,11 +21,11 @@ from batchbook.errors import BatchbookError, CannotSave, ConfigurationError, Usa
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.owners import check_not_open
-from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, changes_of
+from batchbook.storage.runchanges import RunChanges
+from batchbook.storage.savelog import Change, ConflictRecord, SaveLog
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged, sweep
 from batchbook.storage.settling import settle_dead_holder, settle_intents
-from batchbook.tables.codec import canonical, decanonical, pack
-from batchbook.tables.keys import key_of_text
+from batchbook.tables.codec import canonical, decanonical, dumps, pack
 from batchbook.tables.merge import NEVER, merge_cell
 from batchbook.tables.table import Table, TableSpec
 from batchbook.xlsx import Book, BookEdits, SheetColumn, SheetContent, SpliceReceipt, splice
@@ -44,12 +44,6 @@ class Undone:
     kept: list[str] = field(default_factory=list)
 
 
-@dataclass
-class _RowChange:
-    before: dict[str, Any] = field(default_factory=dict)
-    after: dict[str, Any] = field(default_factory=dict)
-
-
 def undo_run(
     base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clock: Callable[[], dt.datetime], warn: Warn
 ) -> Undone:
@@ -60,10 +54,10 @@ def undo_run(
             f"Run {run.id} is unfinished: what is undone now, its resume would not do again.",
             f"Finish it with --resume-auto, or give it up with `batchbook checkpoints clear {run.id}`; then undo it.",
         )
-    changes = _collect(changes_of(ledger, run.id))
+    changes = RunChanges(ledger, run.id)
     if not changes:
         raise UsageError(f"Run {run.id} changed nothing in the workbook.", "`batchbook runs list` shows the runs.")
-    workbook = Path(run.workbook)
+    workbook = ledger.path_of(run.workbook)
     with WorkbookLock(
         workbook, run=None, ledger=ledger.path, wait=wait, on_dead=partial(settle_dead_holder, workbook, warn=warn)
     ):
@@ -73,24 +67,13 @@ def undo_run(
         return _Undo(base, ledger, run, changes, clock).apply(workbook)
 
 
-def _collect(changes: Iterator[Change]) -> dict[tuple[str, str], _RowChange]:
-    """By sheet and key: what each column held before the run's first save and after its last."""
-    found: dict[tuple[str, str], _RowChange] = {}
-    for change in changes:
-        one = found.setdefault((change.sheet, change.key), _RowChange())
-        for column, value in json.loads(change.before).items():
-            one.before.setdefault(column, value)
-        one.after.update(json.loads(change.after))
-    return found
-
-
 class _Undo:
     def __init__(
         self,
         base: BaseConfig,
         ledger: Ledger,
         run: RunRecord,
-        changes: Mapping[tuple[str, str], _RowChange],
+        changes: RunChanges,
         clock: Callable[[], dt.datetime],
     ) -> None:
         self._ledger = ledger
@@ -98,7 +81,7 @@ class _Undo:
         self._changes = changes
         self._now = clock().isoformat(timespec="milliseconds")
         self._id = f"{clock():%Y%m%d-%H%M%S}-undo-{secrets.token_hex(2)}"
-        self._backups = backup_store(base, Path(run.workbook))
+        self._backups = backup_store(base, ledger.path_of(run.workbook))
         self._saves = SaveLog(ledger, self._id, run.workbook, lambda: self._now)
         self._done = Undone(run.id, self._id)
 
@@ -144,11 +127,13 @@ class _Undo:
 
     def _plan(self, book: Book) -> BookEdits | None:
         self._saves.clear_plan()
+        self._changes.begin()
         self._done.restored, self._done.kept = 0, []
         table = self._table(book)
-        keys = self._plan_cells(table)
+        with self._ledger.temporary():
+            self._plan_cells(table)
         contents = self._plan_details(book, table)
-        self._not_found(table, keys)
+        self._not_found(table)
         rows, _ = self._saves.plan_size()
         if not rows:
             return None
@@ -156,12 +141,7 @@ class _Undo:
 
     def _table(self, book: Book) -> Table:
         plan = self._run.settings.get("table") or {}
-        titles = dict.fromkeys(
-            column
-            for (sheet, _), change in self._changes.items()
-            if sheet == self._run.sheet
-            for column in change.after
-        )
+        titles = self._changes.columns(self._run.sheet)
         spec = TableSpec(self._run.sheet, None, tuple(plan.get("key", ())), {}, (), tuple(titles))
         try:
             return Table(book, spec)
@@ -172,16 +152,14 @@ class _Undo:
                 findings=error.findings,
             ) from error
 
-    def _plan_cells(self, table: Table) -> set[str]:
-        found = set()
+    def _plan_cells(self, table: Table) -> None:
         for row in table.rows():
-            change = self._changes.get((table.sheet, row.key_text))
+            change = self._changes.find(table.sheet, row.key_text)
             if change is None:
                 continue
-            found.add(row.key_text)
             before: dict[str, CellValue] = {}
             after: dict[str, CellValue] = {}
-            was, wrote = decanonical(dumps(change.before)), decanonical(dumps(change.after))
+            was, wrote = decanonical(change.before), decanonical(change.after)
             for column, ours in wrote.items():
                 current = row.taken[column]
                 merged = merge_cell(taken=ours, last=NEVER, current=current, ours=was.get(column))
@@ -200,7 +178,6 @@ class _Undo:
                     before[column], after[column] = current, was.get(column)
             if after:
                 self._saves.plan([Change(table.sheet, row.key_text, row.number, canonical(before), canonical(after))])
-        return found
 
     def _keep(
         self, table: Table, number: int, key: str, column: str, base: CellValue, theirs: CellValue, ours: CellValue
@@ -211,10 +188,9 @@ class _Undo:
             f"{table.place(number, column)} ({shown_key(key)}, {column}) holds {theirs!r}, not the run's {base!r}"
         )
 
-    def _not_found(self, table: Table, found: set[str]) -> None:
-        for sheet, key in self._changes:
-            if sheet == table.sheet and key not in found:
-                self._done.kept.append(f"the row {shown_key(key)} is no longer there, or its key is not unique")
+    def _not_found(self, table: Table) -> None:
+        for key in self._changes.missing(table.sheet):
+            self._done.kept.append(f"the row {shown_key(key)} is no longer there, or its key is not unique")
 
     def _cells(self, table: Table) -> Iterator[tuple[int, dict[int, CellValue]]]:
         for change in self._saves.planned(table.sheet):
@@ -222,22 +198,19 @@ class _Undo:
 
     def _plan_details(self, book: Book, table: Table) -> dict[str, SheetContent]:
         contents: dict[str, SheetContent] = {}
-        names = {sheet for sheet, _ in self._changes if sheet != table.sheet and has_sheet(book, sheet)}
-        order = list(table.keys().rows) if names else []
-        for name in sorted(names):
-            spec = _spec_of(book, name, len(key_of_text(order[0])) if order else 1)
-            groups: dict[str, PackedRows] = read_details(book, name, spec)
-            for (sheet, key), change in self._changes.items():
-                if sheet != name:
-                    continue
-                before, after = change.before.get("rows", []), change.after.get("rows", [])
-                if groups.get(key, []) == after:
-                    groups[key] = before
+        names = [sheet for sheet in self._changes.sheets() if sheet != table.sheet and has_sheet(book, sheet)]
+        order = table.order() if names else ()
+        for name in names:
+            spec = _spec_of(book, name, len(table.spec.key))
+            held = read_details(book, name, spec)
+            for change in self._changes.of(name):
+                before, after = (json.loads(text).get("rows", []) for text in (change.before, change.after))
+                if held.of(change.key) == after:
                     self._done.restored += 1
-                    self._saves.plan([Change(name, key, 0, dumps({"rows": after}), dumps({"rows": before}))])
+                    self._saves.plan([Change(name, change.key, 0, dumps({"rows": after}), dumps({"rows": before}))])
                 else:
-                    self._done.kept.append(f"the rows of {shown_key(key)} in {name} were changed since")
-            contents[name] = content(spec, groups, order)
+                    self._done.kept.append(f"the rows of {shown_key(change.key)} in {name} were changed since")
+            contents[name] = content(spec, partial(planned_rows, self._saves, name, held), order)
         return contents
 
 

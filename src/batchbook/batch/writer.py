@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from batchbook.batch.assembly import Assembly
 from batchbook.batch.checkpoints import CheckpointManager, shown_key
-from batchbook.batch.details import CONFLICT_SHEET, CONFLICTS, PackedRows, content, has_sheet, read_details
+from batchbook.batch.details import (
+    CONFLICT_SHEET,
+    CONFLICTS,
+    Details,
+    content,
+    has_sheet,
+    planned_rows,
+    read_details,
+)
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.outcomes import TakenRow
 from batchbook.batch.planning import Planner, Reconciled
@@ -18,7 +28,7 @@ from batchbook.batch.waiting import wait_until_closed
 from batchbook.errors import CannotSave, ConfigurationError
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.ledger import Ledger
-from batchbook.storage.runlog import RunLog
+from batchbook.storage.runlog import RunLog, StoredOutcome
 from batchbook.storage.savelog import SaveLog, conflicts_of
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged
 from batchbook.tables.codec import decanonical, unpack
@@ -146,8 +156,7 @@ class WorkbookWriter:
         reconciled = None
         # A row done again was taken anew: only the sheet tells what its cells hold by now.
         if moved or self._log.redone():
-            reconciled = self._planner.reconcile(table, details)
-            self._apply(reconciled)
+            reconciled = self._planner.reconcile(table, details, self._commit)
         else:
             self._planner.plan(table, details)
         self._saves.plan_outcomes(self._log.seq)
@@ -156,14 +165,9 @@ class WorkbookWriter:
         edits = BookEdits(cells={table.sheet: self._cells(table)}, contents=contents) if rows or contents else None
         return _Plan(edits, conflicts, reconciled)
 
-    def _apply(self, found: Reconciled) -> None:
-        """Rows that are gone or can no longer be written get new outcomes; rows with new inputs are pending again."""
-        new = [*found.gone, *found.rejected]
-        if new:
-            self._log.commit(0, self._manager.attempt, new, self._manager.now(), 0.0)
-        if found.redo:
-            with self._manager.ledger.transaction():
-                self._log.drop(found.redo)
+    def _commit(self, found_out: list[StoredOutcome]) -> None:
+        """Rows that turned out to be gone, or that can no longer be written, get new outcomes."""
+        self._log.commit(0, self._manager.attempt, found_out, self._manager.now(), 0.0)
 
     def _cells(self, table: Table) -> Iterator[tuple[int, dict[int, CellValue]]]:
         columns = {
@@ -172,18 +176,14 @@ class WorkbookWriter:
         for change in self._saves.planned(table.sheet):
             yield change.number, {columns[title]: value for title, value in decanonical(change.after).items()}
 
-    def _contents(
-        self, book: Book, table: Table, details: Mapping[str, dict[str, PackedRows]], final: bool
-    ) -> dict[str, SheetContent]:
+    def _contents(self, book: Book, table: Table, details: Details, final: bool) -> dict[str, SheetContent]:
         contents: dict[str, SheetContent] = {}
-        order: list[str] | None = None
+        order = table.order() if details else ()
         for name, spec in self._details.items():
-            groups = dict(details[name])
-            planned = {change.key: json.loads(change.after)["rows"] for change in self._saves.planned(name)}
-            order = table.order() if order is None else order
-            stale = groups.keys() - set(order)
-            if planned or stale or (final and not has_sheet(book, name)):
-                contents[name] = content(spec, {**groups, **planned}, order)
+            held = details[name]
+            stale = any(key not in order for key in held.keys())  # noqa: SIM118 - it is no mapping
+            if stale or self._saves.plans_for(name) or (final and not has_sheet(book, name)):
+                contents[name] = content(spec, partial(planned_rows, self._saves, name, held), order)
         if final and self._job.conflicts_sheet:
             contents[CONFLICTS] = self._conflicts_content()
         return contents
@@ -193,7 +193,7 @@ class WorkbookWriter:
 
         def rows() -> Iterator[list[CellValue]]:
             planned = self._saves.planned_conflicts()
-            for one in (*conflicts_of(self._manager.ledger, run), *planned):
+            for one in chain(conflicts_of(self._manager.ledger, run), planned):
                 values = (_for_a_cell(unpack(json.loads(text))) for text in (one.base, one.theirs, one.ours))
                 yield [run, shown_key(one.key), one.column, *values, one.kept]
 

@@ -21,10 +21,11 @@ def list_all(json: Json = False) -> None:
 
     with ledger_here() as (_, ledger):
         found = list_checkpoints(ledger)
+        paths = {run.id: str(ledger.path_of(run.workbook)) for run, _ in found}
     if manner.json:
         runs = [
             {
-                "run_id": run.id, "job": run.job, "status": run.status, "workbook": run.workbook, "active": run.active,
+                "run_id": run.id, "job": run.job, "status": run.status, "workbook": paths[run.id], "active": run.active,
                 "selected": run.selected,
                 "checkpoints": [
                     {"number": point.number, "batch": point.batch, "at": point.at, "digest": point.digest,

@@ -16,17 +16,24 @@ def status(json: Json = False) -> None:
 
     base = base_for()
     runs: list[Any] = []
+    paths: dict[str, Path] = {}
     ledger = Ledger.open_existing(base.ledger, allow_network=base.state.allow_network)
     if ledger is not None:
         with ledger:
             runs = ledger.runs()
-    books = sorted({run.workbook for run in runs})
+            paths = {run.workbook: ledger.path_of(run.workbook) for run in runs}
     unfinished = [
-        {"run_id": run.id, "job": run.job, "status": run.status, "workbook": run.workbook, "active": run.active}
+        {
+            "run_id": run.id,
+            "job": run.job,
+            "status": run.status,
+            "workbook": str(paths[run.workbook]),
+            "active": run.active,
+        }
         for run in runs
         if run.unfinished
     ]
-    found = [_workbook(Path(book)) for book in books]
+    found = [_workbook(path) for path in sorted(set(paths.values()))]
     if manner.json:
         show_json({"folder": str(base.folder), "unfinished": unfinished, "workbooks": found, "error": None})
         return

@@ -12,6 +12,7 @@ import os
 import secrets
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -213,13 +214,14 @@ def create_private(path: Path) -> None:
         os.close(create_exclusive(path, 0o600))
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
+def write_private(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file that only its owner can read, whole or not at all; its content comes in pieces."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.batchbook-tmp")
     try:
         fd = create_exclusive(temporary, 0o600)
         try:
-            write(fd, data)
+            for piece in pieces:
+                write(fd, piece)
             fsync(fd)
         finally:
             os.close(fd)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -30,6 +31,7 @@ class RunRecord:
     id: str
     job: str
     workbook: str
+    """Its name in the ledger (`Ledger.name_of`)."""
     source: str
     sheet: str
     definition: str
@@ -108,15 +110,21 @@ class Ledger:
         return cls.open(path, allow_network=allow_network) if path.exists() else None
 
     @classmethod
-    def in_memory(cls) -> Ledger:
-        """A ledger that leaves no trace, for dry runs."""
-        ledger = cls(cls._connect(Path(":memory:")), Path(":memory:"))
+    def vanishing(cls, path: Path) -> Ledger:
+        """A ledger that leaves no trace, for dry runs: in memory while small, else in a file that SQLite removes.
+
+        Workbooks go by the names that they have in the ledger at `path`.
+        """
+        ledger = cls(cls._connect(None), path)
         with ledger._named_errors():
             ledger._prepare(network=False)
         return ledger
 
-    def copy_written(self, path: Path, workbook: str) -> None:
-        """Take over the values last written into a workbook from another ledger, which is only read."""
+    def copy_written(self, workbook: str) -> None:
+        """Take over the values last written into a workbook from the ledger at `path`, if any; it is only read."""
+        path = self.path
+        if not path.exists():
+            return
         # Beside a log that is not folded in yet (another run is going) its shared memory exists and is only read too.
         fixed = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
         source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{fixed}", uri=True)
@@ -128,12 +136,12 @@ class Ledger:
             source.close()
 
     @staticmethod
-    def _connect(path: Path) -> sqlite3.Connection:
+    def _connect(path: Path | None) -> sqlite3.Connection:
         try:
-            connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=True)
+            connection = sqlite3.connect(path or "", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=True)
         except sqlite3.Error as error:
             raise LedgerError(
-                f"The ledger {path} cannot be opened: {error}.", "Check the folder's permissions."
+                f"The ledger {path or 'of a dry run'} cannot be opened: {error}.", "Check the folder's permissions."
             ) from error
         connection.row_factory = sqlite3.Row
         connection.create_function("merge_cells", 2, merge_cells, deterministic=True)
@@ -236,6 +244,23 @@ class Ledger:
     def check(self) -> list[str]:
         """What SQLite finds wrong with the file; empty when it is sound."""
         return [row[0] for row in self.query("PRAGMA integrity_check(20)") if row[0] != "ok"]
+
+    # --- workbooks -------------------------------------------------------------------------------------------------
+
+    def name_of(self, workbook: Path) -> str:
+        """The name that a workbook goes by in here: the way to it from the ledger's folder.
+
+        So a folder that is moved or copied as a whole keeps what is known of its workbooks, and a copy's runs never
+        mean the original's. A workbook that has nothing above it in common with the ledger goes by its full path.
+        """
+        target, folder = workbook.resolve(), self.path.parent.resolve()
+        if target.parts[:2] != folder.parts[:2]:
+            return target.as_posix()
+        return Path(os.path.relpath(target, folder)).as_posix()
+
+    def path_of(self, name: str) -> Path:
+        """The workbook that a name stands for; an absolute path, whether or not it is there."""
+        return Path(os.path.normpath(self.path.parent.resolve() / name))
 
     # --- runs ------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from batchbook.storage.ledger import Ledger, RunRecord
 
 _PENDING = "NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.run = ?1 AND o.ordinal = s.ordinal AND o.superseded = 0)"
-_OUTCOME_COLUMNS = "ordinal, key, number, outcome, reason, inputs, taken, writes, details"
+_PAGE = 5000
+OUTCOME_COLUMNS = "ordinal, key, number, outcome, reason, inputs, taken, writes, details"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,22 @@ class RunLog:
                   WHERE run = ?1 AND ordinal > ?2 AND {_PENDING} ORDER BY ordinal LIMIT ?3"""
         return [Selected(*row) for row in self.ledger.query(sql, [self.run.id, after, most])]
 
+    def pending_pages(self) -> Iterator[Selected]:
+        """All rows without an outcome in order, some thousand at a time.
+
+        One long read would keep the ledger's log from being folded in.
+        """
+        after = 0
+        while page := self.pending_page(after, _PAGE):
+            yield from page
+            after = page[-1].ordinal
+
+    def pending_by_key(self, key: str) -> Selected | None:
+        """The selected row with this key text, if it has no outcome yet."""
+        sql = f"SELECT ordinal, key, number FROM selection s WHERE run = ?1 AND key = ?2 AND {_PENDING}"
+        row = self.ledger.one(sql, [self.run.id, key])
+        return Selected(*row) if row else None
+
     def nothing_pending(self) -> bool:
         """Whether every selected row has an outcome."""
         return not self.pending_page(0, 1)
@@ -144,7 +161,7 @@ class RunLog:
                 ((run, o.ordinal) for o in outcomes),
             )
             self.ledger.execute_many(
-                f"INSERT INTO outcomes (run, seq, {_OUTCOME_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO outcomes (run, seq, {OUTCOME_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 ((run, seq, *(getattr(o, n) for n in StoredOutcome.__slots__)) for o in outcomes),
             )
             self.ledger.execute(
@@ -181,7 +198,7 @@ class RunLog:
 
     def outcomes(self, *, unsaved: bool = False) -> Iterator[StoredOutcome]:
         """The outcomes that count, by place in the sheet; with `unsaved` those that are not in the workbook yet."""
-        sql = f"SELECT {_OUTCOME_COLUMNS} FROM outcomes WHERE run = ? AND superseded = 0"
+        sql = f"SELECT {OUTCOME_COLUMNS} FROM outcomes WHERE run = ? AND superseded = 0"
         if unsaved:
             sql += " AND save IS NULL"
         for row in self.ledger.query(sql + " ORDER BY number, ordinal", [self.run.id]):
@@ -201,11 +218,10 @@ class RunLog:
         )
         return {row[0]: row[1] for row in rows}
 
-    def drop(self, ordinals: Iterable[int]) -> None:
-        """Results that no longer hold: their rows are pending again. Within a transaction."""
-        self.ledger.execute_many(
-            "UPDATE outcomes SET superseded = 1 WHERE run = ? AND ordinal = ? AND superseded = 0",
-            ((self.run.id, ordinal) for ordinal in ordinals),
+    def drop_unsaved(self) -> None:
+        """Results that are not in the workbook no longer hold: their rows are pending again. Within a transaction."""
+        self.ledger.execute(
+            "UPDATE outcomes SET superseded = 1 WHERE run = ? AND superseded = 0 AND save IS NULL", [self.run.id]
         )
 
     def batches(self) -> Iterator[sqlite3.Row]:
@@ -232,7 +248,7 @@ class RunLog:
             "SELECT seq, batch, rows, chain FROM commits WHERE run = ? ORDER BY seq", [self.run.id]
         ):
             rows = self.ledger.query(
-                f"SELECT {_OUTCOME_COLUMNS} FROM outcomes WHERE run = ? AND seq = ? ORDER BY ordinal",
+                f"SELECT {OUTCOME_COLUMNS} FROM outcomes WHERE run = ? AND seq = ? ORDER BY ordinal",
                 [self.run.id, commit["seq"]],
             )
             outcomes = [StoredOutcome(*row) for row in rows]

@@ -105,6 +105,15 @@ class SaveLog:
         for row in self.ledger.query("SELECT * FROM temp.staged WHERE sheet = ? ORDER BY number, key", [sheet]):
             yield Change(*row)
 
+    def planned_for(self, sheet: str, key: str) -> Change | None:
+        """The planned change of one key in a sheet."""
+        row = self.ledger.one("SELECT * FROM temp.staged WHERE sheet = ? AND key = ?", [sheet, key])
+        return Change(*row) if row else None
+
+    def plans_for(self, sheet: str) -> bool:
+        """Whether anything of a sheet is to change."""
+        return self.ledger.one("SELECT 1 FROM temp.staged WHERE sheet = ? LIMIT 1", [sheet]) is not None
+
     def planned_conflicts(self) -> Iterator[ConflictRecord]:
         """The planned conflicts in order."""
         for row in self.ledger.query("SELECT * FROM temp.staged_conflicts ORDER BY rowid"):
@@ -225,14 +234,30 @@ def settle_unsure(ledger: Ledger, save: int) -> None:
         ledger.execute("DELETE FROM conflicts WHERE save = ?", [save])
 
 
-def unsure_cells(ledger: Ledger, run: str) -> dict[tuple[str, str], str]:
-    """By sheet and key: what saves of a run may have written of which nobody knows whether they were made."""
-    rows = ledger.query(
-        """SELECT c.sheet, c.key, c.after FROM changes c JOIN saves s ON s.id = c.save
-           WHERE s.run = ? AND s.state = 'unsure' ORDER BY s.id""",
-        [run],
+def has_unsure(ledger: Ledger, run: str) -> bool:
+    """Whether a run has saves of which nobody knows whether they were made."""
+    return ledger.one("SELECT 1 FROM saves WHERE run = ? AND state = 'unsure'", [run]) is not None
+
+
+def unsure_cells(ledger: Ledger, run: str, sheet: str, keys: Sequence[str]) -> dict[str, str]:
+    """By key: what saves of a run may have written of which nobody knows whether they were made."""
+    return _by_key(
+        ledger,
+        """SELECT c.key, c.after FROM saves s JOIN changes c ON c.save = s.id
+           WHERE s.run = ? AND s.state = 'unsure' AND c.sheet = ? AND c.key IN ({}) ORDER BY s.id""",
+        [run, sheet],
+        keys,
     )
-    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def _by_key(ledger: Ledger, sql: str, first: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
+    """Pairs of key and text, asked for some keys at a time; the last pair of a key counts."""
+    found: dict[str, str] = {}
+    for start in range(0, len(keys), 500):
+        part = keys[start : start + 500]
+        marks = ",".join("?" * len(part))
+        found.update((row[0], row[1]) for row in ledger.query(sql.format(marks), [*first, *part]))
+    return found
 
 
 def settle_abandoned(ledger: Ledger, save: int) -> None:
@@ -265,14 +290,8 @@ def unsave(ledger: Ledger, run: str, saves: Iterable[int]) -> int:
 
 def last_written(ledger: Ledger, workbook: str, sheet: str, keys: Sequence[str]) -> dict[str, str]:
     """By key: what the machine wrote last in the row's cells, as canonical JSON text of header to value."""
-    found: dict[str, str] = {}
-    for start in range(0, len(keys), 500):
-        part = keys[start : start + 500]
-        sql = (
-            f"SELECT key, cells FROM written WHERE workbook = ? AND sheet = ? AND key IN ({','.join('?' * len(part))})"
-        )
-        found.update((row[0], row[1]) for row in ledger.query(sql, [workbook, sheet, *part]))
-    return found
+    sql = "SELECT key, cells FROM written WHERE workbook = ? AND sheet = ? AND key IN ({})"
+    return _by_key(ledger, sql, [workbook, sheet], keys)
 
 
 def changes_of(ledger: Ledger, run: str) -> Iterator[Change]:
@@ -283,7 +302,14 @@ def changes_of(ledger: Ledger, run: str) -> Iterator[Change]:
         yield Change(*row)
 
 
-def conflicts_of(ledger: Ledger, run: str) -> list[ConflictRecord]:
+def conflicts_of(ledger: Ledger, run: str) -> Iterator[ConflictRecord]:
     """The conflicts that a run listed."""
     sql = "SELECT sheet, key, number, column, base, theirs, ours, kept FROM conflicts WHERE run = ? ORDER BY id"
-    return [ConflictRecord(*row) for row in ledger.query(sql, [run])]
+    for row in ledger.query(sql, [run]):
+        yield ConflictRecord(*row)
+
+
+def count_conflicts(ledger: Ledger, run: str) -> int:
+    """How many conflicts a run listed."""
+    row = ledger.one("SELECT count(*) FROM conflicts WHERE run = ?", [run])
+    return int(row[0]) if row else 0

@@ -14,7 +14,7 @@ from batchbook.storage.saver import settle
 
 def settle_intents(ledger: Ledger, workbook: Path) -> int:
     """Settle every open save of a workbook in a ledger; gives how many there were. Needs the workbook's lock."""
-    intents = open_intents(ledger, str(workbook))
+    intents = open_intents(ledger, ledger.name_of(workbook))
     for save in intents:
         ended = settle(workbook, save.old, save.new, save.temporary)
         if ended == "saved":

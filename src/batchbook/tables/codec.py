@@ -79,11 +79,14 @@ def same(one: CellValue, other: CellValue) -> bool:
     return bool(a == b)
 
 
+def dumps(plain: Any) -> str:
+    """Plain data as compact JSON text; equal data gives equal text."""
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
 def canonical(values: Mapping[str, CellValue]) -> str:
     """The values of some named columns as canonical JSON text."""
-    return json.dumps(
-        {k: pack(v) for k, v in values.items()}, ensure_ascii=False, sort_keys=True, separators=(",", ":")
-    )
+    return dumps({k: pack(v) for k, v in values.items()})
 
 
 def decanonical(text: str) -> dict[str, CellValue]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +12,10 @@ from typing import IO, Any, Protocol
 
 from batchbook.errors import ConfigurationError, Finding
 from batchbook.storage.ledger import folded
+from batchbook.storage.scratch import Scratch
+from batchbook.tables.codec import canonical, decanonical
 from batchbook.tables.header import HeaderError, find_header
-from batchbook.tables.keys import KeyIndex, named
+from batchbook.tables.keys import KeyIndex, KeyOrder, key_text, named
 from batchbook.tables.row import CellLike, Key, Row
 from batchbook.tables.table import Table, TableRow, TableSpec, filled
 from batchbook.xlsx import Book
@@ -145,43 +147,32 @@ class InputTable(Table):
         wanted = {name: spec.headers.get(name) or (name,) for name in dict.fromkeys((*spec.key, *(spec.reads or ())))}
         kind = CsvRows if source.suffix.lower() in (".csv", ".tsv", ".txt") else XlsxRows
         self._file: RowFile = kind(source, wanted, others=spec.reads is None)
-        index = KeyIndex()
-        self._there: dict[Key, TableRow] = {}
-        for row in super().rows():
-            index.add(row.number, row.key)
-            if all(row.key):
-                self._there[row.key] = row
-        self._unclear = index.problems()
+        self._there = _SheetRows(super().rows())
         self._free = max(self.layout.last_row, self.header.row) + 1
         # Only now: what is read comes from the file, while the pass above was over the sheet.
         self.reads = spec.reads if spec.reads is not None else self._file.names
 
     def keys(self) -> KeyIndex:
         """Where each key stands in the input."""
-        index = KeyIndex()
-        for row in self.rows():
-            index.add(row.read_at, row.key)
-        return index
+        return KeyIndex((row.read_at, row.key) for row in self.rows())
 
-    def order(self) -> list[str]:
+    def order(self) -> KeyOrder:
         """All sound keys: those of the sheet in its order, then those that the input adds."""
-        there = [row.key_text for row in self._there.values()]
-        return list(dict.fromkeys([*there, *self.keys().rows]))
+        return _BothOrders(self._there, self.keys())
 
     def rows(self) -> Iterator[TableRow]:
         """The input's rows in order, each with the sheet's row that it goes to."""
         free = self._free
         nothing: Mapping[str, CellValue] = dict.fromkeys(self.spec.writes)
-        used: set[Key] = set()
+        used = Scratch("CREATE TABLE used (key TEXT PRIMARY KEY) WITHOUT ROWID;")
         for line, cells in self._file.rows():
             key = named(self.spec.key, {name: None if c is None else c.value for name, c in cells.items()})
-            there = self._there.get(key) if key not in used else None
-            used.add(key)
+            first = used.execute("INSERT OR IGNORE INTO used VALUES (?)", (key_text(key),))
+            there = self._there.find(key_text(key)) if first else None
             row = Row(line, key, {name: cells[name] for name in self.reads}, self.spec.writes)
             problem = self._uncalculated(line, cells)
             if there is not None:
-                problem = problem or self._unclear.get(there.number) or there.problem
-                yield TableRow(there.number, key, row, there.taken, problem)
+                yield TableRow(there.number, key, row, there.taken, problem or there.problem)
             else:
                 yield TableRow(free, key, row, nothing, problem)
                 free += 1
@@ -196,6 +187,67 @@ class InputTable(Table):
         """The key columns of a row that is appended, by own name; nothing for a row that is there."""
         # A row with a bad key goes by one part more (selection.row_key); only its own parts are written.
         return dict(zip(self.spec.key, key, strict=False)) if number >= self._free else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _SheetRow:
+    number: int
+    taken: Mapping[str, CellValue]
+    problem: str | None
+
+
+class _SheetRows:
+    """The sheet's rows by key, in scratch tables: the input's rows come in another order."""
+
+    def __init__(self, rows: Iterable[TableRow]) -> None:
+        self._scratch = Scratch(
+            """CREATE TABLE there (position INTEGER PRIMARY KEY, key TEXT NOT NULL, number INTEGER NOT NULL,
+                                   taken TEXT NOT NULL, problem TEXT);"""
+        )
+        keys = KeyIndex(self._kept(rows))
+        self._scratch.execute("CREATE INDEX by_key ON there (key)")
+        self._unclear = keys.problems()
+
+    def _kept(self, rows: Iterable[TableRow]) -> Iterator[tuple[int, Key]]:
+        for row in rows:
+            yield row.number, row.key
+            if all(row.key):
+                self._scratch.execute(
+                    "INSERT INTO there (key, number, taken, problem) VALUES (?, ?, ?, ?)",
+                    (row.key_text, row.number, canonical(row.taken), row.problem),
+                )
+
+    def find(self, key: str) -> _SheetRow | None:
+        """The row with this key text; of several the last, with what is wrong about that."""
+        found = self._scratch.one(
+            "SELECT number, taken, problem FROM there WHERE key = ? ORDER BY position DESC LIMIT 1", (key,)
+        )
+        if found is None:
+            return None
+        number, taken, problem = found
+        return _SheetRow(number, decanonical(taken), self._unclear.get(number) or problem)
+
+    def __iter__(self) -> Iterator[str]:
+        for (key,) in self._scratch.query("SELECT key FROM there GROUP BY key ORDER BY min(position)"):
+            yield key
+
+    def __contains__(self, key: object) -> bool:
+        return self._scratch.one("SELECT 1 FROM there WHERE key = ?", (key,)) is not None
+
+
+class _BothOrders:
+    """The keys of the sheet, then those that only the input has."""
+
+    def __init__(self, there: _SheetRows, read: KeyIndex) -> None:
+        self._there = there
+        self._read = read
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._there
+        yield from (key for key in self._read if key not in self._there)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._there or key in self._read
 
 
 def file_digest(path: Path) -> str:

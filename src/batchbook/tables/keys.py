@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Protocol
 
+from batchbook.storage.scratch import Scratch
 from batchbook.tables.row import Key
 from batchbook.xlsx.values import CellValue, ErrorValue, Link
 
@@ -43,44 +45,117 @@ def key_shown(key: Key) -> str:
     return "|".join(key)
 
 
-@dataclass
+_SCHEMA = """
+CREATE TABLE keys (position INTEGER PRIMARY KEY, number INTEGER NOT NULL, key TEXT);
+CREATE TABLE problems (number INTEGER PRIMARY KEY, key TEXT);
+"""
+_PAGE = 2000
+_MOST_PLACES = 20
+
+
+class KeyOrder(Protocol):
+    """The sound keys of a table, as texts, in its order."""
+
+    def __iter__(self) -> Iterator[str]:
+        """One after the other."""
+        ...
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a key text is among them."""
+        ...
+
+
 class KeyIndex:
-    """Where each key of a table stands. Wholly empty rows never come here: they are gaps, not rows."""
+    """Where each key of a table stands. Wholly empty rows never come here: they are gaps, not rows.
 
-    rows: dict[str, int] = field(default_factory=dict)
-    """Excel row by key text, of keys that name exactly one row."""
-    doubled: dict[str, list[int]] = field(default_factory=dict)
-    empty: list[int] = field(default_factory=list)
+    The keys lie in scratch tables, so that memory does not grow with the sheet.
+    """
 
-    def add(self, number: int, key: Key) -> None:
-        """Take in one row."""
-        if not all(key):
-            self.empty.append(number)
-            return
-        text = key_text(key)
-        if text in self.doubled:
-            self.doubled[text].append(number)
-        elif text in self.rows:
-            self.doubled[text] = [self.rows.pop(text), number]
-        else:
-            self.rows[text] = number
+    def __init__(self, rows: Iterable[tuple[int, Key]] = ()) -> None:
+        """`rows` are pairs of row number and key in the table's order."""
+        self._scratch = Scratch(_SCHEMA)
+        pairs = iter(rows)
+        while page := list(islice(pairs, _PAGE)):
+            self._scratch.execute_many(
+                "INSERT INTO keys (number, key) VALUES (?, ?)",
+                ((number, key_text(key) if all(key) else None) for number, key in page),
+            )
+        self._scratch.execute("CREATE INDEX by_key ON keys (key)")
+        self._scratch.execute(
+            """INSERT OR IGNORE INTO problems SELECT number, key FROM keys WHERE key IS NULL OR key IN
+               (SELECT key FROM keys WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1)"""
+        )
+        self._bad = self._scratch.count("problems")
 
-    def problems(self) -> dict[int, str]:
+    def __iter__(self) -> Iterator[str]:
+        """The texts of the keys that name exactly one row, in the table's order."""
+        sql = "SELECT key FROM keys WHERE number NOT IN (SELECT number FROM problems) ORDER BY position"
+        for (text,) in self._scratch.query(sql):
+            yield text
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a key text names exactly one row."""
+        return len(self._places(key, 2)) == 1
+
+    def _places(self, key: object, most: int) -> list[int]:
+        sql = "SELECT number FROM keys WHERE key = ? ORDER BY position LIMIT ?"
+        return [number for (number,) in self._scratch.query(sql, (key, most))]
+
+    def problems(self) -> Mapping[int, str]:
         """By row number: why the row cannot be named."""
-        found = dict.fromkeys(self.empty, "the key is empty")
-        for text, numbers in self.doubled.items():
-            shown = key_shown(key_of_text(text))
-            places = ", ".join(map(str, numbers))
-            found.update(dict.fromkeys(numbers, f"the key {shown!r} stands in {len(numbers)} rows: {places}"))
-        return found
+        return _Problems(self._scratch, self) if self._bad else {}
+
+    def doubled(self, key: str) -> str | None:
+        """Why a key text does not name one row, where it stands in several; None otherwise."""
+        places = self._places(key, _MOST_PLACES + 1)
+        if len(places) < 2:
+            return None
+        row = self._scratch.one("SELECT count(*) FROM keys WHERE key = ?", (key,))
+        count = row[0] if row else 0
+        said = ", ".join(map(str, places[:_MOST_PLACES]))
+        more = f" and {count - _MOST_PLACES} more" if count > _MOST_PLACES else ""
+        return f"the key {key_shown(key_of_text(key))!r} stands in {count} rows: {said}{more}"
 
 
-def index_of(rows: Iterable[tuple[int, Key]]) -> KeyIndex:
-    """The index of (row number, key) pairs."""
-    index = KeyIndex()
-    for number, key in rows:
-        index.add(number, key)
-    return index
+class _Problems(Mapping[int, str]):
+    """The rows of an index that cannot be named, looked up as they are asked for."""
+
+    def __init__(self, scratch: Scratch, index: KeyIndex) -> None:
+        self._scratch = scratch
+        self._index = index
+        self._last: tuple[str, str] = ("", "")
+
+    def __getitem__(self, number: int) -> str:
+        found = self._scratch.one("SELECT key FROM problems WHERE number = ?", (number,))
+        if found is None:
+            raise KeyError(number)
+        key = found[0]
+        if key is None:
+            return "the key is empty"
+        if key != self._last[0]:
+            self._last = key, self._index.doubled(key) or ""
+        return self._last[1]
+
+    def __iter__(self) -> Iterator[int]:
+        for (number,) in self._scratch.query("SELECT number FROM problems ORDER BY number"):
+            yield number
+
+    def __len__(self) -> int:
+        return self._scratch.count("problems")
+
+
+class KeySet:
+    """Any number of key texts, to be asked whether one is among them; one lookup each."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._scratch = Scratch("CREATE TABLE keys (key TEXT PRIMARY KEY) WITHOUT ROWID;")
+        self._scratch.execute_many("INSERT OR IGNORE INTO keys VALUES (?)", ((key,) for key in keys))
+
+    def __contains__(self, key: object) -> bool:
+        return self._scratch.one("SELECT 1 FROM keys WHERE key = ?", (key,)) is not None
+
+    def __len__(self) -> int:
+        return self._scratch.count("keys")
 
 
 def matches(key: Key, wanted: Sequence[str]) -> bool:

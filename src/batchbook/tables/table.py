@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from batchbook.tables.header import Header, find_header
-from batchbook.tables.keys import KeyIndex, key_text, named
+from batchbook.tables.keys import KeyIndex, KeyOrder, key_text, named
 from batchbook.tables.row import Key, Row
 from batchbook.xlsx import Book, Cell, letters
 from batchbook.xlsx.values import CellValue, Formula, Link
@@ -92,14 +92,11 @@ class Table:
 
     def keys(self) -> KeyIndex:
         """Where each key stands; one pass over the sheet. Rows empty in all columns that the job knows are gaps."""
-        index = KeyIndex()
-        for number, cells in self._body(self._names()):
-            index.add(number, self._key(cells))
-        return index
+        return KeyIndex((number, self._key(cells)) for number, cells in self._body(self._names()))
 
-    def order(self) -> list[str]:
-        """The texts of all sound keys in the sheet's order."""
-        return list(self.keys().rows)
+    def order(self) -> KeyOrder:
+        """The texts of all sound keys in the sheet's order; one pass."""
+        return self.keys()
 
     def _key(self, cells: Mapping[int, Cell]) -> Key:
         values = {name: _value(cells.get(self.column(name))) for name in self.spec.key}
