@@ -12,6 +12,7 @@ from batchbook.storage.ledger import Ledger, RunRecord
 
 _PENDING = "NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.run = ?1 AND o.ordinal = s.ordinal AND o.superseded = 0)"
 _PAGE = 5000
+# INDEXED BY: left to itself, without statistics, SQLite goes through all rows of a run by the primary key.
 OUTCOME_COLUMNS = "ordinal, key, number, outcome, reason, inputs, taken, writes, details"
 
 
@@ -130,7 +131,8 @@ class RunLog:
 
     def pending_by_key(self, key: str) -> Selected | None:
         """The selected row with this key text, if it has no outcome yet."""
-        sql = f"SELECT ordinal, key, number FROM selection s WHERE run = ?1 AND key = ?2 AND {_PENDING}"
+        sql = f"""SELECT ordinal, key, number FROM selection s INDEXED BY selection_by_key
+                  WHERE run = ?1 AND key = ?2 AND {_PENDING}"""
         row = self.ledger.one(sql, [self.run.id, key])
         return Selected(*row) if row else None
 
@@ -179,7 +181,7 @@ class RunLog:
         found: dict[int, list[tuple[str, str, bool]]] = {}
         for start in range(0, len(ordinals), 500):
             part = ordinals[start : start + 500]
-            sql = f"""SELECT ordinal, taken, writes, save IS NOT NULL FROM outcomes
+            sql = f"""SELECT ordinal, taken, writes, save IS NOT NULL FROM outcomes INDEXED BY outcomes_by_row
                       WHERE run = ? AND ordinal IN ({",".join("?" * len(part))}) ORDER BY seq"""
             for row in self.ledger.query(sql, [self.run.id, *part]):
                 found.setdefault(row[0], []).append((row[1], row[2], bool(row[3])))
@@ -189,7 +191,7 @@ class RunLog:
         """Whether a row with an unsaved outcome was done twice; its `taken` is not what the sheet holds then."""
         return bool(
             self.ledger.one(
-                """SELECT 1 FROM outcomes n WHERE n.run = ? AND n.superseded = 0 AND n.save IS NULL AND EXISTS
+                """SELECT 1 FROM outcomes n INDEXED BY outcomes_unsaved WHERE n.run = ? AND n.superseded = 0 AND n.save IS NULL AND EXISTS
                    (SELECT 1 FROM outcomes o WHERE o.run = n.run AND o.ordinal = n.ordinal AND o.superseded = 1)
                    LIMIT 1""",
                 [self.run.id],
@@ -207,7 +209,9 @@ class RunLog:
     def unsaved(self) -> int:
         """How many outcomes are not in the workbook yet."""
         row = self.ledger.one(
-            "SELECT count(*) FROM outcomes WHERE run = ? AND superseded = 0 AND save IS NULL", [self.run.id]
+            """SELECT count(*) FROM outcomes INDEXED BY outcomes_unsaved
+               WHERE run = ? AND superseded = 0 AND save IS NULL""",
+            [self.run.id],
         )
         return int(row[0]) if row else 0
 
@@ -221,19 +225,24 @@ class RunLog:
     def drop_unsaved(self) -> None:
         """Results that are not in the workbook no longer hold: their rows are pending again. Within a transaction."""
         self.ledger.execute(
-            "UPDATE outcomes SET superseded = 1 WHERE run = ? AND superseded = 0 AND save IS NULL", [self.run.id]
+            """UPDATE outcomes INDEXED BY outcomes_unsaved SET superseded = 1
+               WHERE run = ? AND superseded = 0 AND save IS NULL""",
+            [self.run.id],
         )
 
     def batches(self) -> Iterator[sqlite3.Row]:
         """One row a batch: batch, attempt, started, rows, seconds, first (place in the selection), key of the first."""
         yield from self.ledger.query(
-            """SELECT c.batch, max(c.attempt) AS attempt, min(c.at) AS at, sum(c.rows) AS rows,
-                      sum(c.seconds) AS seconds,
-                      (SELECT min(o.ordinal) FROM outcomes o JOIN commits d ON d.run = o.run AND d.seq = o.seq
-                        WHERE o.run = c.run AND d.batch = c.batch AND NOT EXISTS
-                        (SELECT 1 FROM outcomes e WHERE e.run = o.run AND e.ordinal = o.ordinal AND e.seq < o.seq)
-                      ) AS first
-               FROM commits c WHERE c.run = ? AND c.batch > 0 GROUP BY c.batch ORDER BY c.batch""",
+            """WITH done_first (ordinal, seq) AS (
+                   SELECT ordinal, min(seq) FROM outcomes INDEXED BY outcomes_by_row WHERE run = ?1 GROUP BY ordinal
+               ), firsts (batch, first) AS (
+                   SELECT d.batch, min(f.ordinal) FROM done_first f JOIN commits d ON d.run = ?1 AND d.seq = f.seq
+                   GROUP BY d.batch
+               )
+               SELECT c.batch, max(c.attempt) AS attempt, min(c.at) AS at, sum(c.rows) AS rows,
+                      sum(c.seconds) AS seconds, f.first AS first
+               FROM commits c LEFT JOIN firsts f ON f.batch = c.batch
+               WHERE c.run = ?1 AND c.batch > 0 GROUP BY c.batch ORDER BY c.batch""",
             [self.run.id],
         )
 

@@ -94,7 +94,7 @@ class SaveLog:
     def plan_outcomes(self, seq_upto: int) -> int:
         """Take every unsaved outcome of the run up to a commit into the plan; gives how many."""
         cursor = self.ledger.execute(
-            """INSERT OR REPLACE INTO temp.staged_outcomes SELECT seq, ordinal FROM outcomes
+            """INSERT OR REPLACE INTO temp.staged_outcomes SELECT seq, ordinal FROM outcomes INDEXED BY outcomes_unsaved
                WHERE run = ? AND save IS NULL AND superseded = 0 AND seq <= ?""",
             [self.run, seq_upto],
         )
@@ -230,8 +230,14 @@ def settle_unsure(ledger: Ledger, save: int) -> None:
     """
     with ledger.transaction():
         ledger.execute("UPDATE saves SET state = 'unsure' WHERE id = ?", [save])
-        ledger.execute("UPDATE outcomes SET save = NULL WHERE save = ?", [save])
+        _unsave_outcomes(ledger, save)
         ledger.execute("DELETE FROM conflicts WHERE save = ?", [save])
+
+
+def _unsave_outcomes(ledger: Ledger, save: int) -> None:
+    ledger.execute(
+        "UPDATE outcomes SET save = NULL WHERE save = ?1 AND run = (SELECT run FROM saves WHERE id = ?1)", [save]
+    )
 
 
 def has_unsure(ledger: Ledger, run: str) -> bool:
@@ -264,7 +270,7 @@ def settle_abandoned(ledger: Ledger, save: int) -> None:
     """Mark a save as not done; its outcomes are unsaved again."""
     with ledger.transaction():
         ledger.execute("UPDATE saves SET state = 'abandoned' WHERE id = ?", [save])
-        ledger.execute("UPDATE outcomes SET save = NULL WHERE save = ?", [save])
+        _unsave_outcomes(ledger, save)
         ledger.execute("DELETE FROM changes WHERE save = ?", [save])
         ledger.execute("DELETE FROM conflicts WHERE save = ?", [save])
 

@@ -50,6 +50,7 @@ CREATE TABLE saves (
     old TEXT NOT NULL, new TEXT NOT NULL, temporary TEXT NOT NULL, state TEXT NOT NULL, at TEXT NOT NULL,
     backup TEXT
 );
+CREATE INDEX saves_by_run ON saves (run);
 CREATE INDEX saves_open ON saves (workbook) WHERE state = 'intent';
 CREATE TABLE changes (
     save INTEGER NOT NULL REFERENCES saves (id) ON DELETE CASCADE, sheet TEXT NOT NULL, key TEXT NOT NULL,
