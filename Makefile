@@ -49,6 +49,7 @@ crash: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/memory.py --rows 10000,50000
 
 acceptance: $(VENV)/.installed-test
 	$(BIN)/python $(SHARED)/acceptance/kill_resume.py --kills 40

@@ -191,7 +191,8 @@ class RunLog:
         """Whether a row with an unsaved outcome was done twice; its `taken` is not what the sheet holds then."""
         return bool(
             self.ledger.one(
-                """SELECT 1 FROM outcomes n INDEXED BY outcomes_unsaved WHERE n.run = ? AND n.superseded = 0 AND n.save IS NULL AND EXISTS
+                """SELECT 1 FROM outcomes n INDEXED BY outcomes_unsaved
+                   WHERE n.run = ? AND n.superseded = 0 AND n.save IS NULL AND EXISTS
                    (SELECT 1 FROM outcomes o WHERE o.run = n.run AND o.ordinal = n.ordinal AND o.superseded = 1)
                    LIMIT 1""",
                 [self.run.id],

@@ -20,6 +20,7 @@ from batchbook.xlsx.zipwriter import MAX_STORED_BLOCK, PartWriter
 _DIMENSION = re.compile(
     rb"<(?:[\w.-]+:)?dimension\s[^<>]{0,500}?\bref\s*=\s*(?:\"([^<\"]{0,99})\"|'([^<']{0,99})')( *+)[^<>]{0,500}>"
 )
+_ROWS_TOGETHER = 500
 _FILTER_REF = re.compile(rb"<(?:[\w.-]+:)?autoFilter\s[^<>]{0,500}?\bref\s*=\s*(?:\"([^<\"]{0,99})\"|'([^<']{0,99})')")
 _LONGEST = len("XFC1048575:XFD1048576")
 
@@ -75,6 +76,7 @@ class SheetEdit:
             self._scattered = dict(self._all_pending())
         self._above: Segment | None = None
         self._above_before = 0
+        self.appended_rows = 0
         self.appended_from = 0
         self.appended_to = 0
         self.appended_columns: set[int] = set()
@@ -117,13 +119,15 @@ class SheetEdit:
                 first = False
             before, text = self._segment(segment, before)
             out.write(encode(text))
-        rows = self._appended()
+        appended = self._appended()
+        rows = next(appended, b"")
         if first:
-            keep_empty = scan.empty and not rows
-            out.write(encode(scan.open_tag if keep_empty else opened))
-            out.write(encode(rows if keep_empty or not scan.empty else rows + scan.close_tag))
-        else:
+            out.write(encode(opened if rows else scan.open_tag))
+        out.write(encode(rows))
+        for rows in appended:
             out.write(encode(rows))
+        if first and scan.empty and self.appended_rows:
+            out.write(encode(scan.close_tag))
         out.write(encode(self._tail()))
         self._fix_dimension(head, out)
 
@@ -219,19 +223,29 @@ class SheetEdit:
 
     # --- the end -------------------------------------------------------------------------------------------------
 
-    def _appended(self) -> bytes:
+    def _appended(self) -> Iterator[bytes]:
+        """The rows behind the last one, some hundred at a time; none of the pieces is empty."""
         pieces = []
+        for row in filter(None, self._appended_rows()):
+            self.appended_rows += 1
+            pieces.append(row)
+            if len(pieces) >= _ROWS_TOGETHER:
+                yield b"".join(pieces)
+                pieces.clear()
+        if pieces:
+            yield b"".join(pieces)
+
+    def _appended_rows(self) -> Iterator[bytes]:
+        for number, cells in self._scattered.items():
+            yield self.editor.created(number, cells, None)
         above: Mapping[int, str] | None = None
-        if self._scattered:
-            return b"".join(self.editor.created(number, cells, None) for number, cells in self._scattered.items())
         for number, cells in self._all_pending():
             if above is None:
                 above = self._styles_above()
             row = self.editor.created(number, cells, above)
             if row:
-                pieces.append(row)
                 self._note_appended(number, cells)
-        return b"".join(pieces)
+            yield row
 
     def _styles_above(self) -> Mapping[int, str]:
         """The styles of the last row, which rows behind it take on; not those of a header."""
