@@ -36,6 +36,20 @@ def test_a_cell_that_a_person_changed_since_is_left_alone_and_listed(site):
     assert "'mine'" in kept
 
 
+def test_a_header_that_was_written_in_another_way_during_the_run_is_the_same_column(tmp_path):
+    site = Site(tmp_path / "w", [[f"K{n}", f"name {n}", f"before {n}", None] for n in range(1, 7)])
+    site.interrupted(3)
+
+    def change(sheet):
+        sheet["C1"], sheet["B2"] = " RESULT", "other"
+
+    site.edit(change)
+    run = site.run("auto")
+    assert site.results()["K1"] == "other!"
+    assert undo(site, run.run_id).kept == []
+    assert site.results() == {f"K{n}": f"before {n}" for n in range(1, 7)}
+
+
 def test_sorted_and_deleted_rows_are_followed_by_key(site):
     run = site.run()
     site.edit(lambda sheet: (sheet.delete_rows(2), sheet.insert_rows(3)))

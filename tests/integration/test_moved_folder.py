@@ -45,6 +45,21 @@ def test_a_persons_edit_from_before_the_move_is_known_for_one_after_it(folder: F
     assert [row[3] for row in there.cells()] == ["a person's", "name 2 has 20", "name 3 has 3"]
 
 
+def test_a_workbook_outside_the_folder_is_known_wherever_the_folder_is_moved_to(folder: Folder) -> None:
+    outside = folder.path.with_name("outside.xlsx")
+    folder.make_book([1, 2, 3]).rename(outside)
+    folder.make_job(workbook=str(outside))
+    folder.run("run", "job.yaml")
+    deeper = folder.path.parent / "deeper" / "work"
+    deeper.parent.mkdir()
+    folder.path.rename(deeper)
+    there = Folder(deeper, folder.environment)
+    book = openpyxl.load_workbook(outside)
+    book["Data"]["D2"] = "a person's"
+    book.save(outside)
+    assert there.run("run", "job.yaml", "--json").json["conflicts"] == 1
+
+
 def test_the_undo_of_a_copys_run_leaves_the_original_alone(folder: Folder) -> None:
     folder.make_book([1, 2, 3])
     run = folder.run("run", "job.yaml", "--json").json["run_id"]

@@ -144,8 +144,8 @@ def test_a_dry_runs_ledger_knows_what_was_written_last_and_changes_no_file(path:
         ledger.execute("""INSERT INTO written VALUES ('/w/book.xlsx', 'Data', '["K1"]', '{"Result":"x"}')""")
         ledger.execute("""INSERT INTO written VALUES ('/w/other.xlsx', 'Data', '["K1"]', '{"Result":"y"}')""")
     before = {file: file.read_bytes() for file in path.parent.iterdir()}
-    with Ledger.vanishing(path) as memory:
-        memory.copy_written("/w/book.xlsx")
+    with Ledger.vanishing(path.parent) as memory:
+        memory.copy_written(path, "/w/book.xlsx")
         assert [row["cells"] for row in memory.query("SELECT cells FROM written")] == ['{"Result":"x"}']
     assert {file: file.read_bytes() for file in path.parent.iterdir()} == before
 
@@ -185,17 +185,36 @@ def test_of_two_values_last_written_the_newer_counts_a_blank_too(
     assert json.loads(merge_cells(json.dumps(older), json.dumps(newer))) == {**older, **newer}
 
 
-def test_a_workbook_goes_by_the_way_from_the_ledger_so_that_a_copied_folder_means_its_own(tmp_path: Path) -> None:
+def test_a_workbook_goes_by_its_path_in_the_base_folder_so_that_a_copied_folder_means_its_own(tmp_path: Path) -> None:
     names = []
-    for place in ("here", "there"):
-        with Ledger.open(tmp_path / place / "data" / "checkpoints" / "ledger.db") as ledger:
-            book = tmp_path / place / "data" / "book.xlsx"
-            names.append(ledger.name_of(book))
-            assert ledger.path_of(names[-1]) == book
-    assert names == ["../book.xlsx"] * 2
+    for place in ("here", "elsewhere/there"):
+        root = tmp_path / place
+        with Ledger.open(root / "data" / "checkpoints" / "ledger.db", root=root) as ledger:
+            names.append(ledger.name_of(root / "data" / "book.xlsx"))
+            assert ledger.path_of(names[-1]) == root / "data" / "book.xlsx"
+    assert names == ["data/book.xlsx"] * 2
 
 
-def test_a_workbook_far_from_the_ledger_goes_by_its_full_path(path: Path) -> None:
-    with Ledger.open(path) as ledger:
-        assert ledger.name_of(Path("/elsewhere/book.xlsx")) == "/elsewhere/book.xlsx"
-        assert ledger.path_of("/elsewhere/book.xlsx") == Path("/elsewhere/book.xlsx")
+def test_a_workbook_outside_the_base_folder_goes_by_its_full_path(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    with Ledger.open(root / "ledger.db", root=root) as ledger:
+        outside = tmp_path / "book.xlsx"
+        assert ledger.path_of(ledger.name_of(outside)) == outside
+        assert ledger.name_of(outside) == outside.as_posix()
+
+
+def test_a_ledger_outside_the_base_folder_may_serve_several_and_knows_full_paths_only(tmp_path: Path) -> None:
+    names = set()
+    for place in ("one", "two"):
+        with Ledger.open(tmp_path / "ledger.db", root=tmp_path / place) as ledger:
+            names.add(ledger.name_of(tmp_path / place / "book.xlsx"))
+    assert len(names) == 2
+
+
+def test_who_opens_a_ledger_without_knowing_the_base_folder_finds_the_same_names(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    with Ledger.open(root / "data" / "ledger.db", root=root) as ledger:
+        name = ledger.name_of(root / "book.xlsx")
+    root.rename(tmp_path / "moved")
+    with Ledger.open(tmp_path / "moved" / "data" / "ledger.db") as ledger:
+        assert ledger.name_of(tmp_path / "moved" / "book.xlsx") == name == "book.xlsx"

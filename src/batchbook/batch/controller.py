@@ -91,7 +91,9 @@ class BatchController:
                 wait_until_closed(target, self._job, self._stop, self._warn)
                 open_or_restore(target, backups, base, self._warn)
                 backups.drop_live_links()
-            ledger = stack.enter_context(Ledger.open(base.ledger, allow_network=base.state.allow_network))
+            ledger = stack.enter_context(
+                Ledger.open(base.ledger, root=base.folder, allow_network=base.state.allow_network)
+            )
             settle_intents(ledger, target)
             sweep(target)
             attempt = Attempt(

@@ -38,9 +38,9 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
         )
     target = job.target.resolve()
     source = target if target.exists() else job.workbook
-    with Ledger.vanishing(job.base.ledger) as ledger, Book.open(source) as book:
+    with Ledger.vanishing(job.base.folder) as ledger, Book.open(source) as book:
         name = ledger.name_of(target)
-        ledger.copy_written(name)
+        ledger.copy_written(job.base.ledger, name)
         table = assembly.table(book)
         manager = CheckpointManager(ledger, assembly.definition(request, name, table.sheet), clock)
         index = table.keys()

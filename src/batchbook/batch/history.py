@@ -48,7 +48,7 @@ class CellDifference:
 
 def open_ledger(base: BaseConfig) -> Ledger:
     """The ledger of a base folder; UsageError where nothing has run yet."""
-    ledger = Ledger.open_existing(base.ledger, allow_network=base.state.allow_network)
+    ledger = Ledger.open_existing(base.ledger, root=base.folder, allow_network=base.state.allow_network)
     if ledger is None:
         raise UsageError(
             f"There is no ledger {base.ledger}: nothing has run yet.", "Run a job first, or go to its folder."

@@ -18,7 +18,7 @@ from batchbook.batch.processors import DetailSheet
 from batchbook.batch.recovery import backup_store
 from batchbook.config import BaseConfig
 from batchbook.errors import BatchbookError, CannotSave, ConfigurationError, UsageError
-from batchbook.storage.ledger import Ledger, RunRecord
+from batchbook.storage.ledger import Ledger, RunRecord, folded
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.owners import check_not_open
 from batchbook.storage.runchanges import RunChanges
@@ -59,7 +59,7 @@ def undo_run(
         raise UsageError(f"Run {run.id} changed nothing in the workbook.", "`batchbook runs list` shows the runs.")
     workbook = ledger.path_of(run.workbook)
     with WorkbookLock(
-        workbook, run=None, ledger=ledger.path, wait=wait, on_dead=partial(settle_dead_holder, workbook, warn=warn)
+        workbook, run=None, ledger=base.ledger, wait=wait, on_dead=partial(settle_dead_holder, workbook, warn=warn)
     ):
         settle_intents(ledger, workbook)
         sweep(workbook)
@@ -159,11 +159,13 @@ class _Undo:
                 continue
             before: dict[str, CellValue] = {}
             after: dict[str, CellValue] = {}
-            was, wrote = decanonical(change.before), decanonical(change.after)
+            # Somebody may have written a header in another way while the run was going.
+            was = {folded(column): value for column, value in decanonical(change.before).items()}
+            wrote = decanonical(change.after)
             for column, ours in wrote.items():
                 current = row.taken[column]
-                merged = merge_cell(taken=ours, last=NEVER, current=current, ours=was.get(column))
-                held = was.get(column)
+                merged = merge_cell(taken=ours, last=NEVER, current=current, ours=was.get(folded(column)))
+                held = was.get(folded(column))
                 if isinstance(held, Formula):
                     self._done.kept.append(
                         f"{table.place(row.number, column)} ({shown_key(row.key_text)}) held a formula, "
@@ -171,11 +173,11 @@ class _Undo:
                     )
                     continue
                 if merged.conflict:
-                    self._keep(table, row.number, row.key_text, column, ours, current, was.get(column))
+                    self._keep(table, row.number, row.key_text, column, ours, current, was.get(folded(column)))
                 else:
                     self._done.restored += 1
                 if merged.write:
-                    before[column], after[column] = current, was.get(column)
+                    before[column], after[column] = current, was.get(folded(column))
             if after:
                 self._saves.plan([Change(table.sheet, row.key_text, row.number, canonical(before), canonical(after))])
 

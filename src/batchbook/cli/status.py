@@ -17,7 +17,7 @@ def status(json: Json = False) -> None:
     base = base_for()
     runs: list[Any] = []
     paths: dict[str, Path] = {}
-    ledger = Ledger.open_existing(base.ledger, allow_network=base.state.allow_network)
+    ledger = Ledger.open_existing(base.ledger, root=base.folder, allow_network=base.state.allow_network)
     if ledger is not None:
         with ledger:
             runs = ledger.runs()

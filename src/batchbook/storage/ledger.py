@@ -70,13 +70,16 @@ class AttemptRecord:
 class Ledger:
     """The store of runs in one SQLite file. Used from one thread; several processes may have it open."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path | None, root: Path | None = None) -> None:
         self._connection = connection
-        self.path = path
+        self._called = f"The ledger {path}" if path else "The passing ledger of a dry run"
+        self._root = root.resolve() if root is not None else None
 
     @classmethod
-    def open(cls, path: Path, *, allow_network: bool = False) -> Ledger:
+    def open(cls, path: Path, *, root: Path | None = None, allow_network: bool = False) -> Ledger:
         """Open the ledger, creating it (file mode 0600, folder 0700) where there is none.
+
+        `root` is the base folder (see `name_of`); without it the one that the ledger was opened with last counts.
 
         Raises LedgerError where it lies on a network file system (unless allowed), is damaged or cannot be opened.
         """
@@ -99,30 +102,39 @@ class Ledger:
             raise LedgerError(
                 f"The ledger {path} cannot be made: {error.strerror}.", "See that its folder can be written."
             ) from error
-        ledger = cls(cls._connect(path), path)
+        ledger = cls(cls._connect(path), path, root)
         with ledger._named_errors():
             ledger._prepare(network)
+            ledger._settle_root(path.parent.resolve())
         return ledger
 
     @classmethod
-    def open_existing(cls, path: Path, *, allow_network: bool = False) -> Ledger | None:
+    def open_existing(cls, path: Path, *, root: Path | None = None, allow_network: bool = False) -> Ledger | None:
         """The ledger, or None where there is none; nothing is created."""
-        return cls.open(path, allow_network=allow_network) if path.exists() else None
+        return cls.open(path, root=root, allow_network=allow_network) if path.exists() else None
 
     @classmethod
-    def vanishing(cls, path: Path) -> Ledger:
-        """A ledger that leaves no trace, for dry runs: in memory while small, else in a file that SQLite removes.
-
-        Workbooks go by the names that they have in the ledger at `path`.
-        """
-        ledger = cls(cls._connect(None), path)
+    def vanishing(cls, root: Path) -> Ledger:
+        """A ledger that leaves no trace, for dry runs: in memory while small, else in a file that SQLite removes."""
+        ledger = cls(cls._connect(None), None, root)
         with ledger._named_errors():
             ledger._prepare(network=False)
         return ledger
 
-    def copy_written(self, workbook: str) -> None:
+    def _settle_root(self, folder: Path) -> None:
+        """Remember how the base folder is reached from the ledger, or recall it."""
+        kept = self.one("SELECT value FROM facts WHERE name = 'root'")
+        if self._root is None:
+            self._root = Path(os.path.normpath(folder / kept[0])) if kept is not None else None
+        elif not folder.is_relative_to(self._root):
+            self._root = None  # it does not move with the folder, and may serve several
+        else:
+            way = os.path.relpath(self._root, folder)
+            if kept is None or kept[0] != way:
+                self.execute("INSERT OR REPLACE INTO facts VALUES ('root', ?)", [way])
+
+    def copy_written(self, path: Path, workbook: str) -> None:
         """Take over the values last written into a workbook from the ledger at `path`, if any; it is only read."""
-        path = self.path
         if not path.exists():
             return
         # Beside a log that is not folded in yet (another run is going) its shared memory exists and is only read too.
@@ -162,15 +174,14 @@ class Ledger:
         version = run("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
             raise LedgerError(
-                f"The ledger {self.path} was made by a newer batchbook (form {version}, this one knows {VERSION}).",
+                f"{self._called} was made by a newer batchbook (form {version}, this one knows {VERSION}).",
                 "Use the newer batchbook, or another `paths: {ledger: ...}`.",
             )
-        if version == 0:
-            with self.transaction():
-                if run("PRAGMA user_version").fetchone()[0] == 0:  # another process may have been first
-                    for statement in filter(str.strip, SCHEMA.split(";")):
-                        run(statement)
-                    run(f"PRAGMA user_version = {VERSION}")
+        if version < VERSION:
+            with self.transaction():  # another process may have been first: nothing is made twice
+                for statement in filter(str.strip, SCHEMA.split(";")):
+                    run(statement)
+                run(f"PRAGMA user_version = {VERSION}")
 
     def close(self) -> None:
         """Close the file; open transactions are rolled back."""
@@ -188,16 +199,17 @@ class Ledger:
     def _named_errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            # Of a damaged file even the text that an error quotes may be no text.
             text = str(error)
-            if any(word in text for word in _DAMAGE):
+            if isinstance(error, UnicodeDecodeError) or any(word in text for word in _DAMAGE):
                 advice = (
-                    f"The workbook itself is not touched. Move {self.path} (with its -wal and -shm) aside and start "
-                    "fresh; `batchbook backups list` shows the workbook's earlier states."
+                    "The workbook itself is not touched. Move the file (with its -wal and -shm) aside and start fresh; "
+                    "`batchbook backups list` shows the workbook's earlier states."
                 )
-                raise LedgerError(f"The ledger {self.path} is damaged: {text}.", advice) from error
+                raise LedgerError(f"{self._called} is damaged: {text}.", advice) from error
             advice = "See that the disk has room and the folder can be written; then run again with --resume-auto."
-            raise LedgerError(f"The ledger {self.path} failed: {text}.", advice) from error
+            raise LedgerError(f"{self._called} failed: {text}.", advice) from error
 
     def temporary(self) -> AbstractContextManager[None]:
         """Many statements on temporary tables as one; the ledger itself is not locked."""
@@ -248,19 +260,19 @@ class Ledger:
     # --- workbooks -------------------------------------------------------------------------------------------------
 
     def name_of(self, workbook: Path) -> str:
-        """The name that a workbook goes by in here: the way to it from the ledger's folder.
+        """The name that a workbook goes by in here: its path in the base folder, where the ledger lies in that too.
 
         So a folder that is moved or copied as a whole keeps what is known of its workbooks, and a copy's runs never
-        mean the original's. A workbook that has nothing above it in common with the ledger goes by its full path.
+        mean the original's. Other workbooks go by their full path.
         """
-        target, folder = workbook.resolve(), self.path.parent.resolve()
-        if target.parts[:2] != folder.parts[:2]:
-            return target.as_posix()
-        return Path(os.path.relpath(target, folder)).as_posix()
+        target = workbook.resolve()
+        if self._root is not None and target.is_relative_to(self._root):
+            return target.relative_to(self._root).as_posix()
+        return target.as_posix()
 
     def path_of(self, name: str) -> Path:
         """The workbook that a name stands for; an absolute path, whether or not it is there."""
-        return Path(os.path.normpath(self.path.parent.resolve() / name))
+        return Path(os.path.normpath((self._root or Path()) / name))
 
     # --- runs ------------------------------------------------------------------------------------------------------
 

@@ -6,64 +6,70 @@ are outside the hash chain that runs over the commits of a run.
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
+"""Version 1 had no blocks, no facts, and no index of saves by run."""
 
 SCHEMA = """
-CREATE TABLE runs (
+CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, job TEXT NOT NULL, workbook TEXT NOT NULL, source TEXT NOT NULL, sheet TEXT NOT NULL,
     definition TEXT NOT NULL, processor TEXT NOT NULL, reference TEXT NOT NULL, settings TEXT NOT NULL,
     started TEXT NOT NULL, active TEXT NOT NULL, ended TEXT, status TEXT NOT NULL,
     selected INTEGER NOT NULL, selection_hash TEXT NOT NULL, digest TEXT NOT NULL, note TEXT NOT NULL DEFAULT '',
     summary TEXT
 );
-CREATE INDEX runs_by_workbook ON runs (workbook, job, started);
-CREATE TABLE attempts (
+CREATE INDEX IF NOT EXISTS runs_by_workbook ON runs (workbook, job, started);
+CREATE TABLE IF NOT EXISTS attempts (
     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, number INTEGER NOT NULL,
     started TEXT NOT NULL, ended TEXT, holder TEXT NOT NULL, how TEXT NOT NULL, result TEXT,
     PRIMARY KEY (run, number)
 ) WITHOUT ROWID;
-CREATE TABLE selection (
+CREATE TABLE IF NOT EXISTS selection (
     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, ordinal INTEGER NOT NULL,
     key TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (run, ordinal)
 ) WITHOUT ROWID;
-CREATE INDEX selection_by_key ON selection (run, key);
-CREATE TABLE commits (
+CREATE INDEX IF NOT EXISTS selection_by_key ON selection (run, key);
+CREATE TABLE IF NOT EXISTS commits (
     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, seq INTEGER NOT NULL, batch INTEGER NOT NULL,
     attempt INTEGER NOT NULL, at TEXT NOT NULL, rows INTEGER NOT NULL, seconds REAL NOT NULL, chain TEXT NOT NULL,
     PRIMARY KEY (run, seq)
 ) WITHOUT ROWID;
-CREATE TABLE outcomes (
+CREATE TABLE IF NOT EXISTS outcomes (
     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, seq INTEGER NOT NULL, ordinal INTEGER NOT NULL,
     key TEXT NOT NULL, number INTEGER NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL, inputs TEXT NOT NULL,
     taken TEXT NOT NULL, writes TEXT NOT NULL, details TEXT NOT NULL,
     save INTEGER, superseded INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (run, seq, ordinal)
 ) WITHOUT ROWID;
-CREATE INDEX outcomes_by_row ON outcomes (run, ordinal, superseded);
-CREATE INDEX outcomes_unsaved ON outcomes (run, number) WHERE save IS NULL AND superseded = 0;
-CREATE TABLE checkpoints (
+CREATE INDEX IF NOT EXISTS outcomes_by_row ON outcomes (run, ordinal, superseded);
+CREATE INDEX IF NOT EXISTS outcomes_unsaved ON outcomes (run, number) WHERE save IS NULL AND superseded = 0;
+CREATE TABLE IF NOT EXISTS checkpoints (
     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, number INTEGER NOT NULL, seq INTEGER NOT NULL,
     batch INTEGER NOT NULL, at TEXT NOT NULL, digest TEXT NOT NULL, counts TEXT NOT NULL, chain TEXT NOT NULL,
     PRIMARY KEY (run, number)
 ) WITHOUT ROWID;
-CREATE TABLE saves (
+CREATE TABLE IF NOT EXISTS saves (
     id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, workbook TEXT NOT NULL,
     old TEXT NOT NULL, new TEXT NOT NULL, temporary TEXT NOT NULL, state TEXT NOT NULL, at TEXT NOT NULL,
     backup TEXT
 );
-CREATE INDEX saves_by_run ON saves (run);
-CREATE INDEX saves_open ON saves (workbook) WHERE state = 'intent';
-CREATE TABLE changes (
+CREATE INDEX IF NOT EXISTS saves_by_run ON saves (run);
+CREATE INDEX IF NOT EXISTS saves_open ON saves (workbook) WHERE state = 'intent';
+CREATE TABLE IF NOT EXISTS changes (
     save INTEGER NOT NULL REFERENCES saves (id) ON DELETE CASCADE, sheet TEXT NOT NULL, key TEXT NOT NULL,
     number INTEGER NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, PRIMARY KEY (save, sheet, key)
 ) WITHOUT ROWID;
-CREATE TABLE conflicts (
+CREATE TABLE IF NOT EXISTS conflicts (
     id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     save INTEGER REFERENCES saves (id) ON DELETE CASCADE, sheet TEXT NOT NULL, key TEXT NOT NULL,
     number INTEGER NOT NULL, column TEXT NOT NULL, base TEXT NOT NULL, theirs TEXT NOT NULL, ours TEXT NOT NULL,
     kept TEXT NOT NULL
 );
-CREATE INDEX conflicts_by_run ON conflicts (run);
-CREATE TABLE written (
+CREATE INDEX IF NOT EXISTS conflicts_by_run ON conflicts (run);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS blocks (
+    workbook TEXT NOT NULL, digest TEXT NOT NULL, part TEXT NOT NULL, content BLOB NOT NULL,
+    PRIMARY KEY (workbook, digest, part)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS written (
     workbook TEXT NOT NULL, sheet TEXT NOT NULL, key TEXT NOT NULL, cells TEXT NOT NULL,
     PRIMARY KEY (workbook, sheet, key)
 ) WITHOUT ROWID;

@@ -7,20 +7,25 @@ survive, so nothing is journalled or synced.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from batchbook.errors import LedgerError
 
 _CACHE_KIB = 4096
+_PAGE = 500
 
 
 class Scratch:
-    """A private database of temporary tables, gone with the object. Used from one thread at a time."""
+    """A private database of temporary tables, gone with the object. Threads may share it: they take turns."""
 
     def __init__(self, schema: str) -> None:
         """`schema` is the SQL that creates the tables; LedgerError where no temporary file can be made."""
+        # Without it two threads could get the same prepared statement, and one the other's row.
+        self._lock = threading.Lock()
         with _named():
             self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             self._connection.executescript(
@@ -29,22 +34,29 @@ class Scratch:
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         """One statement; gives how many rows it changed."""
-        with _named():
+        with self._lock, _named():
             return self._connection.execute(sql, values).rowcount
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """One statement for many rows."""
-        with _named():
-            self._connection.executemany(sql, rows)
+        rows = iter(rows)  # which may themselves come from here
+        while page := list(islice(rows, _PAGE)):
+            with self._lock, _named():
+                self._connection.executemany(sql, page)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows of a SELECT, fetched as they are used."""
-        with _named():
-            yield from self._connection.execute(sql, values)
+        with self._lock, _named():
+            cursor = self._connection.execute(sql, values)
+            page = cursor.fetchmany(_PAGE)
+        while page:
+            yield from page
+            with self._lock, _named():
+                page = cursor.fetchmany(_PAGE)
 
     def one(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """The first row of a SELECT, or None."""
-        with _named():
+        with self._lock, _named():
             row: tuple[Any, ...] | None = self._connection.execute(sql, values).fetchone()
             return row
 
@@ -66,6 +78,6 @@ def _named() -> Iterator[None]:
     except sqlite3.Error as error:
         raise LedgerError(
             f"The temporary tables of this run failed: {error}.",
-            "See that the folder for temporary files (SQLITE_TMPDIR, else /var/tmp or /tmp) has room and can be "
-            "written; then run again with --resume-auto.",
+            "See that the folder for temporary files (SQLITE_TMPDIR, else TMPDIR, else /var/tmp or /tmp) has room and "
+            "can be written; then try again (a run with --resume-auto).",
         ) from error

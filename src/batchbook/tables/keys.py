@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Protocol
 
@@ -122,8 +123,7 @@ class _Problems(Mapping[int, str]):
 
     def __init__(self, scratch: Scratch, index: KeyIndex) -> None:
         self._scratch = scratch
-        self._index = index
-        self._last: tuple[str, str] = ("", "")
+        self._reason = lru_cache(maxsize=64)(index.doubled)
 
     def __getitem__(self, number: int) -> str:
         found = self._scratch.one("SELECT key FROM problems WHERE number = ?", (number,))
@@ -132,9 +132,10 @@ class _Problems(Mapping[int, str]):
         key = found[0]
         if key is None:
             return "the key is empty"
-        if key != self._last[0]:
-            self._last = key, self._index.doubled(key) or ""
-        return self._last[1]
+        return self._reason(key) or ""
+
+    def __contains__(self, number: object) -> bool:
+        return self._scratch.one("SELECT 1 FROM problems WHERE number = ?", (number,)) is not None
 
     def __iter__(self) -> Iterator[int]:
         for (number,) in self._scratch.query("SELECT number FROM problems ORDER BY number"):
