@@ -67,11 +67,13 @@ class FaultyOperations:
 class MemoryJournal:
     """A save journal that remembers, and that can fail."""
 
+    indexes = None
+
     def __init__(self) -> None:
         self.saves: list[dict[str, Any]] = []
         self.fail: str = ""
 
-    def intend(self, old: str, new: str, temporary: str) -> int:
+    def intend(self, old: str, new: str, temporary: str, indexes: object = None) -> int:
         if self.fail == "intend":
             raise RuntimeError("the ledger is broken")
         self.saves.append({"old": old, "new": new, "temporary": temporary, "state": "intent", "backup": None})

@@ -83,7 +83,7 @@ def test_a_change_while_the_save_is_built_is_seen_before_the_replace(workbook: P
 
 def test_a_change_after_the_intent_is_seen_and_the_intent_is_abandoned(workbook: Path) -> None:
     class Slow(MemoryJournal):
-        def intend(self, old: str, new: str, temporary: str) -> int:
+        def intend(self, old: str, new: str, temporary: str, indexes: object = None) -> int:
             make_workbook(workbook, rows=2)
             return super().intend(old, new, temporary)
 
@@ -97,7 +97,7 @@ def test_a_change_after_the_intent_is_seen_and_the_intent_is_abandoned(workbook:
 
 def test_a_workbook_that_vanishes_meanwhile_is_a_change(workbook: Path) -> None:
     class Thief(MemoryJournal):
-        def intend(self, old: str, new: str, temporary: str) -> int:
+        def intend(self, old: str, new: str, temporary: str, indexes: object = None) -> int:
             workbook.unlink()
             return super().intend(old, new, temporary)
 
@@ -132,7 +132,7 @@ def test_a_ledger_that_cannot_commit_the_intent_stops_the_save_untouched(workboo
 
 def test_even_a_system_error_of_the_ledger_passes_through_untouched(workbook: Path) -> None:
     class Broken(MemoryJournal):
-        def intend(self, old: str, new: str, temporary: str) -> int:
+        def intend(self, old: str, new: str, temporary: str, indexes: object = None) -> int:
             raise OSError("the ledger's own")
 
     with pytest.raises(OSError, match="the ledger's own"):

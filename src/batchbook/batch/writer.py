@@ -33,7 +33,7 @@ from batchbook.storage.savelog import SaveLog, conflicts_of
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged
 from batchbook.tables.codec import decanonical, unpack
 from batchbook.tables.table import Table, TableRow
-from batchbook.xlsx import Book, BookEdits, SheetContent, SpliceReceipt, splice, verify
+from batchbook.xlsx import BlocksUnusable, Book, BookEdits, SheetContent, SpliceReceipt, splice, verify
 from batchbook.xlsx.values import CellValue, Formula
 
 MOST_ATTEMPTS = 20
@@ -95,7 +95,7 @@ class WorkbookWriter:
         moved = False
         reconciled: Reconciled | None = None
         for _ in range(MOST_ATTEMPTS):
-            with Book.open(self._target) as book:
+            with Book.open(self._target, self._saves.indexes) as book:
                 if book.digest != self.seen:
                     moved = True
                 plan = self._plan(book, moved, final)
@@ -112,6 +112,9 @@ class WorkbookWriter:
                 receipt = self._saver.save(
                     digest, plan.build, full_verify=final, backup_kind="checkpoint" if self._backed_up else "before"
                 )
+            except BlocksUnusable:
+                self._saves.indexes.forget()  # whole sheets are written then
+                continue
             except WorkbookChanged:
                 self._warn("the workbook was changed while it was being saved; merging again")
                 continue

@@ -6,11 +6,13 @@ workbook is replaced, and is settled as saved or abandoned.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from batchbook.storage.blockindexes import BlockIndexes
 from batchbook.storage.ledger import Ledger
+from batchbook.xlsx import SheetIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class SaveLog:
         self.ledger = ledger
         self.run = run
         self.workbook = workbook
+        self.indexes = BlockIndexes(ledger, workbook)
         self._now = now
 
     # --- the plan --------------------------------------------------------------------------------------------------
@@ -126,8 +129,11 @@ class SaveLog:
 
     # --- the journal -----------------------------------------------------------------------------------------------
 
-    def intend(self, old: str, new: str, temporary: str) -> int:
-        """Record durably that the workbook is about to become `new`; gives the save's number."""
+    def intend(self, old: str, new: str, temporary: str, indexes: Mapping[str, SheetIndex] | None = None) -> int:
+        """Record durably that the workbook is about to become `new`, whose block indexes are kept with it.
+
+        Gives the save's number.
+        """
         with self.ledger.transaction():
             save = self.ledger.execute(
                 "INSERT INTO saves (run, workbook, old, new, temporary, state, at) VALUES (?, ?, ?, ?, ?, 'intent', ?)",
@@ -135,6 +141,7 @@ class SaveLog:
             ).lastrowid
             assert save is not None
             self._attach(save)
+            self.indexes.keep(old, new, indexes or {})
         return save
 
     def _attach(self, save: int) -> None:

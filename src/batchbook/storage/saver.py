@@ -9,7 +9,7 @@ start by comparing digests.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from batchbook.storage.backups import Backup, BackupKind, BackupStore
 from batchbook.storage.copying import last_look
 from batchbook.storage.temporary import Temporary, is_temporary_of
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, does_not_read_back, named_trouble
-from batchbook.xlsx import Book, SpliceReceipt, digest_of, verify
+from batchbook.xlsx import Book, SheetIndex, SheetIndexes, SpliceReceipt, digest_of, verify
 
 __all__ = ["AtomicSaver", "SaveJournal", "SaveReceipt", "WorkbookChanged", "settle", "sweep"]
 
@@ -32,7 +32,11 @@ Settled = Literal["saved", "not saved", "changed"]
 class SaveJournal(Protocol):
     """Where a save records durably what it is about to do, and what became of it."""
 
-    def intend(self, old: str, new: str, temporary: str) -> int:
+    @property
+    def indexes(self) -> SheetIndexes | None:
+        """The block indexes of the workbook, where they are kept."""
+
+    def intend(self, old: str, new: str, temporary: str, indexes: Mapping[str, SheetIndex] | None = None) -> int:
         """The workbook is about to go from one digest to another; gives the save's number."""
 
     def saved(self, save: int, backup: str | None) -> None:
@@ -78,7 +82,7 @@ class AtomicSaver:
                 receipt = one.build(expected_digest, build)
                 one.verify(receipt, full=full_verify)
                 one.back_up()
-            one.intend(receipt.digest)
+            one.intend(receipt)
             with named_trouble(self.workbook):
                 one.replace()
             confirm(self.workbook)
@@ -123,7 +127,7 @@ class _Save:
         self._links = 1
 
     def build(self, expected: str | None, build: Build) -> SpliceReceipt:
-        with Book.open(self.workbook) as book:
+        with Book.open(self.workbook, self.journal.indexes if self.journal is not None else None) as book:
             self.old = book.digest
             if expected is not None and self.old != expected:
                 raise WorkbookChanged(self.workbook.name, self.old)
@@ -145,9 +149,10 @@ class _Save:
         if self.backups is not None:
             self.backup = self.backups.take(self.old, self.run, self.kind)
 
-    def intend(self, new: str) -> None:
+    def intend(self, receipt: SpliceReceipt) -> None:
         if self.journal is not None:
-            self.intent = self.journal.intend(self.old, new, self.temporary.path.name)
+            name = self.temporary.path.name
+            self.intent = self.journal.intend(self.old, receipt.digest, name, receipt.indexes)
 
     def replace(self) -> None:
         last_look(self.workbook, self.old)

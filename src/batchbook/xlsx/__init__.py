@@ -1,5 +1,6 @@
 """The file format: reading workbooks, and changing cells by splicing bytes."""
 
+from batchbook.xlsx.blocks import BlocksUnusable, SheetIndex, SheetIndexes
 from batchbook.xlsx.book import Book, Sheet, digest_of, sheet_names
 from batchbook.xlsx.cells import Cell
 from batchbook.xlsx.cellxml import check_value
@@ -12,6 +13,7 @@ from batchbook.xlsx.verify import inspect, verify
 from batchbook.xlsx.wholesheet import SheetColumn, SheetContent
 
 __all__ = [
+    "BlocksUnusable",
     "Book",
     "BookEdits",
     "Cell",
@@ -24,6 +26,8 @@ __all__ = [
     "Sheet",
     "SheetColumn",
     "SheetContent",
+    "SheetIndex",
+    "SheetIndexes",
     "SheetLayout",
     "SpliceReceipt",
     "TableRange",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from batchbook.errors import ConfigurationError, WorkbookDamaged
+from batchbook.xlsx.blocks import SheetIndex, SheetIndexes
 from batchbook.xlsx.cells import Cell, Decoder
 from batchbook.xlsx.container import DAMAGED_ADVICE, Container, Entry
 from batchbook.xlsx.layout import SheetLayout, TableRange, scan_layout
@@ -34,7 +35,9 @@ class Sheet:
 class Book:
     """An opened workbook. It keeps its own file handle: reading goes on from what was opened, whatever replaces it."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, indexes: SheetIndexes | None = None) -> None:
+        self.indexes = indexes
+        self._known: dict[str, SheetIndex | None] = {}
         self.container = container
         self.path = container.path
         self.digest = container.digest
@@ -47,11 +50,14 @@ class Book:
         self._layouts: dict[str, SheetLayout] = {}
 
     @classmethod
-    def open(cls, path: Path | str) -> Book:
-        """Open a workbook for reading. Raises WorkbookMissing, WorkbookDamaged or WorkbookNotSupported."""
+    def open(cls, path: Path | str, indexes: SheetIndexes | None = None) -> Book:
+        """Open a workbook for reading; with `indexes` it can be saved by blocks (see `blocks`).
+
+        Raises WorkbookMissing, WorkbookDamaged or WorkbookNotSupported.
+        """
         container = Container(Path(path))
         try:
-            return cls(container)
+            return cls(container, indexes)
         except BaseException:
             container.close()
             raise
@@ -174,7 +180,7 @@ class Book:
         return self._layouts[which.part]
 
     def _layout(self, sheet: Sheet) -> SheetLayout:
-        found = scan_layout(self.scan(sheet))
+        found = self.index(sheet.part) or scan_layout(self.scan(sheet))
         return SheetLayout(
             found.last_row,
             tuple(found.merges),
@@ -183,9 +189,18 @@ class Book:
             found.auto_filter,
             found.ordered,
             found.usual,
+            tuple(found.table_ids),
         )
 
-    def _tables(self, sheet: Sheet, ids: list[str]) -> Iterator[TableRange]:
+    def index(self, part: str) -> SheetIndex | None:
+        """The index of a sheet that is laid down as blocks, where the book was opened with indexes that have it."""
+        if self.indexes is None:
+            return None
+        if part not in self._known:
+            self._known[part] = self.indexes.find(self.digest, part)
+        return self._known[part]
+
+    def _tables(self, sheet: Sheet, ids: Iterable[str]) -> Iterator[TableRange]:
         links = {link.id: link for link in self.package.relationships(sheet.part)} if ids else {}
         for one in ids:
             link = links.get(one)

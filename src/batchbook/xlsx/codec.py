@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import cache
 from importlib import import_module
 from typing import Protocol
 
@@ -35,8 +36,8 @@ class Deflater(Protocol):
     def compress(self, data: bytes, /) -> bytes:
         """What is ready so far."""
 
-    def flush(self) -> bytes:
-        """The rest."""
+    def flush(self, mode: int = zlib.Z_FINISH, /) -> bytes:
+        """The rest; with Z_FULL_FLUSH the stream goes on behind it without a memory of what was there."""
 
 
 def _load() -> tuple[object, tuple[type[BaseException], ...]]:
@@ -64,7 +65,7 @@ def deflater() -> Deflater:
     return made
 
 
-def crc32(data: bytes, value: int = 0) -> int:
+def crc32(data: bytes | memoryview, value: int = 0) -> int:
     """The CRC of zip archives, going on from `value`."""
     result: int = _module.crc32(data, value)  # type: ignore[attr-defined]
     return result
@@ -72,17 +73,33 @@ def crc32(data: bytes, value: int = 0) -> int:
 
 def crc32_combine(first: int, second: int, length: int) -> int:
     """The CRC of two pieces joined, from the CRC of each and the length of the second."""
-    shifted = first
-    power = _SHIFT_ONE_BYTE
-    while length:
+    # To append `length` zero bytes to the first is linear over its bits: one operator for each power of two.
+    for a, b, c, d in _shifts():
         if length & 1:
-            shifted = _times(power, shifted)
-        power = [_times(power, row) for row in power]
+            first = a[first & 255] ^ b[first >> 8 & 255] ^ c[first >> 16 & 255] ^ d[first >> 24]
         length >>= 1
-    return shifted ^ second
+        if not length:
+            break
+    return first ^ second
 
 
-def _times(matrix: list[int], vector: int) -> int:
+Operator = list[int]
+"""For each of the 32 bits of a CRC: what becomes of it."""
+_LONGEST_BITS = 40
+
+
+@cache
+def _shifts() -> list[tuple[list[int], ...]]:
+    """For each power of two: the operator that appends as many zero bytes, as a table for each byte of a CRC."""
+    shifts = []
+    operator = _one_byte()
+    for _ in range(_LONGEST_BITS):
+        shifts.append(tuple(_table(operator[at : at + 8]) for at in range(0, 32, 8)))
+        operator = _squared(operator)
+    return shifts
+
+
+def _times(matrix: Operator, vector: int) -> int:
     total = 0
     for row in matrix:
         if not vector:
@@ -93,12 +110,21 @@ def _times(matrix: list[int], vector: int) -> int:
     return total
 
 
-def _one_byte() -> list[int]:
+def _squared(operator: Operator) -> Operator:
+    return [_times(operator, row) for row in operator]
+
+
+def _table(rows: Operator) -> list[int]:
+    """What becomes of each value of one byte."""
+    table = [0]
+    for row in rows:
+        table += [value ^ row for value in table]
+    return table
+
+
+def _one_byte() -> Operator:
     # The operator that appends one zero bit, squared three times: eight zero bits.
     operator = [0xEDB88320, *(1 << bit for bit in range(31))]
     for _ in range(3):
-        operator = [_times(operator, row) for row in operator]
+        operator = _squared(operator)
     return operator
-
-
-_SHIFT_ONE_BYTE = _one_byte()

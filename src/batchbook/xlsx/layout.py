@@ -65,6 +65,8 @@ class SheetLayout:
     """Whether each row stands below the one before it, and none twice."""
     usual: bool = False
     """Whether every row is written as most programs do, its number first."""
+    table_ids: tuple[str, ...] = ()
+    """The relationships that lead to the tables."""
     _merged: _Ranges = field(init=False, repr=False, compare=False)
     _spanned: _Ranges = field(init=False, repr=False, compare=False)
 

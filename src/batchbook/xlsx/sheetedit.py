@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
+from batchbook.xlsx.blocks import BLOCK, HEAD
 from batchbook.xlsx.container import DAMAGED_ADVICE
 from batchbook.xlsx.layout import SheetLayout, row_numbers
 from batchbook.xlsx.masking import has_marks, mask
@@ -65,7 +67,7 @@ class SheetEdit:
     def __init__(
         self, scan: SheetScan, editor: RowEditor, edits: Iterable[tuple[int, Cells]], layout: SheetLayout
     ) -> None:
-        self._scan = scan
+        self.scan = self._scan = scan
         self.editor = editor
         self._layout = layout
         self._edits = self._ascending(edits)
@@ -76,7 +78,6 @@ class SheetEdit:
             self._scattered = dict(self._all_pending())
         self._above: Segment | None = None
         self._above_before = 0
-        self.appended_rows = 0
         self.appended_from = 0
         self.appended_to = 0
         self.appended_columns: set[int] = set()
@@ -100,38 +101,51 @@ class SheetEdit:
 
     # --- the pass ------------------------------------------------------------------------------------------------
 
-    def run(self, out: PartWriter) -> None:
-        """Write the whole sheet."""
+    @property
+    def next_row(self) -> int | None:
+        """The number of the next row that is edited, None where there is none."""
+        return self._pending[0] if self._pending is not None else None
+
+    def run(self, out: PartWriter, *, blocks: bool = False) -> None:
+        """Write the whole sheet; with `blocks` laid down as such."""
         scan = self._scan
         encode = scan.recoder.encode
         head = split_head(scan.head)
         if head.held:
             out.hold(encode(head.held))
         out.write(encode(head.rest))
-        opened = scan.open_tag
         if scan.empty:
-            opened = opened[:-2].rstrip() + b">"
-        before = 0
-        first = True
-        for segment in scan.segments():
-            if first:
-                out.write(encode(opened))
-                first = False
-            before, text = self._segment(segment, before)
-            out.write(encode(text))
-        appended = self._appended()
-        rows = next(appended, b"")
-        if first:
-            out.write(encode(opened if rows else scan.open_tag))
-        out.write(encode(rows))
-        for rows in appended:
-            out.write(encode(rows))
-        if first and scan.empty and self.appended_rows:
-            out.write(encode(scan.close_tag))
-        out.write(encode(self._tail()))
-        self._fix_dimension(head, out)
+            rows = self.appended()
+            first = next(rows, b"")
+            out.write(encode(scan.open_tag[:-2].rstrip() + b">" if first else scan.open_tag))
+            for text in chain((first,), rows):
+                out.write(encode(text))
+            out.write(encode(scan.close_tag if first else b""))
+        else:
+            out.write(encode(scan.open_tag))
+            self._rows_into(out, blocks)
+        out.write(encode(self.new_tail()))
+        self.fix_dimension(head, out)
 
-    def _segment(self, segment: Segment, before: int) -> tuple[int, bytes]:
+    def _rows_into(self, out: PartWriter, blocks: bool) -> None:
+        encode = self._scan.recoder.encode
+        if blocks:
+            out.end_block(HEAD)
+        before = 0
+        for segment in self._scan.segments():
+            before, text = self.segment(segment, before)
+            out.write(encode(text))
+            if blocks and out.pending >= BLOCK // 2:
+                out.end_block(before)
+        for text in self.appended():
+            out.write(encode(text))
+            if blocks and out.pending >= BLOCK:
+                out.end_block(self.editor.last_row)
+        if blocks:
+            out.end_block(max(before, self.editor.last_row))
+
+    def segment(self, segment: Segment, before: int) -> tuple[int, bytes]:
+        """Some whole rows with their edits: the number of the last row, and the text."""
         if b"AlternateContent" in segment.masked:
             raise WorkbookNotSupported(
                 f"Sheet {self.editor.sheet} holds cells in alternatives for several programs.",
@@ -223,11 +237,10 @@ class SheetEdit:
 
     # --- the end -------------------------------------------------------------------------------------------------
 
-    def _appended(self) -> Iterator[bytes]:
+    def appended(self) -> Iterator[bytes]:
         """The rows behind the last one, some hundred at a time; none of the pieces is empty."""
         pieces = []
         for row in filter(None, self._appended_rows()):
-            self.appended_rows += 1
             pieces.append(row)
             if len(pieces) >= _ROWS_TOGETHER:
                 yield b"".join(pieces)
@@ -273,7 +286,8 @@ class SheetEdit:
             return None
         return area._replace(last_row=self.appended_to)
 
-    def _tail(self) -> bytes:
+    def new_tail(self) -> bytes:
+        """What follows the rows, with a filter that has grown."""
         tail = self._scan.tail
         area = self._layout.auto_filter
         grown = self.grown(area) if area is not None else None
@@ -284,7 +298,8 @@ class SheetEdit:
         group = 1 if found[1] is not None else 2
         return tail[: found.start(group)] + str(grown).encode() + tail[found.end(group) :]
 
-    def _fix_dimension(self, head: Head, out: PartWriter) -> None:
+    def fix_dimension(self, head: Head, out: PartWriter) -> None:
+        """Have the sheet's dimension cover what was written."""
         area, editor = head.area, self.editor
         if area is None or not editor.last_row:
             return

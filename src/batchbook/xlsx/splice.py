@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import BinaryIO
 
 from batchbook.errors import WorkbookNotSupported
+from batchbook.xlsx.blockedit import BlockEdit, frame_of
+from batchbook.xlsx.blocks import Block, Blocks, SheetIndex
 from batchbook.xlsx.book import Book, Sheet
 from batchbook.xlsx.bookparts import STYLES_TYPE, BookParts
 from batchbook.xlsx.cells import cells_of
@@ -21,7 +24,10 @@ from batchbook.xlsx.styles import Styles
 from batchbook.xlsx.values import CellValue
 from batchbook.xlsx.wholesheet import SheetContent, check_columns, exchange_rows, fresh_sheet
 from batchbook.xlsx.xmltext import outline
-from batchbook.xlsx.zipwriter import ZipWriter, new_entry
+from batchbook.xlsx.zipwriter import PartWriter, ZipWriter, new_entry
+
+MOST_BY_BLOCKS = 20_000
+"""More rows than this are written with the whole sheet: they would have to be held in memory."""
 
 CellEdits = Iterable[tuple[int, Mapping[int, CellValue]]]
 
@@ -46,6 +52,10 @@ class SpliceReceipt:
     cells: int
     sound: tuple[str, ...] = ()
     """Rewritten sheets that were known to be well-formed: cut and joined between tags, they still are."""
+    redone: Mapping[str, Sequence[tuple[int, Block]]] = field(default_factory=dict)
+    """Of sheets that were saved by blocks: the blocks that were written anew, with their places in the archive."""
+    indexes: Mapping[str, SheetIndex] = field(default_factory=dict)
+    """Of sheets that were laid down as blocks: the index that belongs to the result."""
 
 
 class KnownSound:
@@ -73,7 +83,11 @@ known_sound = KnownSound()
 def splice(book: Book, edits: BookEdits, out: BinaryIO) -> SpliceReceipt:
     """Write the workbook with its edits into a stream that can seek.
 
-    Raises CellRefused for a cell that cannot be written, and other WorkbookErrors; what is in `out` then is worthless.
+    Where the book was opened with `indexes`, a sheet with an index there is saved by blocks, and one without is laid
+    down as such; the receipt has the new indexes.
+
+    Raises CellRefused for a cell that cannot be written, BlocksUnusable where an index turns out not to do (then it
+    has to be forgotten), and other WorkbookErrors; what is in `out` then is worthless.
     """
     return _Splice(book, edits, out).run()
 
@@ -91,6 +105,8 @@ class _Splice:
         self.styles: Styles | None = None
         self.written = 0
         self.chain_stale = False
+        self.redone: dict[str, Sequence[tuple[int, Block]]] = {}
+        self.indexes: dict[str, SheetIndex] = {}
         self.copied: list[str] = []
         self.rewritten: list[str] = []
         self.added: list[str] = []
@@ -140,6 +156,7 @@ class _Splice:
             self.parts.drop(chain.name)
             self.removed.append(chain.name)
         self._write_later(later)
+        self._keep_indexes()
         digest = self.out.finish([entry.name for entry in book.container.entries])
         return SpliceReceipt(
             digest,
@@ -148,7 +165,9 @@ class _Splice:
             tuple(self.added),
             tuple(self.removed),
             self.written,
-            tuple(name for name in self.cells if known_sound.holds(book.digest, name)),
+            tuple(name for name in self.cells if name in self.redone or known_sound.holds(book.digest, name)),
+            self.redone,
+            self.indexes,
         )
 
     def _deferred(self, chain: Entry | None) -> dict[str, Entry]:
@@ -182,22 +201,61 @@ class _Splice:
         return RowEditor(sheet, scan.prefix, writer, layout, column_styles(scan.head))
 
     def _edit(self, entry: Entry) -> None:
-        sheet, rows = self.cells[entry.name]
+        sheet, edits = self.cells[entry.name]
+        rows = iter(edits)
         layout = self.book.layout(sheet.name)
-        scan = self.book.scan(sheet)
+        index = self.book.index(sheet.part)
+        some = list(islice(rows, MOST_BY_BLOCKS + 1)) if index is not None else []
+        by_blocks = index is not None and len(some) <= MOST_BY_BLOCKS
+        blocks = Blocks(self.book.container, entry, index) if by_blocks and index is not None else None
+        scan = frame_of(blocks) if blocks else self.book.scan(sheet)
         editor = self._editor(sheet.name, scan, layout)
-        edit = SheetEdit(scan, editor, rows, layout)
+        edit = SheetEdit(scan, editor, some if blocks else chain(some, rows), layout)
         part = self.out.part(entry, expected=entry.size)
-        edit.run(part)
+        if blocks is not None:
+            BlockEdit(blocks, scan, edit, some[-1][0] if some else 0).run(part)
+        else:
+            edit.run(part, blocks=self._lays_down(scan, layout))
         part.finish()
         self.rewritten.append(entry.name)
         self._note(editor)
+        self._note_blocks(entry.name, part, edit, layout, by_blocks=blocks is not None)
         for found in editor.found_late:
             self._check_earlier(sheet, *found)
         for table in layout.tables:
             grown = None if table.totals else edit.grown(table.ref)
             if grown is not None:
                 self.parts.resize_table(table.part, grown)
+
+    def _lays_down(self, scan: SheetScan, layout: SheetLayout) -> bool:
+        """Whether a sheet is laid down as blocks: its rows ascend, and its bytes are what was scanned."""
+        return self.book.indexes is not None and layout.ordered and scan.recoder.plain and not scan.empty
+
+    def _note_blocks(
+        self, name: str, part: PartWriter, edit: SheetEdit, layout: SheetLayout, *, by_blocks: bool
+    ) -> None:
+        if by_blocks:
+            self.redone[name] = part.redone
+        if not by_blocks and not self._lays_down(edit.scan, layout):
+            return
+        area = layout.auto_filter
+        self.indexes[name] = SheetIndex(
+            tuple(part.blocks),
+            max(layout.last_row, edit.editor.last_row),
+            layout.usual,
+            layout.merges,
+            layout.arrays,
+            (edit.grown(area) or area) if area is not None else None,
+            layout.table_ids,
+        )
+
+    def _keep_indexes(self) -> None:
+        """Sheets that were copied as they are packed still are laid down as they were."""
+        sheets = {sheet.part for sheet in self.book.sheets}
+        for name in sheets.intersection(self.copied):
+            index = self.book.index(name)
+            if index is not None:
+                self.indexes[name] = index
 
     def _note(self, editor: RowEditor) -> None:
         self.written += editor.cells

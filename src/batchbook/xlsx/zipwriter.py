@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
 from batchbook.errors import WorkbookNotSupported
+from batchbook.xlsx.blocks import HEAD, TAIL, Block
 from batchbook.xlsx.codec import crc32, crc32_combine, deflater
 from batchbook.xlsx.container import DEFLATED, LOCAL, Container, Entry, directory_digest
 
@@ -78,51 +80,89 @@ class ZipWriter:
 
 
 class PartWriter:
-    """One part that is written anew: its first bytes can be held back as a block that may still be changed."""
+    """One part on its way into the archive, laid down as blocks (see `blocks`) where `end_block` is called."""
 
     def __init__(self, archive: ZipWriter, like: Entry, *, wide: bool) -> None:
         self._archive = archive
         self._wide = wide
         self._entry = replace(like, flags=like.flags & _UTF8_NAME, method=DEFLATED, offset=archive.at)
         archive.write(local_header(self._entry, b"", wide=wide))
-        self._begin = archive.at
+        self._begin = self._block_at = archive.at
         self._engine = deflater()
-        self._crc = self._size = 0
+        self._crc = self._size = self._packed_crc = 0
         self._head: bytes | None = None
-        self._head_at = 0
+        self.blocks: list[Block] = []
+        self.redone: list[tuple[int, Block]] = []
+        """The blocks that were written here, not copied: where in the archive, and what."""
+
+    @property
+    def pending(self) -> int:
+        """How many bytes of content the block holds that is being written."""
+        return self._size
 
     def hold(self, head: bytes) -> None:
         """The very first bytes, laid down uncompressed so that `rehold` can exchange them."""
         if len(head) > MAX_STORED_BLOCK or self._size:
             self.write(head)
             return
-        length = len(head)
-        self._archive.write(struct.pack("<BHH", 0, length, length ^ 0xFFFF))
-        self._head, self._head_at = head, self._archive.at
-        self._archive.write(head)
+        self._put(_stored(head))
+        self._head = head
+        self._crc, self._size = crc32(head), len(head)
+        self._end(HEAD)
 
     def rehold(self, head: bytes) -> None:
         """Exchange the held bytes for others of the same length; without held bytes nothing happens."""
-        if self._head is not None and len(head) == len(self._head) and head != self._head:
-            self._archive.patch(self._head_at, head)
-            self._head = head
+        if self._head is None or len(head) != len(self._head) or head == self._head:
+            return
+        self._head = head
+        packed = _stored(head)
+        at, block = self.redone[0]
+        self._archive.patch(at, packed)
+        self.blocks[0] = replace(block, crc=crc32(head), packed_crc=crc32(packed))
+        self.redone[0] = (at, self.blocks[0])
 
     def write(self, data: bytes) -> None:
         """More of the part's content."""
         self._crc = crc32(data, self._crc)
         self._size += len(data)
-        packed = self._engine.compress(data)
+        self._put(self._engine.compress(data))
+
+    def _put(self, packed: bytes) -> None:
         if packed:
+            self._packed_crc = crc32(packed, self._packed_crc)
             self._archive.write(packed)
+
+    def end_block(self, last_row: int) -> None:
+        """End a block, whose last row has this number, so that it stands alone; nothing where it is empty."""
+        if self._size:
+            self._put(self._engine.flush(zlib.Z_FULL_FLUSH))
+            self._end(last_row)
+
+    def _end(self, last_row: int) -> None:
+        at = self._archive.at
+        block = Block(at - self._block_at, self._size, self._crc, self._packed_crc, last_row)
+        self.blocks.append(block)
+        self.redone.append((self._block_at, block))
+        self._block_at = at
+        self._crc = self._size = self._packed_crc = 0
+
+    def copy_blocks(self, packed: bytes, blocks: Sequence[Block]) -> None:
+        """Blocks as they are packed in another archive; what was written before must have been ended."""
+        assert not self._size
+        self._archive.write(packed)
+        self.blocks += blocks
+        self._block_at = self._archive.at
 
     def finish(self) -> Entry:
         """End the part and put its sizes into its header."""
         archive = self._archive
-        archive.write(self._engine.flush())
-        crc, size = self._crc, self._size
-        if self._head is not None:
-            crc = crc32_combine(crc32(self._head), crc, size)
-            size += len(self._head)
+        if not self.blocks or self.blocks[-1].last_row != TAIL:
+            self._put(self._engine.flush())
+            self._end(TAIL)
+        crc = size = 0
+        for block in self.blocks:
+            crc = crc32_combine(crc, block.crc, block.size)
+            size += block.size
         entry = replace(self._entry, crc=crc, size=size, packed=archive.at - self._begin)
         if not self._wide and max(entry.size, entry.packed) >= WIDE:
             raise WorkbookNotSupported(
@@ -131,6 +171,11 @@ class PartWriter:
         archive.patch(entry.offset, local_header(entry, b"", wide=self._wide))
         archive.entries[entry.name] = entry
         return entry
+
+
+def _stored(content: bytes) -> bytes:
+    """A stored deflate block that is not the last one; it must begin at a byte."""
+    return struct.pack("<BHH", 0, len(content), len(content) ^ 0xFFFF) + content
 
 
 def local_header(entry: Entry, extra: bytes, *, wide: bool) -> bytes:
