@@ -75,15 +75,15 @@ class RowEditor:
     # --- whole segments ------------------------------------------------------------------------------------------
 
     def together(
-        self, text: bytes, rows: Sequence[int], columns: tuple[int, ...], edits: Sequence[Cells]
+        self, text: bytes, rows: Sequence[int], columns: tuple[int, ...], edits: Sequence[Cells], *, whole: bool
     ) -> bytes | None:
-        """A segment with the same columns written in some of its rows; None where a row needs a closer look."""
+        """A segment with the same columns written in some of its rows (`whole`: in all); None to look closer."""
         if not columns or columns[0] < 1 or columns[-1] > MAX_COLUMN:
             return None
         if self._locked and any(self._locked(row, column) for row in rows for column in columns):
             return None
         try:
-            result = self._quick_segment.rewritten(text.decode("utf-8"), rows, columns, edits)
+            result = self._quick_segment.rewritten(text.decode("utf-8"), rows, columns, edits, whole=whole)
         except ValueError:
             return None  # the closer look finds the cell, and names it
         if result is None:

@@ -177,7 +177,8 @@ class SheetEdit:
         columns = edits[0].keys()
         if any(edit.keys() != columns for edit in edits):
             return None
-        return self.editor.together(segment.text, rows, tuple(sorted(columns)), edits)
+        whole = len(rows) == len(numbers)
+        return self.editor.together(segment.text, rows, tuple(sorted(columns)), edits, whole=whole)
 
     def _rewritten(self, segment: Segment, before: int, taken: dict[int, Cells]) -> bytes:
         text = segment.text
