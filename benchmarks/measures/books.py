@@ -34,7 +34,7 @@ def cached_book(cache: Path, rows: int) -> Path:
     return cached(cache, f"orders-{rows}", ".xlsx", made_by, lambda path: make_book(path, rows))
 
 
-def cached(cache: Path, name: str, suffix: str, made_by: Iterable[Path], make: Callable[[Path], None]) -> Path:
+def cached(cache: Path, name: str, suffix: str, made_by: Iterable[Path], make: Callable[[Path], object]) -> Path:
     """A file or folder of the cache; its name changes with the modules that make it."""
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     form = hashlib.sha256(b"".join(path.read_bytes() for path in made_by)).hexdigest()[:8]

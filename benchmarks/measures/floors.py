@@ -119,7 +119,7 @@ def read(source: Path, rows: int, repeat: int) -> dict[str, Any]:
         container.close()
         counted.append(count)
 
-    seconds = repeated(once, repeat)
-    done = figures(seconds)
+    watch = repeated(once, repeat)
+    done = figures(watch)
     assert set(counted) == {rows + 1}, counted
     return done

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import importlib
-import time
 from pathlib import Path
 from typing import Any
 
 from measures import shape
-from measures.timing import figures, repeated, warm
+from measures.timing import Stopwatch, figures, repeated, warm
 
 
 def openpyxl_update(source: Path, target: Path, rows: int, repeat: int) -> dict[str, Any]:
     """Load, set the cells, save; and the save alone, since the workbook is loaded anyway. Nothing is durable in it."""
     openpyxl = importlib.import_module("openpyxl")
     warm(source)
-    alone: list[float] = []
+    alone = Stopwatch()
 
     def whole() -> None:
         book = openpyxl.load_workbook(source)
@@ -23,11 +22,10 @@ def openpyxl_update(source: Path, target: Path, rows: int, repeat: int) -> dict[
         for row in range(2, rows + 2):
             for column, value in zip(shape.UPDATED, shape.new_values(row, 1), strict=True):
                 sheet.cell(row, column).value = value
-        start = time.perf_counter()
-        book.save(target)
-        alone.append(time.perf_counter() - start)
+        with alone:
+            book.save(target)
 
-    return figures(repeated(whole, repeat, budget=5), save=alone)
+    return figures(repeated(whole, repeat, budget=5), save=alone.seconds, save_cpu=alone.cpu)
 
 
 def openpyxl_read(source: Path, rows: int, repeat: int) -> dict[str, Any]:
@@ -58,7 +56,7 @@ def calamine_read(source: Path, rows: int, repeat: int, iterating: bool) -> dict
 
 
 def _read(all_rows: Any, rows: int, repeat: int, counted: list[int]) -> dict[str, Any]:
-    seconds = repeated(all_rows, repeat, budget=5)
-    done = figures(seconds)
+    watch = repeated(all_rows, repeat, budget=5)
+    done = figures(watch)
     assert set(counted) == {rows + 1}, counted
     return done

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +14,7 @@ from batchbook.storage.savelog import Change, SaveLog
 from batchbook.storage.saver import AtomicSaver, Build
 from batchbook.xlsx import Book, BookEdits, SpliceReceipt, digest_of, inspect, splice
 from measures import shape
-from measures.timing import figures, repeated, warm
+from measures.timing import Stopwatch, figures, repeated, warm
 
 NOW = "2026-01-01T00:00:00+00:00"
 RUN = "run-1"
@@ -28,10 +27,10 @@ def update(source: Path, target: Path, rows: int, repeat: int) -> dict[str, Any]
     """Six columns of every row written into a copy: spliced, durable, verified to the last byte."""
     warm(source)
     written = []
-    seconds = repeated(
+    watch = repeated(
         lambda: written.append(edit_workbook(source, target, {shape.SHEET: shape.cells(rows, 1)}).cells), repeat
     )
-    done = figures(seconds)
+    done = figures(watch)
     assert set(written) == {rows * len(shape.UPDATED)}, written
     check(target, rows + 1, shape.new_values(rows + 1, 1))
     return done
@@ -74,16 +73,19 @@ def save(source: Path, folder: Path, rows: int, batch: int, saves: int) -> dict[
         log = SaveLog(ledger, RUN, name, lambda: NOW)
         saver = AtomicSaver(workbook, log, BackupStore(folder / "data" / "backups", workbook), RUN)
         with WorkbookLock(workbook, run=RUN, ledger=ledger.path):
-            seconds = [one_save(saver, log, shape.batch_rows(rows, batch, turn), turn) for turn in range(saves + 1)]
-        done = figures(seconds[1:], first=seconds[0])
+            watch = Stopwatch()
+            for turn in range(saves + 1):
+                one_save(saver, log, shape.batch_rows(rows, batch, turn), turn, watch)
+        first, rest = watch.split(1)
+        done = figures(rest, first=first.seconds, first_cpu=first.cpu)
         assert ledger.one("SELECT count(*) FROM saves WHERE state = 'saved'")[0] == saves + 1  # type: ignore[index]
     last = shape.batch_rows(rows, batch, saves)[-1]
     check(workbook, last, shape.new_values(last, saves))
     return done
 
 
-def one_save(saver: AtomicSaver, log: SaveLog, rows: range, turn: int) -> float:
-    """The seconds of a save."""
+def one_save(saver: AtomicSaver, log: SaveLog, rows: range, turn: int, watch: Stopwatch) -> None:
+    """Plan a save, then make it against the clock."""
     digest = digest_of(saver.workbook)
     edits = [(row, dict(zip(shape.UPDATED, shape.new_values(row, turn), strict=True))) for row in rows]
     log.clear_plan()
@@ -92,11 +94,9 @@ def one_save(saver: AtomicSaver, log: SaveLog, rows: range, turn: int) -> float:
         log.plan([Change(shape.SHEET, f'["K{row - 2:07d}"]', row, after, after)])
     build = spliced(BookEdits(cells={shape.SHEET: edits}))
     kind: BackupKind = "checkpoint" if turn else "before"
-    start = time.perf_counter()
-    receipt = saver.save(digest, build, full_verify=False, backup_kind=kind)
-    seconds = time.perf_counter() - start
+    with watch:
+        receipt = saver.save(digest, build, full_verify=False, backup_kind=kind)
     assert receipt.receipt.cells == len(rows) * len(shape.UPDATED) and not receipt.warnings, receipt
-    return seconds
 
 
 def run_record(workbook: str) -> RunRecord:
@@ -124,7 +124,7 @@ def read(source: Path, rows: int, columns: list[int] | None, repeat: int) -> dic
                 cells += len(found)
         counted.append((count, cells))
 
-    seconds = repeated(all_rows, repeat)
-    done = figures(seconds)
+    watch = repeated(all_rows, repeat)
+    done = figures(watch)
     assert set(counted) == {(rows + 1, (rows + 1) * len(columns or shape.COLUMNS))}, counted
     return done

@@ -56,7 +56,8 @@ class Session:
         """Keep and show a case's figures."""
         figures = {
             "case": case, "engine": engine, "rows": rows, "median": statistics.median(found["seconds"]),
-            "p95": p95(found["seconds"]), "peak_mib": found["peak_bytes"] / MIB,
+            "p95": p95(found["seconds"]), "median_cpu": statistics.median(found["cpu"]),
+            "peak_mib": found["peak_bytes"] / MIB,
             "over_interpreter_mib": (found["peak_bytes"] - self.interpreter) / MIB, **found, **ratios,
         }  # fmt: skip
         verdicts = goals.verdicts(figures) if engine == BATCHBOOK else []
@@ -100,9 +101,9 @@ class Session:
         ours = self.call("ours", "save", source=book, folder=self.fresh(), saves=self.saves, **place)
         self.add(case, "floor", rows, floor, batch=batch)
         if other is not None:
-            other = {**other, "seconds": other["save"]}
+            other = {**other, "seconds": other["save"], "cpu": other["save_cpu"]}
             self.add(case, "openpyxl, its save alone", rows, other, batch=batch)
-        first = {**ours, "seconds": [ours["first"]]}
+        first = {**ours, "seconds": ours["first"], "cpu": ours["first_cpu"]}
         self.add(case, "batchbook, first of a run", rows, first, batch=batch, **ratios(first, floor, other))
         self.add(case, BATCHBOOK, rows, ours, batch=batch, **ratios(ours, floor, other))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from pathlib import Path
 from typing import Any
@@ -25,4 +26,5 @@ def run(made: Path, folder: Path) -> dict[str, Any]:
     """One fresh run in a copy of the folder, start-up included; the peak is the command's, not this process's."""
     shutil.copytree(made, folder)
     peak, seconds = memory.peak(["run", "job.yaml", "--start-fresh", "--quiet"], folder)
-    return {"seconds": [seconds], "peak_bytes": peak}
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {"seconds": [seconds], "cpu": [used.ru_utime + used.ru_stime], "peak_bytes": peak}

@@ -61,6 +61,7 @@ def test_the_figures_are_there_and_the_ratios_are_those_of_the_medians(
     medians = {(one["case"], one["engine"], one["rows"]): one["median"] for one in figures["cases"]}
     for one in figures["cases"]:
         assert min(one["seconds"]) <= one["median"] <= one["p95"] <= max(one["seconds"])
+        assert len(one["cpu"]) == len(one["seconds"]) and min(one["cpu"]) <= one["median_cpu"] <= max(one["cpu"])
         assert one["peak_mib"] == pytest.approx(one["over_interpreter_mib"] + about["interpreter_mib"])
         if one["engine"] == "batchbook":
             floor = medians[one["case"], "floor", one["rows"]]
