@@ -12,7 +12,7 @@ from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.savelog import Change, SaveLog
 from batchbook.storage.saver import AtomicSaver, Build
-from batchbook.xlsx import Book, BookEdits, SpliceReceipt, digest_of, inspect, splice
+from batchbook.xlsx import Book, BookEdits, CellValue, SpliceReceipt, digest_of, inspect, splice
 from measures import shape
 from measures.timing import Stopwatch, figures, repeated, warm
 
@@ -87,7 +87,9 @@ def save(source: Path, folder: Path, rows: int, batch: int, saves: int) -> dict[
 def one_save(saver: AtomicSaver, log: SaveLog, rows: range, turn: int, watch: Stopwatch) -> None:
     """Plan a save, then make it against the clock."""
     digest = digest_of(saver.workbook)
-    edits = [(row, dict(zip(shape.UPDATED, shape.new_values(row, turn), strict=True))) for row in rows]
+    edits: list[tuple[int, dict[int, CellValue]]] = [
+        (row, dict(zip(shape.UPDATED, shape.new_values(row, turn), strict=True))) for row in rows
+    ]
     log.clear_plan()
     for row in rows:
         after = shape.written(row, turn)

@@ -20,12 +20,22 @@ def head() -> str:
 
 def line(figures: dict[str, Any], verdicts: Iterable[dict[str, Any]] = ()) -> str:
     """A case of an engine, and beside it the goals that it answers."""
-    return FORM.format(
-        figures["case"], figures["engine"], f"{figures['rows']:,}", seconds(figures["median"]),
-        seconds(figures["p95"]) if len(figures["seconds"]) > 1 else "", seconds(figures["median_cpu"]),
-        times(figures.get("times_openpyxl")), times(figures.get("times_floor")), f"{figures['peak_mib']:.0f}", f"{figures['over_interpreter_mib']:.0f}",
-        ", ".join(f"{one['goal']}: {'met' if one['met'] else 'MISSED'}" for one in verdicts),
-    ).rstrip()  # fmt: skip
+    several = len(figures["seconds"]) > 1
+    said = (f"{one['goal']}: {'met' if one['met'] else 'MISSED'}" for one in verdicts)
+    columns = (
+        figures["case"],
+        figures["engine"],
+        f"{figures['rows']:,}",
+        seconds(figures["median"]),
+        seconds(figures["p95"]) if several else "",
+        seconds(figures["median_cpu"]),
+        times(figures.get("times_openpyxl")),
+        times(figures.get("times_floor")),
+        f"{figures['peak_mib']:.0f}",
+        f"{figures['over_interpreter_mib']:.0f}",
+        ", ".join(said),
+    )
+    return FORM.format(*columns).rstrip()
 
 
 def seconds(value: float) -> str:
