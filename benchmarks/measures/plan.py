@@ -142,10 +142,14 @@ class Session:
 
 
 def ratios(ours: dict[str, Any], floor: dict[str, Any], other: dict[str, Any] | None) -> dict[str, float | None]:
-    """How many times as long openpyxl takes, and how many times as long as the floor it is."""
-    own = statistics.median(ours["seconds"])
+    """How many times as long openpyxl takes, and how many times as long as the floor it is.
+
+    The first of these also by the processor's seconds, which other work on the machine does not lengthen as much.
+    """
+    own, own_cpu = statistics.median(ours["seconds"]), statistics.median(ours["cpu"])
     return {
         "times_openpyxl": statistics.median(other["seconds"]) / own if other else None,
+        "cpu_times_openpyxl": statistics.median(other["cpu"]) / own_cpu if other else None,
         "times_floor": own / statistics.median(floor["seconds"]),
     }
 

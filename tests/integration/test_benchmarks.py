@@ -68,6 +68,8 @@ def test_the_figures_are_there_and_the_ratios_are_those_of_the_medians(
             assert one["times_floor"] == pytest.approx(one["median"] / floor)
     update = next(one for one in figures["cases"] if (one["case"], one["engine"]) == ("update 6 of 24", "batchbook"))
     assert update["times_openpyxl"] == pytest.approx(medians["update 6 of 24", "openpyxl", 40] / update["median"])
+    openpyxl_cpu = next(one["median_cpu"] for one in figures["cases"] if one["engine"] == "openpyxl")
+    assert update["cpu_times_openpyxl"] == pytest.approx(openpyxl_cpu / update["median_cpu"])
     saves = [one for one in figures["cases"] if (one["case"], one["engine"]) == ("save one batch", "batchbook")]
     assert [(len(one["seconds"]), one["batch"]) for one in saves] == [(3, 10), (3, 22)]
     run = next(one for one in figures["cases"] if (one["case"], one["engine"]) == ("run", "batchbook"))
