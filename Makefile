@@ -48,6 +48,7 @@ crash: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m crash $(PYTEST_ARGS)
 
 bench: $(VENV)/.installed-test
+	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/memory.py --rows 10000,50000
 
