@@ -194,6 +194,14 @@ class CellWriter:
         dated = self._styles().dated(int(style) if style else 0, kind)
         return f'{self._c}{reference}" s="{dated}"{self._number}{number!r}{self._number_end}'
 
+    def formula(self, reference: str, style: str, text: str, *, array: bool = False) -> str:
+        """The XML of a cell with a formula (without its equals sign) that is not calculated yet."""
+        self.formulas = True
+        p = self._prefix
+        mark = f'{self._c}{reference}" s="{style}"' if style else f'{self._c}{reference}"'
+        spanning = f' t="array" ref="{reference}"' if array else ""
+        return f"{mark}><{p}f{spanning}>{encode_text(text)}</{p}f></{p}c>"
+
     def _link(self, link: Link) -> str:
         formula = f"HYPERLINK({literals(link.url)},{literals(link.text)})"
         if len(formula) > MAX_FORMULA:

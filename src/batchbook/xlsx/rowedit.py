@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from batchbook.errors import WorkbookDamaged
+from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
 from batchbook.xlsx.cells import cells_of
 from batchbook.xlsx.cellxml import CellWriter, ValueProblem
+from batchbook.xlsx.growth import ColumnFormula
 from batchbook.xlsx.layout import SheetLayout
 from batchbook.xlsx.places import COLUMN_LETTERS, MAX_COLUMN, MAX_ROW, parse_cell, parse_range
 from batchbook.xlsx.quicksegment import QuickSegment
@@ -232,15 +233,32 @@ class RowEditor:
 
     # --- new rows ------------------------------------------------------------------------------------------------
 
-    def created(self, number: int, cells: Cells, above: Mapping[int, str] | None) -> bytes:
-        """A row that was not there; `above` are the styles of the row above for rows at the end."""
+    def created(
+        self,
+        number: int,
+        cells: Cells,
+        above: Mapping[int, str] | None,
+        formulas: Mapping[int, ColumnFormula] | None = None,
+    ) -> bytes:
+        """A row that was not there; `above` are the styles of the row above for rows at the end.
+
+        Cells that get no value get the formula given for their column, if there is one.
+        """
         pieces = []
-        for column in sorted(cells):
-            self._check(number, column)
-            if cells[column] is None:
-                continue
+        formulas = formulas or {}
+        for column in sorted(cells.keys() | formulas.keys()):
+            if column in cells:
+                self._check(number, column)
+            value = cells.get(column)
             style = (above or {}).get(column) or self._column_style(column)
-            pieces.append(self._written(number, column, style, cells[column]))
+            if value is not None:
+                pieces.append(self._written(number, column, style, value))
+            elif column in formulas and not self.layout.locked(number, column):
+                formula = formulas[column]
+                reference = f"{COLUMN_LETTERS[column]}{number}"
+                pieces.append(self.writer.formula(reference, style, formula.text, array=formula.array).encode())
+            else:
+                continue
             self._reach(number, column)
         if not pieces:
             return b""
@@ -266,9 +284,19 @@ def _style(element: Element) -> str:
 
 def translated(formula: str, origin: str, target: str) -> str:
     """A formula of one cell as it reads in another."""
-    from openpyxl.formula.translate import Translator  # type: ignore[import-untyped, unused-ignore]
+    from openpyxl.formula.tokenizer import TokenizerError  # type: ignore[import-untyped, unused-ignore]
+    from openpyxl.formula.translate import (  # type: ignore[import-untyped, unused-ignore]
+        Translator,
+        TranslatorError,
+    )
 
-    return str(Translator("=" + formula, origin=origin).translate_formula(target))[1:]
+    try:
+        return str(Translator("=" + formula, origin=origin).translate_formula(target))[1:]
+    except (TokenizerError, TranslatorError, ValueError, IndexError) as error:
+        raise WorkbookNotSupported(
+            f"The formula of {origin}, which {target} needs as well, cannot be understood: {formula[:100]}",
+            "Write it into the cells in Excel, and save.",
+        ) from error
 
 
 def styles_of(row: bytes) -> dict[int, str]:

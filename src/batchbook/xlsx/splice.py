@@ -186,7 +186,7 @@ class _Splice:
         layout = self.book.layout(sheet.name)
         scan = self.book.scan(sheet)
         editor = self._editor(sheet.name, scan, layout)
-        edit = SheetEdit(scan, editor, rows, layout)
+        edit = SheetEdit(scan, editor, rows, layout, self.parts.calculated)
         part = self.out.part(entry, expected=entry.size)
         edit.run(part)
         part.finish()
@@ -195,9 +195,12 @@ class _Splice:
         for found in editor.found_late:
             self._check_earlier(sheet, *found)
         for table in layout.tables:
-            grown = None if table.totals else edit.grown(table.ref)
+            grown = edit.growth.grown(table)
             if grown is not None:
                 self.parts.resize_table(table.part, grown)
+        grown = edit.growth.grown(None)
+        if grown is not None:
+            self.parts.resize_filter(sheet.name, grown)
 
     def _note(self, editor: RowEditor) -> None:
         self.written += editor.cells
@@ -221,7 +224,8 @@ class _Splice:
 
     def _exchange(self, entry: Entry) -> None:
         sheet, content = self.contents[entry.name]
-        tables = self.book.layout(sheet.name).tables
+        layout = self.book.layout(sheet.name)
+        tables = layout.tables
         scan = self.book.scan(sheet)
         editor = self._editor(sheet.name, scan, SheetLayout(0))
         part = self.out.part(entry, expected=entry.size)
@@ -230,6 +234,8 @@ class _Splice:
         self.rewritten.append(entry.name)
         self._note(editor)
         self.chain_stale = True
+        if layout.auto_filter is not None:
+            self.parts.resize_filter(sheet.name, area)
         for table in tables:
             if table.totals or not self.parts.same_columns(table.part, [column.header for column in content.columns]):
                 raise WorkbookNotSupported(

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from batchbook.errors import WorkbookNotSupported
+from batchbook.xlsx.growth import FILTER_REF
 from batchbook.xlsx.masking import has_marks, mask
 from batchbook.xlsx.places import COLUMN_LETTERS, MAX_COLUMN, Range
 from batchbook.xlsx.rowedit import RowEditor
 from batchbook.xlsx.scan import SheetScan
-from batchbook.xlsx.sheetedit import _FILTER_REF, split_head
+from batchbook.xlsx.sheetedit import split_head
 from batchbook.xlsx.values import CellValue
 from batchbook.xlsx.zipwriter import PartWriter
 
@@ -108,7 +109,7 @@ def _refitted(tail: bytes, area: Range) -> bytes:
         ended = merges if merges[0].endswith(b"/>") else _MERGES_END.search(masked, merges.end())
         tail = tail[: merges.start()] + tail[(ended or merges).end() :]
         masked = mask(tail) if has_marks(tail) else tail
-    found = _FILTER_REF.search(masked)
+    found = FILTER_REF.search(masked)
     if found is None:
         return tail
     group = 1 if found[1] is not None else 2
