@@ -116,7 +116,7 @@ class RowEditor:
             elif value is None:
                 continue
             else:
-                new = self._written(row, column, self._style_for(column, span.tag), value)
+                new = self._written(row, column, self.style_for(column, span.tag), value)
                 pieces[0] = spanning(pieces[0], column)
             pieces += (text[done : cut.start], new)
             done = cut.end
@@ -124,7 +124,7 @@ class RowEditor:
         pieces.append(text[done : span.end])
         return pieces
 
-    def _style_for(self, column: int, tag: bytes) -> str:
+    def style_for(self, column: int, tag: bytes) -> str:
         """The style of a cell that was not there: that of the row, else of the column."""
         if b"customFormat" in tag:
             given = attributes(tag)
@@ -148,7 +148,7 @@ class RowEditor:
             if element is None:
                 if cells[column] is not None:
                     at = self._place(root, present, column)
-                    new = self._written(number, column, self._style_for(column, row[: root.inner]), cells[column])
+                    new = self._written(number, column, self.style_for(column, row[: root.inner]), cells[column])
                     edits.append((at, at, new))
                     self._reach(number, column)
             else:
@@ -237,20 +237,21 @@ class RowEditor:
         self,
         number: int,
         cells: Cells,
-        above: Mapping[int, str] | None,
+        above: Callable[[int], str] | None,
         formulas: Mapping[int, ColumnFormula] | None = None,
     ) -> bytes:
-        """A row that was not there; `above` are the styles of the row above for rows at the end.
+        """A row that was not there; `above` gives the styles by column that rows at the end go on with.
 
         Cells that get no value get the formula given for their column, if there is one.
         """
         pieces = []
         formulas = formulas or {}
-        for column in sorted(cells.keys() | formulas.keys()):
+        style_of = above or self._column_style
+        for column in sorted(cells.keys() | formulas.keys() if formulas else cells):
             if column in cells:
                 self._check(number, column)
             value = cells.get(column)
-            style = (above or {}).get(column) or self._column_style(column)
+            style = style_of(column)
             if value is not None:
                 pieces.append(self._written(number, column, style, value))
             elif column in formulas and not self.layout.locked(number, column):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
@@ -242,16 +242,17 @@ class SheetEdit:
         for number, cells in self._scattered.items():
             behind = number > self._layout.last_row
             yield self.editor.created(number, cells, None, self.growth.take(number, cells) if behind else {})
-        above: Mapping[int, str] | None = None
+        above: Callable[[int], str] | None = None
+        first = True
         for number, cells in self._all_pending():
-            if above is None:
-                above = self._styles_above()
+            if first:
+                above, first = self._styles_above(), False
             yield self.editor.created(number, cells, above, self.growth.take(number, cells))
 
-    def _styles_above(self) -> Mapping[int, str]:
-        """The styles of the last row, which rows behind it take on; not those of a header."""
+    def _styles_above(self) -> Callable[[int], str] | None:
+        """The styles of the last row by column, which rows behind it take on; not those of a header."""
         if self._above is None:
-            return {}
+            return None
         span = self._rows(self._above, self._above_before)[-1]
         styles = styles_of(self._above.text[span.start : span.end])
         self.growth.beside = styles.keys()
@@ -259,8 +260,8 @@ class SheetEdit:
         if self._layout.auto_filter is not None:
             areas.append(self._layout.auto_filter)
         if any(area.first_row == span.number for area in areas):
-            return {}
-        return styles
+            return None
+        return lambda column: styles[column] if column in styles else self.editor.style_for(column, span.tag)
 
     def _fix_dimension(self, head: Head, out: PartWriter) -> None:
         area, editor = head.area, self.editor

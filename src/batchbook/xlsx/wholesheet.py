@@ -48,7 +48,7 @@ def write_rows(editor: RowEditor, content: SheetContent, header_style: int, scan
     encode = scan.recoder.encode
     titles = {i: column.header for i, column in enumerate(content.columns, 1)}
     bold = str(header_style) if header_style else ""
-    pieces = [editor.created(1, titles, dict.fromkeys(titles, bold))]
+    pieces = [editor.created(1, titles, lambda _: bold)]
     number = 1
     for values in content.rows:
         number += 1
