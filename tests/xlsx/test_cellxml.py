@@ -5,34 +5,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
+import pandas
 import pytest
 import python_calamine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchbook.xlsx import Book, BookEdits, CellRefused, CellValue, ErrorValue, Link, check_value, splice
+from batchbook.xlsx import Book, BookEdits, CellRefused, CellValue, ErrorValue, Formula, Link, check_value, splice
 from tests.xlsx.helpers import crafted, edit, part, sheet_data, sheet_xml, values
-
-ALLOWED = st.characters(exclude_categories=("Cs",))
-PRINTABLE = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff")
-MOMENTS = st.datetimes(dt.datetime(1904, 1, 2), dt.datetime(9999, 12, 31)).map(
-    lambda m: m.replace(microsecond=m.microsecond // 1000 * 1000)
-)
-TIMES = st.times().map(lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000))
-SPANS = st.integers(0, 10**11).map(lambda ms: dt.timedelta(milliseconds=ms))
-NUMBERS = st.one_of(
-    st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
-)
-VALUES = st.one_of(
-    st.text(ALLOWED, max_size=40),
-    NUMBERS,
-    st.booleans(),
-    MOMENTS,
-    TIMES,
-    SPANS,
-    st.builds(Link, st.text(PRINTABLE, max_size=600), st.text(PRINTABLE, max_size=600)),
-    st.sampled_from(["#N/A", "#DIV/0!", "#NAME?", "#SPILL!"]).map(ErrorValue),
-)
+from tests.xlsx.strategies import MOMENTS, NUMBERS, TEXTS, VALUES
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["1900", "1904"])
@@ -63,9 +44,6 @@ def test_every_value_is_read_back(source: Path, found: list[CellValue]) -> None:
             assert again == value
             assert isinstance(again, bool) == isinstance(value, bool)
             assert read[row][column].shown() is not None
-
-
-TEXTS = st.text(PRINTABLE, min_size=1, max_size=40).filter(lambda text: "_x" not in text)
 
 
 @settings(max_examples=40, deadline=None)
@@ -130,8 +108,17 @@ AWARE = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
         (Decimal("1e400"), "digits"),
         (AWARE, "zone"),
         (AWARE.timetz(), "zone"),
-        (dt.date(1899, 12, 31), "1900"),
         (dt.timedelta(-1), "negative"),
+        (dt.timedelta.max, "days"),
+        (pandas.NaT, "NaT"),
+        (dt.date(1899, 12, 31), "1900-01-01"),
+        (dt.datetime(9999, 12, 31, 23, 59, 59, 999_999), "9999-12-31"),
+        (Link("u", None), "two texts"),
+        (Link(7, "t"), "two texts"),
+        (ErrorValue(7), "error value"),
+        (Formula("A1", "1"), "Formula"),
+        (Decimal(2**53 + 1), "digits"),
+        (Decimal("1e-400"), "digits"),
         ("x" * 32_768, "32768"),
         ("𝄞" * 16_384, "characters"),
         ("\ud800", "surrogate"),

@@ -51,7 +51,7 @@ class BlockEdit:
                 self._redo(out, touched)
             at = touched + 1
         self._append(out)
-        tail = self._edit.new_tail()
+        tail = self._edit.growth.refit(self._scan.tail)
         if tail == self._scan.tail:
             self._copy(out, self._tail, self._tail + 1)
         else:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from xml.sax.saxutils import quoteattr
 
 from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
+from batchbook.xlsx.growth import ColumnFormula
+from batchbook.xlsx.layout import TableRange
 from batchbook.xlsx.package import CONTENT_TYPES, MAIN_NAMESPACES, Package, rels_name, resolve
-from batchbook.xlsx.places import Range
-from batchbook.xlsx.xmltext import Element, SmallPart, whole
+from batchbook.xlsx.places import Range, letters, parse_range
+from batchbook.xlsx.rowedit import translated
+from batchbook.xlsx.stringtable import decode_hex
+from batchbook.xlsx.xmltext import Element, SmallPart, escape_text, whole
 
 SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
 STYLES_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xml"
@@ -18,6 +22,7 @@ _BEFORE_CALC = (
     "fileVersion", "fileSharing", "workbookPr", "workbookProtection", "bookViews", "sheets", "functionGroups",
     "externalReferences", "definedNames",
 )  # fmt: skip
+FILTER_NAME = "_xlnm._FilterDatabase"
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 
 
@@ -153,6 +158,45 @@ class BookParts:
         filtered = part.root.one("autoFilter")
         if filtered is not None:
             _set_ref(part, filtered, area)
+
+    def calculated(self, table: TableRange) -> dict[int, Callable[[int], ColumnFormula]]:
+        """The formulas of a table's calculated columns, by column and then by row."""
+        root = self.part(table.part).root
+        columns = root.one("tableColumns")
+        # References without dollar signs count from the first row of data.
+        first = table.ref.first_row + whole(root.get("headerRowCount", "1"), 1)
+        found = {}
+        for place, column in enumerate(columns.all("tableColumn") if columns else (), table.ref.first_column):
+            element = column.one("calculatedColumnFormula")
+            if element is not None and element.text.strip() and place <= table.ref.last_column:
+                array = element.get("array") in ("1", "true")
+                found[place] = _by_row(decode_hex(element.text), place, first, array)
+        return found
+
+    def resize_filter(self, sheet: str, area: Range) -> None:
+        """Let the hidden name that Excel keeps for a sheet's filter say where the filter lies now."""
+        part = self.part(self._workbook)
+        listed, names = part.root.one("sheets"), part.root.one("definedNames")
+        if listed is None or names is None:
+            return
+        own = {str(i) for i, one in enumerate(listed.all("sheet")) if one.get("name") == sheet}
+        for name in names.all("definedName"):
+            where, mark, ref = name.text.rpartition("!")
+            if name.get("name") == FILTER_NAME and name.get("localSheetId") in own and mark and parse_range(ref):
+                first, last = (
+                    f"${letters(column)}${row}"
+                    for column, row in ((area.first_column, area.first_row), (area.last_column, area.last_row))
+                )
+                part.replace(name.inner, name.close, escape_text(f"{where}!{first}:{last}"))
+
+
+def _by_row(text: str, column: int, first: int, array: bool) -> Callable[[int], ColumnFormula]:
+    origin = f"{letters(column)}{first}"
+    # Most formulas name columns of the table only, and read the same in every row.
+    if translated(text, origin, f"{letters(column)}{first + 1}") == text:
+        same = ColumnFormula(text, array)
+        return lambda _: same
+    return lambda row: ColumnFormula(translated(text, origin, f"{letters(column)}{row}"), array)
 
 
 def _set_ref(part: SmallPart, element: Element, area: Range) -> None:

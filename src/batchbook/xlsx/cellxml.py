@@ -171,8 +171,8 @@ class CellWriter:
         if isinstance(value, Link):
             return mark + self._link(value)
         if isinstance(value, ErrorValue):
-            if not _ERROR.match(value.code):
-                raise ValueProblem(f"{value.code[:40]!r} is no error value")
+            if not isinstance(value.code, str) or not _ERROR.match(value.code):
+                raise ValueProblem(f"{str(value.code)[:40]!r} is no error value")
             return f'{mark} t="e"{self._number}{value.code}{self._number_end}'
         if isinstance(value, dt.date | dt.time | dt.timedelta):
             return self._moment(reference, style, value)
@@ -194,7 +194,17 @@ class CellWriter:
         dated = self._styles().dated(int(style) if style else 0, kind)
         return f'{self._c}{reference}" s="{dated}"{self._number}{number!r}{self._number_end}'
 
+    def formula(self, reference: str, style: str, text: str, *, array: bool = False) -> str:
+        """The XML of a cell with a formula (without its equals sign) that is not calculated yet."""
+        self.formulas = True
+        p = self._prefix
+        mark = f'{self._c}{reference}" s="{style}"' if style else f'{self._c}{reference}"'
+        spanning = f' t="array" ref="{reference}"' if array else ""
+        return f"{mark}><{p}f{spanning}>{encode_text(text)}</{p}f></{p}c>"
+
     def _link(self, link: Link) -> str:
+        if not isinstance(link.url, str) or not isinstance(link.text, str):
+            raise ValueProblem("a link is made of two texts, its address and what the cell shows")
         formula = f"HYPERLINK({literals(link.url)},{literals(link.text)})"
         if len(formula) > MAX_FORMULA:
             raise ValueProblem(f"the link is longer than a formula can be ({MAX_FORMULA} characters)")

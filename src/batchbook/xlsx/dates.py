@@ -8,6 +8,8 @@ DAY_MS = 86_400_000
 _EPOCH_1900 = dt.datetime(1899, 12, 31)
 _EPOCH_1904 = dt.datetime(1904, 1, 1)
 _LAST = dt.datetime(9999, 12, 31, 23, 59, 59, 999_000)
+MAX_SPAN = dt.timedelta(days=2_958_465)
+"""As long as the last day that Excel shows; for what is longer it shows ####."""
 _PHANTOM = 60
 """29 February 1900, a day that Excel counts although it never was."""
 
@@ -17,8 +19,15 @@ def _milliseconds(span: dt.timedelta) -> int:
 
 
 def serial(value: dt.date | dt.datetime | dt.time | dt.timedelta, *, date1904: bool) -> int | float:
-    """The number that a cell holds for a date or time. ValueError says why it has none."""
+    """The number that a cell holds for a date or time. ValueError says why it has none.
+
+    A cell keeps milliseconds, as Excel does; what is finer is rounded.
+    """
+    if value != value:  # NaT, which is a datetime to Python
+        raise ValueError("it is no date (NaT)")
     if isinstance(value, dt.timedelta):
+        if value > MAX_SPAN:
+            raise ValueError(f"a cell shows durations of up to {MAX_SPAN.days} days")
         return _days(_milliseconds(value))
     if isinstance(value, dt.time):
         if value.tzinfo is not None:

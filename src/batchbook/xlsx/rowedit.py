@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from batchbook.errors import WorkbookDamaged
+from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
 from batchbook.xlsx.cells import cells_of
 from batchbook.xlsx.cellxml import CellWriter, ValueProblem
+from batchbook.xlsx.growth import ColumnFormula
 from batchbook.xlsx.layout import SheetLayout
 from batchbook.xlsx.places import COLUMN_LETTERS, MAX_COLUMN, MAX_ROW, parse_cell, parse_range
 from batchbook.xlsx.quicksegment import QuickSegment
@@ -115,7 +116,7 @@ class RowEditor:
             elif value is None:
                 continue
             else:
-                new = self._written(row, column, self._style_for(column, span.tag), value)
+                new = self._written(row, column, self.style_for(column, span.tag), value)
                 pieces[0] = spanning(pieces[0], column)
             pieces += (text[done : cut.start], new)
             done = cut.end
@@ -123,7 +124,7 @@ class RowEditor:
         pieces.append(text[done : span.end])
         return pieces
 
-    def _style_for(self, column: int, tag: bytes) -> str:
+    def style_for(self, column: int, tag: bytes) -> str:
         """The style of a cell that was not there: that of the row, else of the column."""
         if b"customFormat" in tag:
             given = attributes(tag)
@@ -147,7 +148,7 @@ class RowEditor:
             if element is None:
                 if cells[column] is not None:
                     at = self._place(root, present, column)
-                    new = self._written(number, column, self._style_for(column, row[: root.inner]), cells[column])
+                    new = self._written(number, column, self.style_for(column, row[: root.inner]), cells[column])
                     edits.append((at, at, new))
                     self._reach(number, column)
             else:
@@ -232,15 +233,33 @@ class RowEditor:
 
     # --- new rows ------------------------------------------------------------------------------------------------
 
-    def created(self, number: int, cells: Cells, above: Mapping[int, str] | None) -> bytes:
-        """A row that was not there; `above` are the styles of the row above for rows at the end."""
+    def created(
+        self,
+        number: int,
+        cells: Cells,
+        above: Callable[[int], str] | None,
+        formulas: Mapping[int, ColumnFormula] | None = None,
+    ) -> bytes:
+        """A row that was not there; `above` gives the styles by column that rows at the end go on with.
+
+        Cells that get no value get the formula given for their column, if there is one.
+        """
         pieces = []
-        for column in sorted(cells):
-            self._check(number, column)
-            if cells[column] is None:
+        formulas = formulas or {}
+        style_of = above or self._column_style
+        for column in sorted(cells.keys() | formulas.keys() if formulas else cells):
+            if column in cells:
+                self._check(number, column)
+            value = cells.get(column)
+            style = style_of(column)
+            if value is not None:
+                pieces.append(self._written(number, column, style, value))
+            elif column in formulas and not self.layout.locked(number, column):
+                formula = formulas[column]
+                reference = f"{COLUMN_LETTERS[column]}{number}"
+                pieces.append(self.writer.formula(reference, style, formula.text, array=formula.array).encode())
+            else:
                 continue
-            style = (above or {}).get(column) or self._column_style(column)
-            pieces.append(self._written(number, column, style, cells[column]))
             self._reach(number, column)
         if not pieces:
             return b""
@@ -266,9 +285,19 @@ def _style(element: Element) -> str:
 
 def translated(formula: str, origin: str, target: str) -> str:
     """A formula of one cell as it reads in another."""
-    from openpyxl.formula.translate import Translator  # type: ignore[import-untyped, unused-ignore]
+    from openpyxl.formula.tokenizer import TokenizerError  # type: ignore[import-untyped, unused-ignore]
+    from openpyxl.formula.translate import (  # type: ignore[import-untyped, unused-ignore]
+        Translator,
+        TranslatorError,
+    )
 
-    return str(Translator("=" + formula, origin=origin).translate_formula(target))[1:]
+    try:
+        return str(Translator("=" + formula, origin=origin).translate_formula(target))[1:]
+    except (TokenizerError, TranslatorError, ValueError, IndexError) as error:
+        raise WorkbookNotSupported(
+            f"The formula of {origin}, which {target} needs as well, cannot be understood: {formula[:100]}",
+            "Write it into the cells in Excel, and save.",
+        ) from error
 
 
 def styles_of(row: bytes) -> dict[int, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
 from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
 from batchbook.xlsx.blocks import BLOCK, HEAD
 from batchbook.xlsx.container import DAMAGED_ADVICE
+from batchbook.xlsx.growth import Calculated, Growth
 from batchbook.xlsx.layout import SheetLayout, row_numbers
 from batchbook.xlsx.masking import has_marks, mask
 from batchbook.xlsx.places import Range, parse_range
@@ -23,7 +24,6 @@ _DIMENSION = re.compile(
     rb"<(?:[\w.-]+:)?dimension\s[^<>]{0,500}?\bref\s*=\s*(?:\"([^<\"]{0,99})\"|'([^<']{0,99})')( *+)[^<>]{0,500}>"
 )
 _ROWS_TOGETHER = 500
-_FILTER_REF = re.compile(rb"<(?:[\w.-]+:)?autoFilter\s[^<>]{0,500}?\bref\s*=\s*(?:\"([^<\"]{0,99})\"|'([^<']{0,99})')")
 _LONGEST = len("XFC1048575:XFD1048576")
 
 
@@ -65,7 +65,12 @@ class SheetEdit:
     """One sheet on its way from the old archive to the new one."""
 
     def __init__(
-        self, scan: SheetScan, editor: RowEditor, edits: Iterable[tuple[int, Cells]], layout: SheetLayout
+        self,
+        scan: SheetScan,
+        editor: RowEditor,
+        edits: Iterable[tuple[int, Cells]],
+        layout: SheetLayout,
+        calculated: Calculated = lambda _: {},
     ) -> None:
         self.scan = self._scan = scan
         self.editor = editor
@@ -78,9 +83,7 @@ class SheetEdit:
             self._scattered = dict(self._all_pending())
         self._above: Segment | None = None
         self._above_before = 0
-        self.appended_from = 0
-        self.appended_to = 0
-        self.appended_columns: set[int] = set()
+        self.growth = Growth(layout, calculated)
 
     def _ascending(self, edits: Iterable[tuple[int, Cells]]) -> Iterator[tuple[int, Cells]]:
         before = 0
@@ -124,7 +127,7 @@ class SheetEdit:
         else:
             out.write(encode(scan.open_tag))
             self._rows_into(out, blocks)
-        out.write(encode(self.new_tail()))
+        out.write(encode(self.growth.refit(scan.tail)))
         self.fix_dimension(head, out)
 
     def _rows_into(self, out: PartWriter, blocks: bool) -> None:
@@ -251,53 +254,28 @@ class SheetEdit:
 
     def _appended_rows(self) -> Iterator[bytes]:
         for number, cells in self._scattered.items():
-            yield self.editor.created(number, cells, None)
-        above: Mapping[int, str] | None = None
+            behind = number > self._layout.last_row
+            yield self.editor.created(number, cells, None, self.growth.take(number, cells) if behind else {})
+        above: Callable[[int], str] | None = None
+        first = True
         for number, cells in self._all_pending():
-            if above is None:
-                above = self._styles_above()
-            row = self.editor.created(number, cells, above)
-            if row:
-                self._note_appended(number, cells)
-            yield row
+            if first:
+                above, first = self._styles_above(), False
+            yield self.editor.created(number, cells, above, self.growth.take(number, cells))
 
-    def _styles_above(self) -> Mapping[int, str]:
-        """The styles of the last row, which rows behind it take on; not those of a header."""
+    def _styles_above(self) -> Callable[[int], str] | None:
+        """The styles of the last row by column, which rows behind it take on; not those of a header."""
         if self._above is None:
-            return {}
+            return None
         span = self._rows(self._above, self._above_before)[-1]
+        styles = styles_of(self._above.text[span.start : span.end])
+        self.growth.beside = styles.keys()
         areas = [table.ref for table in self._layout.tables]
         if self._layout.auto_filter is not None:
             areas.append(self._layout.auto_filter)
         if any(area.first_row == span.number for area in areas):
-            return {}
-        return styles_of(self._above.text[span.start : span.end])
-
-    def _note_appended(self, number: int, cells: Cells) -> None:
-        if not self.appended_from:
-            self.appended_from = self.appended_to = number
-        elif number == self.appended_to + 1:
-            self.appended_to = number
-        self.appended_columns |= cells.keys()
-
-    def grown(self, area: Range) -> Range | None:
-        """A table or filter that ended just above the appended rows, with these rows; None where it did not."""
-        inside = any(area.first_column <= column <= area.last_column for column in self.appended_columns)
-        if not inside or area.last_row != self._layout.last_row or self.appended_from != area.last_row + 1:
             return None
-        return area._replace(last_row=self.appended_to)
-
-    def new_tail(self) -> bytes:
-        """What follows the rows, with a filter that has grown."""
-        tail = self._scan.tail
-        area = self._layout.auto_filter
-        grown = self.grown(area) if area is not None else None
-        if grown is None:
-            return tail
-        found = _FILTER_REF.search(mask(tail) if has_marks(tail) else tail)
-        assert found is not None
-        group = 1 if found[1] is not None else 2
-        return tail[: found.start(group)] + str(grown).encode() + tail[found.end(group) :]
+        return lambda column: styles[column] if column in styles else self.editor.style_for(column, span.tag)
 
     def fix_dimension(self, head: Head, out: PartWriter) -> None:
         """Have the sheet's dimension cover what was written."""

@@ -210,7 +210,7 @@ class _Splice:
         blocks = Blocks(self.book.container, entry, index) if by_blocks and index is not None else None
         scan = frame_of(blocks) if blocks else self.book.scan(sheet)
         editor = self._editor(sheet.name, scan, layout)
-        edit = SheetEdit(scan, editor, some if blocks else chain(some, rows), layout)
+        edit = SheetEdit(scan, editor, some if blocks else chain(some, rows), layout, self.parts.calculated)
         part = self.out.part(entry, expected=entry.size)
         if blocks is not None:
             BlockEdit(blocks, scan, edit, some[-1][0] if some else 0).run(part)
@@ -223,9 +223,12 @@ class _Splice:
         for found in editor.found_late:
             self._check_earlier(sheet, *found)
         for table in layout.tables:
-            grown = None if table.totals else edit.grown(table.ref)
+            grown = edit.growth.grown(table)
             if grown is not None:
                 self.parts.resize_table(table.part, grown)
+        grown = edit.growth.grown(None)
+        if grown is not None:
+            self.parts.resize_filter(sheet.name, grown)
 
     def _lays_down(self, scan: SheetScan, layout: SheetLayout) -> bool:
         """Whether a sheet is laid down as blocks: its rows ascend, and its bytes are what was scanned."""
@@ -238,14 +241,13 @@ class _Splice:
             self.redone[name] = part.redone
         if not by_blocks and not self._lays_down(edit.scan, layout):
             return
-        area = layout.auto_filter
         self.indexes[name] = SheetIndex(
             tuple(part.blocks),
             max(layout.last_row, edit.editor.last_row),
             layout.usual,
             layout.merges,
             layout.arrays,
-            (edit.grown(area) or area) if area is not None else None,
+            edit.growth.grown(None) or layout.auto_filter,
             layout.table_ids,
         )
 
@@ -279,7 +281,8 @@ class _Splice:
 
     def _exchange(self, entry: Entry) -> None:
         sheet, content = self.contents[entry.name]
-        tables = self.book.layout(sheet.name).tables
+        layout = self.book.layout(sheet.name)
+        tables = layout.tables
         scan = self.book.scan(sheet)
         editor = self._editor(sheet.name, scan, SheetLayout(0))
         part = self.out.part(entry, expected=entry.size)
@@ -288,6 +291,8 @@ class _Splice:
         self.rewritten.append(entry.name)
         self._note(editor)
         self.chain_stale = True
+        if layout.auto_filter is not None:
+            self.parts.resize_filter(sheet.name, area)
         for table in tables:
             if table.totals or not self.parts.same_columns(table.part, [column.header for column in content.columns]):
                 raise WorkbookNotSupported(

@@ -13,7 +13,7 @@ _BUILTIN_FOR = {Kind.DATE: 14, Kind.DATETIME: 22, Kind.TIME: 21, Kind.ELAPSED: 4
 _FITS = {
     Kind.DATE: (Kind.DATE, Kind.DATETIME),
     Kind.DATETIME: (Kind.DATE, Kind.DATETIME),
-    Kind.TIME: (Kind.TIME, Kind.DATETIME),
+    Kind.TIME: (Kind.TIME,),
     Kind.ELAPSED: (Kind.ELAPSED,),
 }
 _BARE = (
@@ -79,15 +79,33 @@ class Styles:
                 at = text.index(">") + 1
                 if not (first and first.one("b")):
                     text = f"{text[:at]}<{p}b/>{text[at:]}"
-                self.part.append_child(fonts, text)
-                self.part.set_attribute(fonts, "count", str(count + 1))
+                known = [self._text(font) for font in fonts.children]
+                if text in known:  # made for an earlier save: a workbook can hold a few hundred fonts only
+                    count = known.index(text)
+                else:
+                    self.part.append_child(fonts, text)
+                    self.part.set_attribute(fonts, "count", str(count + 1))
             self._bold = self._add(0, fontId=str(count), applyFont="1") if fonts else 0
         return self._bold
 
     def _text(self, element: Element) -> str:
         return self.part.text[element.start : element.end].decode()
 
+    def _known(self, style: int, changes: dict[str, str]) -> int | None:
+        """A style that is there already and is the given one with these changes; else every save would add one."""
+        if not 0 <= style < len(self._xfs):
+            return None
+        like = self._xfs[style]
+        wanted, inside = {**like.attributes, **changes}, self.part.text[like.inner : like.close]
+        for number, xf in enumerate(self._xfs):
+            if xf.attributes == wanted and self.part.text[xf.inner : xf.close] == inside:
+                return number
+        return None
+
     def _add(self, style: int, **changes: str) -> int:
+        known = self._known(style, changes)
+        if known is not None:
+            return known
         if 0 <= style < len(self._xfs):
             text = self._text(self._xfs[style])
         else:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from batchbook.errors import WorkbookNotSupported
+from batchbook.xlsx.growth import FILTER_REF
 from batchbook.xlsx.masking import has_marks, mask
 from batchbook.xlsx.places import COLUMN_LETTERS, MAX_COLUMN, Range
 from batchbook.xlsx.rowedit import RowEditor
 from batchbook.xlsx.scan import SheetScan
-from batchbook.xlsx.sheetedit import _FILTER_REF, split_head
+from batchbook.xlsx.sheetedit import split_head
 from batchbook.xlsx.values import CellValue
 from batchbook.xlsx.zipwriter import PartWriter
 
@@ -47,7 +48,7 @@ def write_rows(editor: RowEditor, content: SheetContent, header_style: int, scan
     encode = scan.recoder.encode
     titles = {i: column.header for i, column in enumerate(content.columns, 1)}
     bold = str(header_style) if header_style else ""
-    pieces = [editor.created(1, titles, dict.fromkeys(titles, bold))]
+    pieces = [editor.created(1, titles, lambda _: bold)]
     number = 1
     for values in content.rows:
         number += 1
@@ -108,7 +109,7 @@ def _refitted(tail: bytes, area: Range) -> bytes:
         ended = merges if merges[0].endswith(b"/>") else _MERGES_END.search(masked, merges.end())
         tail = tail[: merges.start()] + tail[(ended or merges).end() :]
         masked = mask(tail) if has_marks(tail) else tail
-    found = _FILTER_REF.search(masked)
+    found = FILTER_REF.search(masked)
     if found is None:
         return tail
     group = 1 if found[1] is not None else 2
