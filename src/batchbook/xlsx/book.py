@@ -14,12 +14,12 @@ from batchbook.xlsx.container import DAMAGED_ADVICE, Container, Entry
 from batchbook.xlsx.layout import SheetLayout, TableRange, scan_layout
 from batchbook.xlsx.package import Package
 from batchbook.xlsx.places import parse_range
+from batchbook.xlsx.quickrows import QuickRows
+from batchbook.xlsx.rowtexts import RowCutting
 from batchbook.xlsx.scan import SheetScan
 from batchbook.xlsx.stringtable import StringTable
 from batchbook.xlsx.styles import Styles
 
-FEW = 12
-"""So many columns are searched for in each row; more are found by going through all cells."""
 STATES = ("visible", "hidden", "veryHidden")
 
 
@@ -152,25 +152,16 @@ class Book:
 
     def _rows(self, sheet: Sheet, wanted: frozenset[int] | None) -> Iterator[tuple[int, dict[int, Cell]]]:
         scan = self.scan(sheet)
-        decoder = Decoder(scan.prefix, self.styles, self._shared_strings, date1904=self.date1904)
-        few = decoder.needles(wanted) if wanted and len(wanted) <= FEW else []
-        closing = len(scan.prefix) + len(b"</row>")
-        before = 0
+        exact = Decoder(self.styles, self._shared_strings, date1904=self.date1904)
+        quick = QuickRows(scan.prefix, exact, wanted)
+        cutting = RowCutting(scan)
         for segment in scan.segments():
-            text = segment.text
-            for span in scan.rows(segment, before):
-                before = span.number
-                if span.self_closing:
-                    continue
-                cells: dict[int, Cell] | None = None
-                if few:
-                    cells = None if segment.marked else decoder.picked(text, span, span.end - closing, few)
-                elif not segment.marked:
-                    cells = decoder.fast(text, span.inner, span.end - closing, wanted)
+            for row in cutting.rows(segment):
+                cells = quick.cells(row) if row.plain else None
                 if cells is None:
-                    cells = decoder.slow(text[span.start : span.end], wanted)
+                    cells = exact.row(cutting.whole(row), wanted)
                 if cells:
-                    yield span.number, cells
+                    yield row.number, cells
 
     def layout(self, sheet: str) -> SheetLayout:
         """What is around the cells of a sheet; one quick pass, remembered."""
