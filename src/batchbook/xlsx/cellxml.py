@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 from batchbook.xlsx.cells import EXACT
@@ -20,9 +20,10 @@ MAX_FORMULA = 8_192
 MAX_LITERAL = 255
 
 _SPECIAL = re.compile("[&<>\x00-\x1f\ud800-\udfff\ufffe\uffff]")
-_SPECIAL_JOINED = re.compile("[&<>\x01-\x1f\ud800-\udfff\ufffe\uffff]")
+_ODD = re.compile("[\x01-\x1f\ud800-\udfff\ufffe\uffff]")
 _HEX_ESCAPE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_TEXT_OR_BLANK = {str, type(None)}
 _ERROR = re.compile(r"#[A-Z0-9/_]{1,30}[!?]?\Z")
 
 
@@ -83,6 +84,26 @@ def literals(text: str) -> str:
     return "&".join('"' + piece.replace('"', '""') + '"' for piece in pieces)
 
 
+def _escaped(texts: list[str]) -> list[str] | None:
+    """Texts as they stand between tags, all looked at together; None where one of them needs more than that."""
+    if not texts:
+        return texts
+    joined = "\x00".join(texts)
+    if (
+        joined.count("\x00") != len(texts) - 1  # a text holds a zero of its own
+        or _ODD.search(joined)
+        or "_x" in joined
+        or "\x00 " in joined
+        or " \x00" in joined
+        or joined[:1] == " "
+        or joined[-1:] == " "
+        or max(map(len, texts)) > MAX_TEXT // 2
+    ):
+        return None
+    plain = joined.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return texts if len(plain) == len(joined) else plain.split("\x00")
+
+
 class CellWriter:
     """Writes the cells of one sheet."""
 
@@ -121,33 +142,27 @@ class CellWriter:
             f'{start}{row}" s="{style}"' if style else f'{start}{row}"' for row, style in zip(rows, styles, strict=True)
         ]
         kinds = set(map(type, values))
-        pairs = zip(marks, values, strict=True)
-        if kinds == {str} and self._plain("\x00".join(values), len(values)):  # type: ignore[arg-type]
-            begin, end = self._text, self._text_end
-            return [f"{mark}{begin}{value}{end}" for mark, value in pairs]
         begin, end = self._number, self._number_end
-        if kinds == {int} and min(values) >= -EXACT and max(values) <= EXACT:  # type: ignore[type-var, operator]
-            return [f"{mark}{begin}{value}{end}" for mark, value in pairs]
-        if kinds == {float} and all(map(math.isfinite, values)):  # type: ignore[arg-type]
-            return [f"{mark}{begin}{value!r}{end}" for mark, value in pairs]
-        return [
-            self.cell(f"{letters}{row}", style or "", value)
-            for row, style, value in zip(rows, styles, values, strict=True)
-        ]
-
-    @staticmethod
-    def _plain(joined: str, count: int) -> bool:
-        """Whether so many texts, joined by zeros, can all stand in XML as they are."""
-        return (
-            joined.count("\x00") == count - 1  # a text may hold a zero of its own
-            and not _SPECIAL_JOINED.search(joined)
-            and "_x" not in joined
-            and "\x00 " not in joined
-            and " \x00" not in joined
-            and joined[:1] != " "
-            and joined[-1:] != " "
-            and len(joined) <= MAX_TEXT // 2
-        )
+        ready: Iterable[object] | None = None
+        if kinds <= _TEXT_OR_BLANK:
+            ready = _escaped([value for value in values if value is not None])  # type: ignore[misc]
+            begin, end = self._text, self._text_end
+        elif kinds == {int} and min(values) >= -EXACT and max(values) <= EXACT:  # type: ignore[type-var, operator]
+            ready = values
+        elif kinds == {float} and all(map(math.isfinite, values)):  # type: ignore[arg-type]
+            ready = map(repr, values)
+        if ready is None:
+            return [
+                self.cell(f"{letters}{row}", style or "", value)
+                for row, style, value in zip(rows, styles, values, strict=True)
+            ]
+        if type(None) in kinds:
+            texts = iter(ready)
+            return [
+                f"{mark}/>" if value is None else f"{mark}{begin}{next(texts)}{end}"
+                for mark, value in zip(marks, values, strict=True)
+            ]
+        return [f"{mark}{begin}{value}{end}" for mark, value in zip(marks, ready, strict=True)]
 
     def _string(self, value: str) -> str:
         if _SPECIAL.search(value) or "_x" in value or len(value) > MAX_TEXT // 2:
