@@ -181,6 +181,7 @@ class Book:
             found.ordered,
             found.usual,
             tuple(found.table_ids),
+            found.numbers,
         )
 
     def index(self, part: str) -> SheetIndex | None:

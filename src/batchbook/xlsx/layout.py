@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice
+from operator import lt
 
 from batchbook.xlsx.masking import has_marks, mask
 from batchbook.xlsx.places import Range, parse_range
@@ -67,6 +69,8 @@ class SheetLayout:
     """Whether every row is written as most programs do, its number first."""
     table_ids: tuple[str, ...] = ()
     """The relationships that lead to the tables."""
+    numbers: Sequence[int] = field(default=(), repr=False, compare=False)
+    """The numbers of all rows, where the sheet was read for them and every row is usual; four bytes a row."""
     _merged: _Ranges = field(init=False, repr=False, compare=False)
     _spanned: _Ranges = field(init=False, repr=False, compare=False)
 
@@ -101,6 +105,7 @@ class ScannedLayout:
     merges: list[Range] = field(default_factory=list)
     auto_filter: Range | None = None
     table_ids: list[str] = field(default_factory=list)
+    numbers: array[int] = field(default_factory=lambda: array("I"))
     head: bytes = b""
     tail: bytes = b""
 
@@ -114,12 +119,16 @@ def scan_layout(scan: SheetScan) -> ScannedLayout:
         if scan.prefix or len(numbers) != segment.masked.count(b"<row"):
             found.usual = False
             numbers = row_numbers(scan, segment.masked, before)
+        if found.usual:
+            found.numbers.extend(numbers)
         if numbers:
             found.ordered = found.ordered and numbers[0] > before and ascending(numbers)
             found.last_row = max(found.last_row, max(numbers))
             before = numbers[-1]
         if b"array" in segment.masked or b"dataTable" in segment.masked:
             found.arrays += spanning(segment.masked)
+    if not found.usual:
+        del found.numbers[:]
     found.tail = scan.tail
     _read_tail(found)
     return found
@@ -142,7 +151,7 @@ def usual_numbers(masked: bytes) -> list[int]:
 
 def ascending(numbers: Sequence[int]) -> bool:
     """Whether each number is greater than the one before."""
-    return all(a < b for a, b in pairwise(numbers))
+    return all(map(lt, numbers, islice(numbers, 1, None)))
 
 
 def spanning(masked: bytes) -> list[Range]:

@@ -83,6 +83,8 @@ class SheetEdit:
             self._scattered = dict(self._all_pending())
         self._above: Segment | None = None
         self._above_before = 0
+        self._counted = 0
+        self._tail = self._rest = b""
         self.growth = Growth(layout, calculated)
 
     def _ascending(self, edits: Iterable[tuple[int, Cells]]) -> Iterator[tuple[int, Cells]]:
@@ -127,8 +129,15 @@ class SheetEdit:
         else:
             out.write(encode(scan.open_tag))
             self._rows_into(out, blocks)
-        out.write(encode(self.growth.refit(scan.tail)))
+        self._tail = self.growth.refit(scan.tail)
+        out.write(encode(self._tail))
         self.fix_dimension(head, out)
+        self._rest = head.rest
+
+    def frame(self, out: PartWriter) -> bytes:
+        """All of the sheet that was written but for its rows; a document of its own, unless there were no rows."""
+        opened = self._scan.open_tag if not self._scan.empty else b""
+        return out.held + self._rest + opened + self._tail
 
     def _rows_into(self, out: PartWriter, blocks: bool) -> None:
         encode = self._scan.recoder.encode
@@ -155,6 +164,7 @@ class SheetEdit:
                 "Open the workbook in Excel and save it again.",
             )
         numbers = self._numbers(segment, before)
+        self._counted += len(numbers)
         if not numbers:
             return before, segment.text
         self._above, self._above_before = segment, before
@@ -212,11 +222,15 @@ class SheetEdit:
     def _rows(self, segment: Segment, before: int) -> list[RowSpan]:
         """The rows of a segment, which must be those that the quick look saw: else an edit could get lost."""
         spans = self._scan.rows(segment, before)
-        if [span.number for span in spans] != self._numbers(segment, before):
+        seen = row_numbers(self._scan, segment.masked, before, usual=self._layout.usual)
+        if [span.number for span in spans] != seen:
             raise WorkbookDamaged(f"The rows of sheet {self.editor.sheet} cannot be told apart.", DAMAGED_ADVICE)
         return spans
 
     def _numbers(self, segment: Segment, before: int) -> list[int]:
+        known = self._layout.numbers
+        if known:
+            return list(known[self._counted : self._counted + segment.masked.count(b"<row")])
         return row_numbers(self._scan, segment.masked, before, usual=self._layout.usual)
 
     def _scattered_cells(self, number: int) -> Cells | None:

@@ -22,6 +22,7 @@ from batchbook.xlsx.scan import SheetScan
 from batchbook.xlsx.sheetedit import SheetEdit
 from batchbook.xlsx.styles import Styles
 from batchbook.xlsx.values import CellValue
+from batchbook.xlsx.wellformed import WellFormedness, is_well_formed
 from batchbook.xlsx.wholesheet import SheetContent, check_columns, exchange_rows, fresh_sheet
 from batchbook.xlsx.xmltext import outline
 from batchbook.xlsx.zipwriter import PartWriter, ZipWriter, new_entry
@@ -52,6 +53,8 @@ class SpliceReceipt:
     cells: int
     sound: tuple[str, ...] = ()
     """Rewritten sheets that were known to be well-formed: cut and joined between tags, they still are."""
+    parsed: tuple[str, ...] = ()
+    """Rewritten sheets that were found to be well-formed while they were written."""
     redone: Mapping[str, Sequence[tuple[int, Block]]] = field(default_factory=dict)
     """Of sheets that were saved by blocks: the blocks that were written anew, with their places in the archive."""
     indexes: Mapping[str, SheetIndex] = field(default_factory=dict)
@@ -105,6 +108,7 @@ class _Splice:
         self.styles: Styles | None = None
         self.written = 0
         self.chain_stale = False
+        self.parsed: list[str] = []
         self.redone: dict[str, Sequence[tuple[int, Block]]] = {}
         self.indexes: dict[str, SheetIndex] = {}
         self.copied: list[str] = []
@@ -166,6 +170,7 @@ class _Splice:
             tuple(self.removed),
             self.written,
             tuple(name for name in self.cells if name in self.redone or known_sound.holds(book.digest, name)),
+            tuple(self.parsed),
             self.redone,
             self.indexes,
         )
@@ -215,7 +220,7 @@ class _Splice:
         if blocks is not None:
             BlockEdit(blocks, scan, edit, some[-1][0] if some else 0).run(part)
         else:
-            edit.run(part, blocks=self._lays_down(scan, layout))
+            self._run_checked(entry, edit, part, layout)
         part.finish()
         self.rewritten.append(entry.name)
         self._note(editor)
@@ -229,6 +234,20 @@ class _Splice:
         grown = edit.growth.grown(None)
         if grown is not None:
             self.parts.resize_filter(sheet.name, grown)
+
+    def _run_checked(self, entry: Entry, edit: SheetEdit, part: PartWriter, layout: SheetLayout) -> None:
+        """Write a whole sheet, its XML being checked meanwhile where that saves time."""
+        known = known_sound.holds(self.book.digest, entry.name) or not edit.scan.recoder.plain
+        check = WellFormedness.of_part(0 if known else entry.size)
+        part.check = check
+        try:
+            edit.run(part, blocks=self._lays_down(edit.scan, layout))
+            # What was held is exchanged at the end: the check has seen it as it was before.
+            if check.confirmed() and is_well_formed(edit.frame(part)):
+                self.parsed.append(entry.name)
+        finally:
+            check.close()
+            part.check = None
 
     def _lays_down(self, scan: SheetScan, layout: SheetLayout) -> bool:
         """Whether a sheet is laid down as blocks: its rows ascend, and its bytes are what was scanned."""

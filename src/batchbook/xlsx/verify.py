@@ -19,6 +19,7 @@ def verify(path: Path | str, receipt: SpliceReceipt, *, full: bool) -> None:
     """Check that a file is what a splice wrote: its directory, the rewritten parts (with `full` all parts), their XML.
 
     Without `full`, XML that was checked before this splice is not parsed again; its checksum is checked all the same.
+    What was found to be well-formed while it was written is not parsed a second time either.
     Of a sheet that was saved by blocks, those that were written anew are read then; the others were checked while
     they were copied.
 
@@ -33,10 +34,10 @@ def verify(path: Path | str, receipt: SpliceReceipt, *, full: bool) -> None:
             if entry.name in written:
                 if not full and entry.name in receipt.redone:
                     check_blocks(container, entry, receipt.redone[entry.name])
-                elif full or entry.name not in receipt.sound:
-                    check_xml(container, entry)
-                else:
+                elif entry.name in receipt.parsed or not (full or entry.name not in receipt.sound):
                     check_content(container, entry)
+                else:
+                    check_xml(container, entry)
                 known_sound.add(receipt.digest, entry.name)
             elif full:
                 check_content(container, entry)

@@ -12,6 +12,7 @@ from batchbook.errors import WorkbookNotSupported
 from batchbook.xlsx.blocks import HEAD, TAIL, Block
 from batchbook.xlsx.codec import crc32, crc32_combine, deflater
 from batchbook.xlsx.container import DEFLATED, LOCAL, Container, Entry, directory_digest
+from batchbook.xlsx.wellformed import WellFormedness
 
 WIDE = 0xFFFFFFFF
 _DATA_DESCRIPTOR = 0x08
@@ -91,6 +92,8 @@ class PartWriter:
         self._engine = deflater()
         self._crc = self._size = self._packed_crc = 0
         self._head: bytes | None = None
+        self.check: WellFormedness | None = None
+        """Is fed what is written."""
         self.blocks: list[Block] = []
         self.redone: list[tuple[int, Block]] = []
         """The blocks that were written here, not copied: where in the archive, and what."""
@@ -107,8 +110,15 @@ class PartWriter:
             return
         self._put(_stored(head))
         self._head = head
+        if self.check is not None:
+            self.check.feed(head)
         self._crc, self._size = crc32(head), len(head)
         self._end(HEAD)
+
+    @property
+    def held(self) -> bytes:
+        """The held bytes as they are now; empty where none are held."""
+        return self._head or b""
 
     def rehold(self, head: bytes) -> None:
         """Exchange the held bytes for others of the same length; without held bytes nothing happens."""
@@ -126,6 +136,8 @@ class PartWriter:
         self._crc = crc32(data, self._crc)
         self._size += len(data)
         self._put(self._engine.compress(data))
+        if self.check is not None:
+            self.check.feed(data)
 
     def _put(self, packed: bytes) -> None:
         if packed:
