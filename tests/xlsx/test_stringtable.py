@@ -47,7 +47,7 @@ def parsed(items: str) -> list[str]:
     return [rich_text(item) for item in outline(f"<sst>{items}</sst>".encode()).children]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     items=st.lists(st.tuples(ITEMS, TEXTS).map(lambda pair: pair[0].replace("{}", pair[1])), min_size=1, max_size=80),
     gap=st.sampled_from(["", "", "\n"]),

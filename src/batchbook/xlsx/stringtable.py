@@ -179,8 +179,9 @@ class StringTable:
                 prefix = re.escape(found[1])
                 splitter = re.compile(rb"<%bsi(?:\s[^<>]*)?/>|<%bsi(?:\s[^<>]*)?>|</%bsi\s*>" % ((prefix,) * 3))
                 marks = (b"<%bsi" % found[1], b"<%bsi>" % found[1], b"</%bsi>" % found[1])
-            done = self._take_usual(rest, *marks) if masked is rest else 0
-            rest = rest[done or self._take(rest, masked, splitter) :]
+            if masked is rest:
+                masked = rest = rest[self._take_usual(rest, *marks) :]
+            rest = rest[self._take(rest, masked, splitter) :]
             if len(rest) > MAX_STRING:
                 raise WorkbookDamaged("A shared string is longer than it can be.")
 
