@@ -14,8 +14,7 @@ from batchbook.xlsx.container import DAMAGED_ADVICE, Container, Entry
 from batchbook.xlsx.layout import SheetLayout, TableRange, scan_layout
 from batchbook.xlsx.package import Package
 from batchbook.xlsx.places import parse_range
-from batchbook.xlsx.quickrows import QuickRows
-from batchbook.xlsx.rowtexts import RowCutting
+from batchbook.xlsx.quickrows import decoded_rows
 from batchbook.xlsx.scan import SheetScan
 from batchbook.xlsx.stringtable import StringTable
 from batchbook.xlsx.styles import Styles
@@ -151,17 +150,8 @@ class Book:
         return self._rows(self.sheet(sheet), None if columns is None else frozenset(columns))
 
     def _rows(self, sheet: Sheet, wanted: frozenset[int] | None) -> Iterator[tuple[int, dict[int, Cell]]]:
-        scan = self.scan(sheet)
         exact = Decoder(self.styles, self._shared_strings, date1904=self.date1904)
-        quick = QuickRows(scan.prefix, exact, wanted)
-        cutting = RowCutting(scan)
-        for segment in scan.segments():
-            for row in cutting.rows(segment):
-                cells = quick.cells(row) if row.plain else None
-                if cells is None:
-                    cells = exact.row(cutting.whole(row), wanted)
-                if cells:
-                    yield row.number, cells
+        yield from decoded_rows(self.scan(sheet), exact, wanted)
 
     def layout(self, sheet: str) -> SheetLayout:
         """What is around the cells of a sheet; one quick pass, remembered."""

@@ -65,6 +65,18 @@ def deflater() -> Deflater:
     return made
 
 
+def pack(data: bytes) -> bytes:
+    """A short text deflated, to be held in memory."""
+    made: bytes = _module.compress(data, LEVEL)  # type: ignore[attr-defined]
+    return made
+
+
+def unpack(data: bytes) -> bytes:
+    """What was packed."""
+    made: bytes = _module.decompress(data)  # type: ignore[attr-defined]
+    return made
+
+
 def crc32(data: bytes | memoryview, value: int = 0) -> int:
     """The CRC of zip archives, going on from `value`."""
     result: int = _module.crc32(data, value)  # type: ignore[attr-defined]

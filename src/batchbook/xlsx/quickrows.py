@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from batchbook.xlsx.cells import EXACT, Cell, Decoder
+from batchbook.xlsx.cells import EXACT, Cell, Decoder, link_of
 from batchbook.xlsx.formats import Kind
 from batchbook.xlsx.places import COLUMN_LETTERS, COLUMN_NUMBERS, MAX_COLUMN
-from batchbook.xlsx.rowtexts import RowText
+from batchbook.xlsx.rowtexts import RowCutting, RowText
+from batchbook.xlsx.scan import SheetScan
 from batchbook.xlsx.stringtable import plain_text, resolved
 from batchbook.xlsx.values import CellValue
 from batchbook.xlsx.xmltext import whole
@@ -21,9 +23,12 @@ from batchbook.xlsx.xmltext import whole
 FEW = 32
 """So many columns are searched for in each row; for more all its cells are gone through."""
 _KNOWN = 1024
-"""So many spellings of attributes, and so many values of each, are remembered."""
-_KNOWN_LENGTH = 64
+"""So many spellings of attributes are remembered."""
+_VALUES = 10_000
+"""So many values of a type and format are remembered: days above all, which are the same in many rows."""
+_VALUE_LENGTH = 32
 _EXACT_DIGITS = 15
+_KINDS = ("s", "str", "b", "e", "d", "inlineStr")
 _ATTRIBUTE = rb"\s+([A-Za-z_][A-Za-z0-9_.:-]*+)=\"([ !#-%'-;=?-~]*+)\""
 _ONE_ATTRIBUTE = re.compile(_ATTRIBUTE)
 _ATTRIBUTES = re.compile(rb"(?:%b)*+\s*+\Z" % _ATTRIBUTE)
@@ -73,6 +78,21 @@ def all_pattern(prefix: bytes) -> re.Pattern[bytes]:
     return re.compile(rb'<%bc r="([A-Z]{1,3}+)([0-9]{1,7}+)%b\s*+|.' % (p, _rest(p)), re.DOTALL)
 
 
+def decoded_rows(
+    scan: SheetScan, exact: Decoder, wanted: frozenset[int] | None
+) -> Iterator[tuple[int, dict[int, Cell]]]:
+    """The rows of a sheet in which a wanted cell holds anything: number and cells by column. Raises WorkbookDamaged."""
+    quick = QuickRows(scan.prefix, exact, wanted)
+    cutting = RowCutting(scan)
+    for segment in scan.segments():
+        for row in cutting.rows(segment):
+            cells = quick.cells(row) if row.plain else None
+            if cells is None:
+                cells = exact.row(cutting.whole(row), wanted)
+            if cells:
+                yield row.number, cells
+
+
 class QuickRows:
     """Decodes rows of one sheet, all columns or those that are wanted."""
 
@@ -84,8 +104,10 @@ class QuickRows:
         self._find = (few_pattern(prefix, columns) if self._few else all_pattern(prefix)).findall
         self._closing = len(prefix) + len(b"</row>")
         self._formula_end = -len(prefix) - len(b"</f")
+        self._string: Callable[[int], str] = self._first_string
         self._columns: dict[bytes, int] = {}
         self._looks: dict[bytes, _Look] = {}
+        self._known: dict[tuple[str, Kind], dict[bytes, CellValue]] = {}
 
     def cells(self, row: RowText) -> dict[int, Cell] | None:
         """The cells of a row, or None where it is not written as usual. Raises WorkbookDamaged."""
@@ -103,28 +125,37 @@ class QuickRows:
                 return None
             if wanted is not None and column not in wanted:
                 continue
-            if value and not formula:
-                # The three quick ways are here and not in a function: a call would cost as much as they do.
+            if value:
+                # The quick ways are here and not in a function: a call would cost as much as they do.
                 way, code, known, _, _ = look
+                decoded: CellValue
                 if way == _SHARED and value.isdigit():
-                    cells[column] = Cell(self._string(int(value)), None, code)
-                elif way == _NUMBER and len(value) <= _EXACT_DIGITS and value.isdigit():
-                    cells[column] = Cell(int(value), None, code)
-                elif value in known:
-                    cells[column] = Cell(known[value], None, code)
+                    decoded = self._string(int(value))
+                elif way == _NUMBER:
+                    quick = len(value) <= _EXACT_DIGITS and value.isdigit()
+                    decoded = int(value) if quick else self._number(look, value)
                 else:
-                    cells[column] = Cell(self._value(look, value), None, code)
+                    decoded = known[value] if value in known else self._value(look, value)
+                if formula:
+                    cells[column] = self._calculated(formula, decoded, code)
+                else:
+                    cells[column] = Cell(decoded, None, code)
             elif valued or formula or inline:
-                cell = self._cell(look, formula, value, valued, inline)
+                cell = self._exact.cell(
+                    look.style,
+                    look.kind,
+                    plain_text(formula[1 : self._formula_end]) if formula else None,
+                    "" if valued else None,
+                    plain_text(inline[1:]) if inline else None,
+                )
                 if cell is not None:
                     cells[column] = cell
         return cells
 
-    def _string(self, index: int) -> str:
-        """A shared string. The table is read when the first one is asked for."""
-        string = self._exact.strings.__getitem__
-        self._string = string  # type: ignore[method-assign]
-        return string(index)
+    def _first_string(self, index: int) -> str:
+        """A shared string; the table is read when the first one is asked for."""
+        self._string = self._exact.strings.__getitem__
+        return self._string(index)
 
     def _column(self, letters: bytes) -> int:
         column = COLUMN_NUMBERS.get(letters.decode(), 0)
@@ -144,41 +175,37 @@ class QuickRows:
         way = _SHARED if kind == "s" else _OTHER
         if kind == "n" and self._exact.shows(style) is Kind.NUMBER:
             way = _NUMBER
-        look = _Look(way, self._exact.styles.format(style), {}, style, kind)
+        # Types that nobody knows are read as numbers are.
+        known = self._known.setdefault((kind if kind in _KINDS else "n", self._exact.shows(style)), {})
+        look = _Look(way, self._exact.styles.format(style), known, style, kind)
         if len(self._looks) >= _KNOWN:
             self._looks.clear()
+            self._known.clear()
         self._looks[attributes] = look
         return look
 
-    def _value(self, look: _Look, raw: bytes) -> CellValue:
-        """The value of a cell that has a text of one character or more."""
-        if look.way == _NUMBER:
-            try:
-                value = float(raw)
-            except ValueError:
-                value = math.inf
-            if abs(value) <= EXACT:
-                return int(value) if value.is_integer() else value
-        if look.way != _OTHER:
-            return self._exact.value(look.kind, resolved(raw), look.style)
-        known = look.known.get(raw)
-        if known is None:
-            known = self._exact.value(look.kind, resolved(raw), look.style)
-            if len(look.known) >= _KNOWN:
-                look.known.clear()
-            if len(raw) <= _KNOWN_LENGTH:
-                look.known[raw] = known
-        return known
+    def _number(self, look: _Look, raw: bytes) -> CellValue:
+        """A number that is not a few digits, or whatever else stands in its place."""
+        try:
+            value = float(raw)
+        except ValueError:
+            value = math.inf
+        if abs(value) <= EXACT:
+            return int(value) if value.is_integer() else value
+        return self._exact.value(look.kind, resolved(raw), look.style)
 
-    def _cell(self, look: _Look, formula: bytes, value: bytes, valued: bytes, inline: bytes) -> Cell | None:
-        """A cell with a formula, an empty value, or inline text."""
-        text = plain_text(formula[1 : self._formula_end]) if formula else None
-        if text is not None and value and text.lstrip()[:1] not in ("H", "h"):
-            return Cell(self._value(look, value), text, look.format)
-        return self._exact.cell(
-            look.style,
-            look.kind,
-            text,
-            resolved(value) if valued else None,
-            plain_text(inline[1:]) if inline else None,
-        )
+    def _value(self, look: _Look, raw: bytes) -> CellValue:
+        """A value of another type than the frequent ones; remembered, because many are the same."""
+        value = self._exact.value(look.kind, resolved(raw), look.style)
+        if look.way == _OTHER and len(raw) <= _VALUE_LENGTH:
+            if len(look.known) >= _VALUES:
+                look.known.clear()
+            look.known[raw] = value
+        return value
+
+    def _calculated(self, formula: bytes, value: CellValue, code: str) -> Cell:
+        """A cell with a formula and its result."""
+        text = plain_text(formula[1 : self._formula_end])
+        if text.lstrip()[:1] in ("H", "h"):
+            value = link_of(text) or value
+        return Cell(value, text, code)

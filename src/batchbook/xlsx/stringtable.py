@@ -1,17 +1,26 @@
-"""Shared strings: kept as one piece of memory, decoded one by one when they are asked for."""
+"""Shared strings: held deflated in small blocks, decoded when they are asked for."""
 
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Iterable
 
 from batchbook.errors import WorkbookDamaged
+from batchbook.xlsx.codec import pack, unpack
 from batchbook.xlsx.masking import has_marks, mask
 from batchbook.xlsx.xmltext import Element, Recoder, outline, unescape
 
 _HEX = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_CACHED = 50_000
+_SIMPLE = re.compile(rb'<t(?: xml:space="preserve")?>([^<]*+)</t>')
+_SHIFT = 5
+_BLOCK = 1 << _SHIFT
+"""Few enough that a single string costs no more than some microseconds."""
+_LAST = _BLOCK - 1
+_SEPARATOR = b"\0"
+_BETWEEN = b"</t>\0<t>"
+_LONG = 1 << 20
+_CACHE = 6 << 20
+_STRING_OVERHEAD = 64
 MAX_STRING = 8 << 20
 
 
@@ -35,7 +44,8 @@ def resolved(raw: bytes) -> str:
 
 def plain_text(raw: bytes) -> str:
     """The text between two tags as Excel shows it."""
-    return decode_hex(resolved(raw))
+    text = raw.decode("utf-8", "replace")
+    return decode_hex(resolved(raw)) if "&" in text or "\r" in text or "_x" in text else text
 
 
 def rich_text(element: Element) -> str:
@@ -50,42 +60,111 @@ def rich_text(element: Element) -> str:
 
 
 class StringTable:
-    """The shared strings of a workbook."""
+    """The shared strings of a workbook.
+
+    They are held in blocks of `_BLOCK` strings, deflated: a tenth to a half of the part's size. A block is decoded as a
+    whole, because cells that stand together mostly ask for strings that stand together.
+    """
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._blob = bytearray()
-        self._ends = array("Q")
-        self._cache: dict[int, str] = {}
+        self._blocks: list[bytes | list[bytes]] = []
+        """Each is deflated as one; as a list of deflated strings where they are long or hold the separator."""
+        self._plain = bytearray()
+        """For each block whether its strings are texts only, held without their tags."""
+        self._open: list[bytes] = []
+        """Strings of the block that is not full."""
+        self._count = 0
+        self._cache: dict[int, list[str | bytes]] = {}
+        """Blocks in use; a string that is not plain is decoded where it is asked for."""
+        self._cached = 0
         self._read(pieces)
+        self._seal()
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return self._count
 
     def __getitem__(self, index: int) -> str:
-        found = self._cache.get(index)
-        if found is None:
-            if not 0 <= index < len(self._ends):
-                raise WorkbookDamaged(
-                    f"A cell refers to the shared string {index}, and there are {len(self._ends)}.",
-                    "Open the workbook in Excel or LibreOffice and save it again.",
-                )
-            begin = self._ends[index - 1] if index else 0
-            found = self._decode(bytes(self._blob[begin : self._ends[index]]))
-            if len(self._cache) >= _CACHED:
-                self._cache.clear()
-            self._cache[index] = found
+        try:
+            found = self._cache[index >> _SHIFT][index & _LAST]
+        except LookupError:
+            found = self._load(index)[index & _LAST]
+        if type(found) is str:
+            return found
+        return self._decoded(index, found)
+
+    def _decoded(self, index: int, raw: str | bytes) -> str:
+        """The text of a string that is not plain; it takes the string's place in its block."""
+        assert isinstance(raw, bytes)
+        text = self._decode(raw)
+        block = self._cache.get(index >> _SHIFT)
+        if block is not None:
+            block[index & _LAST] = text
+        return text
+
+    def _load(self, index: int) -> list[str | bytes]:
+        """The block of a string that is there. Raises WorkbookDamaged."""
+        if not 0 <= index < self._count:
+            raise WorkbookDamaged(
+                f"A cell refers to the shared string {index}, and there are {self._count}.",
+                "Open the workbook in Excel or LibreOffice and save it again.",
+            )
+        number = index >> _SHIFT
+        held = self._blocks[number]
+        if isinstance(held, list):
+            raw = unpack(held[index & _LAST])
+            return [*([b""] * (index & _LAST)), raw]
+        raw = unpack(held)
+        texts: Iterable[str | bytes] = _texts(raw) if self._plain[number] else raw.split(_SEPARATOR)
+        found = list(texts)
+        self._cached += len(raw) + _STRING_OVERHEAD * len(found)
+        if self._cached > _CACHE:
+            self._cache.clear()
+            self._cached = len(raw) + _STRING_OVERHEAD * len(found)
+        self._cache[number] = found
         return found
 
     @staticmethod
     def _decode(raw: bytes) -> str:
-        if raw.startswith(b"<t>") and raw.endswith(b"</t>") and raw.count(b"<") == 2:
-            return plain_text(raw[3:-4])
+        simple = _SIMPLE.fullmatch(raw)
+        if simple is not None:
+            return plain_text(simple[1])
         return rich_text(outline(b"<si>" + raw + b"</si>", "the shared strings")) if raw else ""
+
+    def _add(self, strings: list[bytes]) -> None:
+        """Take in strings, as they stand between their tags."""
+        self._count += len(strings)
+        waiting = self._open + strings
+        full = len(waiting) & ~_LAST
+        for at in range(0, full, _BLOCK):
+            self._open = waiting[at : at + _BLOCK]
+            self._seal()
+        self._open = waiting[full:]
+
+    def _seal(self) -> None:
+        """Close the block that is open."""
+        strings, self._open = self._open, []
+        if not strings:
+            return
+        joined = _SEPARATOR.join(strings)
+        last = len(strings) - 1
+        plain = False
+        if joined.count(_SEPARATOR) != last or len(joined) > _LONG:
+            self._blocks.append([pack(one) for one in strings])
+        else:
+            plain = (
+                joined.startswith(b"<t>")
+                and joined.endswith(b"</t>")
+                and joined.count(_BETWEEN) == last
+                and joined.count(b"<") == 2 * len(strings)
+            )
+            self._blocks.append(pack(joined[3:-4].replace(_BETWEEN, _SEPARATOR) if plain else joined))
+        self._plain.append(plain)
 
     def _read(self, pieces: Iterable[bytes]) -> None:
         recoder: Recoder | None = None
         rest = b""
         splitter: re.Pattern[bytes] | None = None
+        marks = (b"", b"", b"")
         for piece in pieces:
             if recoder is None:
                 recoder = Recoder(piece[:1024])
@@ -99,21 +178,48 @@ class StringTable:
                     continue
                 prefix = re.escape(found[1])
                 splitter = re.compile(rb"<%bsi(?:\s[^<>]*)?/>|<%bsi(?:\s[^<>]*)?>|</%bsi\s*>" % ((prefix,) * 3))
+                marks = (b"<%bsi" % found[1], b"<%bsi>" % found[1], b"</%bsi>" % found[1])
+            if masked is rest:
+                masked = rest = rest[self._take_usual(rest, *marks) :]
             rest = rest[self._take(rest, masked, splitter) :]
             if len(rest) > MAX_STRING:
                 raise WorkbookDamaged("A shared string is longer than it can be.")
 
+    def _take_usual(self, text: bytes, mark: bytes, begin: bytes, end: bytes) -> int:
+        """Take in the whole strings of a piece that holds nothing between them; how far they go, or 0."""
+        last = text.rfind(end)
+        first = text.find(begin)
+        if not 0 <= first < last:
+            return 0
+        strings = text[first + len(begin) : last].split(end + begin)
+        count = len(strings)
+        stop = last + len(end)
+        # As many as there are tags of any form: none is inside another, empty, or has attributes.
+        if text.count(mark, 0, stop) != count or text.count(b"</" + mark[1:], 0, stop) != count:
+            return 0
+        self._add(strings)
+        return stop
+
     def _take(self, text: bytes, masked: bytes, splitter: re.Pattern[bytes]) -> int:
+        """Take in the whole strings of a piece, however they are written; how far they go."""
         done, begin = 0, -1
+        strings: list[bytes] = []
         for tag in splitter.finditer(masked):
             if tag[0].endswith(b"/>"):
-                self._ends.append(len(self._blob))
+                strings.append(b"")
                 done = tag.end()
             elif tag[0].startswith(b"</"):
                 if begin >= 0:
-                    self._blob += text[begin : tag.start()]
-                    self._ends.append(len(self._blob))
+                    strings.append(text[begin : tag.start()])
                 begin, done = -1, tag.end()
             else:
                 begin = tag.end()
+        self._add(strings)
         return done
+
+
+def _texts(raw: bytes) -> list[str]:
+    """The texts of a plain block."""
+    joined = resolved(raw)
+    texts = joined.split("\0")  # no reference gives this character, but an escape may
+    return list(map(decode_hex, texts)) if "_x" in joined else texts

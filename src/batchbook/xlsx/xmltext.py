@@ -46,7 +46,13 @@ def _entity(match: re.Match[str]) -> str:
 
 def unescape(text: str) -> str:
     """Character and entity references resolved."""
-    return _ENTITY.sub(_entity, text) if "&" in text else text
+    if "&" not in text:
+        return text
+    if "&#" in text:
+        return _ENTITY.sub(_entity, text)
+    # The ampersand last, so that what it begins is not taken for a reference.
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"').replace("&apos;", "'")
+    return text.replace("&amp;", "&")
 
 
 def _codec_of(start: bytes) -> str:
