@@ -126,7 +126,12 @@ class Book:
     def _shared_strings(self) -> StringTable:
         if self._strings is None:
             entry = self.related("sharedStrings")
-            self._strings = StringTable(self.container.stream(entry) if entry is not None else ())
+            if entry is None:
+                self._strings = StringTable(())
+            else:
+                with self.container.in_part(entry.name):
+                    named = f"the part {entry.name[:200]!r} of {self.path.name}"
+                    self._strings = StringTable(self.container.stream(entry), named)
         return self._strings
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -145,7 +150,10 @@ class Book:
         return self._rows(self.sheet(sheet), None if columns is None else frozenset(columns))
 
     def _rows(self, sheet: Sheet, wanted: frozenset[int] | None) -> Iterator[tuple[int, dict[int, Cell]]]:
-        scan = self.scan(sheet)
+        with self.container.in_part(sheet.part):
+            yield from self._decoded(self.scan(sheet), wanted)
+
+    def _decoded(self, scan: SheetScan, wanted: frozenset[int] | None) -> Iterator[tuple[int, dict[int, Cell]]]:
         decoder = Decoder(scan.prefix, self.styles, self._shared_strings, date1904=self.date1904)
         few = decoder.needles(wanted) if wanted and len(wanted) <= FEW else []
         closing = len(scan.prefix) + len(b"</row>")
@@ -170,7 +178,8 @@ class Book:
         """What is around the cells of a sheet; one quick pass, remembered."""
         which = self.sheet(sheet)
         if which.part not in self._layouts:
-            self._layouts[which.part] = self._layout(which)
+            with self.container.in_part(which.part):
+                self._layouts[which.part] = self._layout(which)
         return self._layouts[which.part]
 
     def _layout(self, sheet: Sheet) -> SheetLayout:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from batchbook.errors import WorkbookDamaged
 from batchbook.xlsx.masking import has_marks, mask
-from batchbook.xlsx.xmltext import Element, Recoder, outline, unescape
+from batchbook.xlsx.xmltext import Element, Recoder, outline, refuse_doctype, unescape
 
 _HEX = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _CACHED = 50_000
@@ -52,7 +52,8 @@ def rich_text(element: Element) -> str:
 class StringTable:
     """The shared strings of a workbook."""
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
+    def __init__(self, pieces: Iterable[bytes], name: str = "the shared strings") -> None:
+        self._name = name
         self._blob = bytearray()
         self._ends = array("Q")
         self._cache: dict[int, str] = {}
@@ -76,11 +77,10 @@ class StringTable:
             self._cache[index] = found
         return found
 
-    @staticmethod
-    def _decode(raw: bytes) -> str:
+    def _decode(self, raw: bytes) -> str:
         if raw.startswith(b"<t>") and raw.endswith(b"</t>") and raw.count(b"<") == 2:
             return plain_text(raw[3:-4])
-        return rich_text(outline(b"<si>" + raw + b"</si>", "the shared strings")) if raw else ""
+        return rich_text(outline(b"<si>" + raw + b"</si>", self._name)) if raw else ""
 
     def _read(self, pieces: Iterable[bytes]) -> None:
         recoder: Recoder | None = None
@@ -97,6 +97,8 @@ class StringTable:
                     if len(rest) > MAX_STRING:
                         raise WorkbookDamaged("The shared strings cannot be read.")
                     continue
+                if b"<!DOCTYPE" in masked[: found.start()]:
+                    refuse_doctype()
                 prefix = re.escape(found[1])
                 splitter = re.compile(rb"<%bsi(?:\s[^<>]*)?/>|<%bsi(?:\s[^<>]*)?>|</%bsi\s*>" % ((prefix,) * 3))
             rest = rest[self._take(rest, masked, splitter) :]
