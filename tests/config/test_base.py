@@ -27,6 +27,15 @@ def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:
     assert (base.backups.keep, base.backups.daily_days, base.backups.auto_restore) == (10, 30, False)
     assert base.zone is dt.UTC
     assert base.history.details_days == 90
+    assert (base.limits.max_part_mib, base.limits.max_ratio) == (4096, 400)
+
+
+def test_limits_have_bounds(tmp_path: Path) -> None:
+    base_at(tmp_path, "limits: {max_part_mib: 16, max_ratio: 1000}\n")
+    limits = load_base(tmp_path, {"BATCHBOOK_LIMITS__MAX_RATIO": "900"}).limits
+    assert (limits.max_part_mib, limits.max_ratio) == (16, 900)
+    base_at(tmp_path, "limits: {max_part_mib: 0, max_ratio: 1}\n")
+    assert len(messages(tmp_path)) == 2
 
 
 def test_paths_count_from_the_base_folder(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Whatever a file holds: a workbook error or a result, and nothing else."""
 
+import datetime as dt
 import io
 import zipfile
 from pathlib import Path
@@ -9,20 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchbook.errors import WorkbookError
-from batchbook.xlsx import Book, BookEdits, Link, inspect, splice, verify
+from batchbook.xlsx import Book, BookEdits, CellValue, Link, SheetColumn, SheetContent, inspect, splice, verify
 from tests.xlsx.helpers import MAIN, parts_of, save, sheet_xml
+from tests.xlsx.rich import rich_parts
 
-SAMPLE = parts_of(
-    sheet_xml(
-        '<row r="1" spans="1:3"><c r="A1" s="1"><v>1</v></c><c r="B1" t="s"><v>0</v></c></row>'
-        '<row r="2"><c r="A2"><f t="shared" ref="A2:A3" si="0">A1</f><v>1</v></c></row>'
-        '<row r="3"><c r="A3"><f t="shared" si="0"/><v>1</v></c><!-- x --></row>',
-        before='<dimension ref="A1:B3"/><cols><col min="1" max="2" style="1"/></cols>',
-        after='<autoFilter ref="A1:B3"/><mergeCells><mergeCell ref="C2:D4"/></mergeCells>',
-    ),
-    strings=f'<sst xmlns="{MAIN}"><si><t>one</t></si><si><r><t>two</t></r></si></sst>',
-)
+SAMPLE = rich_parts()
 PIECES = [b"<", b">", b"/>", b'"', b"'", b"<!--", b"<![CDATA[", b"&", b"</row>", b"<c>", b"<?", b"\x00", b"\xff\xfe"]
+PIECES += [b"A1:EQXD100000", b"T[[#This Row],[x", b"&lol;", b"<x14:", b'xmlns=""', b'ref=""']
 PIECES += [b' r="A0"', b' r="-1"', b' s="x"', b"XFE1", b"<!DOCTYPE x>", b"UTF-16", b"\xc2\xb2", b"", b"9" * 400]
 SPOTS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 30), st.sampled_from(PIECES)), min_size=1, max_size=4)
 
@@ -42,8 +36,14 @@ def attempt(path: Path) -> None:
                 for _, cells in book.rows(sheet.name):
                     assert all(isinstance(cell.shown(), str) for cell in cells.values())
             out = io.BytesIO()
-            edits = [(1, {1: "x", 2: 2}), (2, {1: None}), (3, {3: Link("u", "v")}), (9, {1: 1})]
-            receipt = splice(book, BookEdits({book.sheets[0].name: edits}), out)
+            cells: list[tuple[int, dict[int, CellValue]]] = [
+                (1, {1: "x", 2: 2}), (2, {1: None}), (3, {2: Link("u", "v")}), (4, {1: 1}),
+                (5, {2: dt.date(2024, 1, 2)}),
+            ]  # fmt: skip
+            contents = {"Details": SheetContent((SheetColumn("x"),), [[1]])}
+            if len(book.sheets) > 1:
+                contents[book.sheets[1].name] = SheetContent((SheetColumn("y"),), [["z"]])
+            receipt = splice(book, BookEdits({book.sheets[0].name: cells}, contents), out)
         path.write_bytes(out.getvalue())
         verify(path, receipt, full=True)
     except WorkbookError:
@@ -73,6 +73,9 @@ SLOW = {
     "comments": b"<!--" * 400_000,
     "filters": b"<sheetData/>" + b"<autoFilter " * 200_000,
     "merges": b"<sheetData></sheetData>" + b"<mergeCells>" * 200_000,
+    "rules": b"<sheetData/>" + b"<conditionalFormatting sqref='" * 100_000,
+    "long rules": b"<sheetData/><dataValidation " + b"a='sqref=' " * 100_000 + b"/>",
+    "many rules": b"<sheetData/>" + b"<conditionalFormatting sqref='A1:A2'/>" * 50_000,
     "formulas": b"<sheetData><row r='1'>" + b"<f t='array' " * 100_000,
 }
 

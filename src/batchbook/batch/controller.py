@@ -21,7 +21,7 @@ from batchbook.errors import WorkbookDamaged
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.saver import sweep
 from batchbook.storage.settling import settle_dead_holder, settle_intents
-from batchbook.xlsx import Book
+from batchbook.xlsx import Book, Limits, within
 
 
 def local_now() -> dt.datetime:
@@ -58,6 +58,10 @@ class BatchController:
 
     def run(self) -> RunResult:
         """Do the whole run; see the class."""
+        with within(Limits.of(self._job.base.limits)):
+            return self._whole()
+
+    def _whole(self) -> RunResult:
         job = self._job
         assembly = assemble(job, self._request, self._clock)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
+from contextvars import copy_context
 from typing import Annotated, Any
 
 import typer
@@ -67,7 +68,8 @@ def call(arguments: Sequence[str]) -> int:
     manner.json, manner.verbose = "--json" in own, "--verbose" in own
     manner.verb = next((word for word in own if not word.startswith("-")), "")
     try:
-        return _call(list(arguments))
+        # What a verb sets for itself, such as the limits of its configuration, ends with it.
+        return copy_context().run(_call, list(arguments))
     except BatchbookError as error:
         log_error(error)
         show_error(error)

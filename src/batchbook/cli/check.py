@@ -71,11 +71,13 @@ def _complain(finding: str) -> None:
 
 def check_workbook(path: Path) -> Checked:
     """Whether a workbook is sound, what it holds, and who has it."""
+    from batchbook.config import find_base, load_base
     from batchbook.storage import owner_of, read_lock
-    from batchbook.xlsx import Book, inspect
+    from batchbook.xlsx import Book, Limits, inspect, use_limits
 
     checked = Checked(str(path), "workbook")
     try:
+        use_limits(Limits.of(load_base(find_base(workbook=path, cwd=Path.cwd())).limits))
         with Book.open(path) as book:
             names = ", ".join(_sheet(sheet.name, sheet.state) for sheet in book.sheets)
             checked.remarks.append(f"{len(book.sheets)} worksheets: {names}")

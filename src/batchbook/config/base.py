@@ -59,6 +59,13 @@ class HistorySettings(Settings):
     details_days: int = Field(default=90, ge=1, description="a whole number of days, 1 or more")
 
 
+class LimitSettings(Settings):
+    """``limits:``, how large the parts of a workbook may be, against files that are made to fill memory."""
+
+    max_part_mib: int = Field(default=4096, ge=1, le=1 << 20, description="a whole number of MiB, 1 to 1048576")
+    max_ratio: int = Field(default=400, ge=10, le=100_000, description="a whole number, 10 to 100000")
+
+
 def _address(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("must be an address that begins with http:// or https://")
@@ -106,6 +113,7 @@ class BaseFile(Settings):
     state: StateSettings = StateSettings()
     history: HistorySettings = HistorySettings()
     links: LinkSettings = LinkSettings()
+    limits: LimitSettings = LimitSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,7 @@ class BaseConfig:
     state: StateSettings
     history: HistorySettings
     links: LinkSettings
+    limits: LimitSettings
 
     @property
     def zone(self) -> dt.tzinfo:
@@ -216,6 +225,7 @@ def _config(folder: Path, file: Path | None, checked: BaseFile, defaults: Mappin
         state=checked.state,
         history=checked.history,
         links=checked.links,
+        limits=checked.limits,
     )
 
 

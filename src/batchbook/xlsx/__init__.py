@@ -5,6 +5,7 @@ from batchbook.xlsx.book import Book, Sheet, digest_of, sheet_names
 from batchbook.xlsx.cells import Cell
 from batchbook.xlsx.cellxml import check_value
 from batchbook.xlsx.layout import SheetLayout, TableRange
+from batchbook.xlsx.limits import Limits, use_limits, within
 from batchbook.xlsx.places import Range, letters, parse_cell, parse_range
 from batchbook.xlsx.refusals import CellRefused
 from batchbook.xlsx.splice import BookEdits, SpliceReceipt, splice
@@ -21,6 +22,7 @@ __all__ = [
     "CellValue",
     "ErrorValue",
     "Formula",
+    "Limits",
     "Link",
     "Range",
     "Sheet",
@@ -39,5 +41,7 @@ __all__ = [
     "parse_range",
     "sheet_names",
     "splice",
+    "use_limits",
     "verify",
+    "within",
 ]

@@ -131,7 +131,12 @@ class Book:
     def _shared_strings(self) -> StringTable:
         if self._strings is None:
             entry = self.related("sharedStrings")
-            self._strings = StringTable(self.container.stream(entry) if entry is not None else ())
+            if entry is None:
+                self._strings = StringTable(())
+            else:
+                with self.container.in_part(entry.name):
+                    named = f"the part {entry.name[:200]!r} of {self.path.name}"
+                    self._strings = StringTable(self.container.stream(entry), named)
         return self._strings
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -151,13 +156,15 @@ class Book:
 
     def _rows(self, sheet: Sheet, wanted: frozenset[int] | None) -> Iterator[tuple[int, dict[int, Cell]]]:
         exact = Decoder(self.styles, self._shared_strings, date1904=self.date1904)
-        yield from decoded_rows(self.scan(sheet), exact, wanted)
+        with self.container.in_part(sheet.part):
+            yield from decoded_rows(self.scan(sheet), exact, wanted)
 
     def layout(self, sheet: str) -> SheetLayout:
         """What is around the cells of a sheet; one quick pass, remembered."""
         which = self.sheet(sheet)
         if which.part not in self._layouts:
-            self._layouts[which.part] = self._layout(which)
+            with self.container.in_part(which.part):
+                self._layouts[which.part] = self._layout(which)
         return self._layouts[which.part]
 
     def _layout(self, sheet: Sheet) -> SheetLayout:

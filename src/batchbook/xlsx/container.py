@@ -7,22 +7,21 @@ import os
 import struct
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from batchbook.errors import WorkbookDamaged, WorkbookError, WorkbookMissing, WorkbookNotSupported
 from batchbook.xlsx.codec import DEFLATE_ERRORS, crc32, inflater
+from batchbook.xlsx.limits import Limits, current_limits
 
 CHUNK = 256 * 1024
-MAX_PART = 4 << 30
-"""No part may inflate to more than this."""
 MAX_WHOLE = 64 << 20
 """No part that is read into memory as a whole (not a sheet, not the shared strings) may be larger than this."""
 MAX_DIRECTORY = 64 << 20
 SUSPECT_SIZE = 256 << 20
-SUSPECT_RATIO = 400
-"""A part larger than SUSPECT_SIZE that shrank by more than this ratio is a trap, not a sheet."""
+"""A part larger than this that shrank by more than the limits allow is a trap, not a sheet."""
 
 STORED, DEFLATED = 0, 8
 ENCRYPTED = 1
@@ -70,8 +69,9 @@ def directory_digest(entries: Iterable[Entry]) -> str:
 class Container:
     """An opened archive. Keeps its own file handle, so what was opened stays readable when the file is replaced."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits | None = None) -> None:
         self.path = path
+        self.limits = limits or current_limits()
         self._lock = threading.Lock()
         try:
             self._file: BinaryIO = path.open("rb")
@@ -107,6 +107,17 @@ class Container:
         with self._lock:
             self._file.seek(offset)
             return self._file.read(count)
+
+    @contextmanager
+    def in_part(self, name: str) -> Iterator[None]:
+        """Let errors of what is done here say in which part it was."""
+        try:
+            yield
+        except (WorkbookDamaged, WorkbookNotSupported) as error:
+            if "the part '" in error.what or type(error) not in (WorkbookDamaged, WorkbookNotSupported):
+                raise
+            what = f"{error.what.rstrip('.')} (in the part {name[:200]!r} of {self.path.name})."
+            raise type(error)(what, error.advice or DAMAGED_ADVICE, findings=error.findings) from error
 
     # --- the directory -------------------------------------------------------------------------------------------
 
@@ -248,11 +259,11 @@ class Container:
                 f"{self.path.name} is packed by an unusual method ({entry.method}, in {name!r}).",
                 "Open it in Excel or LibreOffice and save it again.",
             )
-        trap = entry.size > SUSPECT_SIZE and entry.size > entry.packed * SUSPECT_RATIO
-        if entry.size > MAX_PART or trap:
+        trap = entry.size > SUSPECT_SIZE and entry.size > entry.packed * self.limits.max_ratio
+        if entry.size > self.limits.max_part or trap:
             raise WorkbookNotSupported(
                 f"The part {name!r} of {self.path.name} would inflate to {entry.size >> 20} MiB.",
-                "Split the workbook, if it really is that large.",
+                "Split the workbook, if it really is that large, or raise limits: in config/batchbook.yaml.",
             )
 
     def _inflated(self, entry: Entry) -> Iterator[bytes]:

@@ -78,7 +78,8 @@ class Package:
 
     def small(self, entry: Entry) -> SmallPart:
         """A part read as a whole."""
-        return SmallPart(self.container.read(entry), f"{self.container.path.name}, {entry.name[:200]}")
+        with self.container.in_part(entry.name):
+            return SmallPart(self.container.read(entry), "it")
 
     def relationships(self, part: str) -> list[Relationship]:
         """The relationships of a part; of the package for the empty name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
 from batchbook.xlsx.cells import cells_of
@@ -319,6 +320,7 @@ def column_styles(head: bytes) -> Callable[[int], str]:
         if style:
             ranges.append((first, last, str(style)))
 
+    @cache
     def style_of(column: int) -> str:
         return next((style for first, last, style in ranges if first <= column <= last), "")
 

@@ -147,10 +147,9 @@ class _Splice:
         chain = book.related("calcChain")
         later = self._deferred(chain)
         for entry in book.container.entries:
-            if entry.name in self.cells:
-                self._edit(entry)
-            elif entry.name in self.contents:
-                self._exchange(entry)
+            if entry.name in self.cells or entry.name in self.contents:
+                with book.container.in_part(entry.name):
+                    (self._edit if entry.name in self.cells else self._exchange)(entry)
             elif entry.name not in later:
                 self._copy(entry)
         self._add_sheets()

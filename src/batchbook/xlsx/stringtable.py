@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from batchbook.errors import WorkbookDamaged
 from batchbook.xlsx.codec import pack, unpack
 from batchbook.xlsx.masking import has_marks, mask
-from batchbook.xlsx.xmltext import Element, Recoder, outline, unescape
+from batchbook.xlsx.xmltext import Element, Recoder, outline, refuse_doctype, unescape
 
 _HEX = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _SIMPLE = re.compile(rb'<t(?: xml:space="preserve")?>([^<]*+)</t>')
@@ -66,7 +66,8 @@ class StringTable:
     whole, because cells that stand together mostly ask for strings that stand together.
     """
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
+    def __init__(self, pieces: Iterable[bytes], name: str = "the shared strings") -> None:
+        self._name = name
         self._blocks: list[bytes | list[bytes]] = []
         """Each is deflated as one; as a list of deflated strings where they are long or hold the separator."""
         self._plain = bytearray()
@@ -123,12 +124,11 @@ class StringTable:
         self._cache[number] = found
         return found
 
-    @staticmethod
-    def _decode(raw: bytes) -> str:
+    def _decode(self, raw: bytes) -> str:
         simple = _SIMPLE.fullmatch(raw)
         if simple is not None:
             return plain_text(simple[1])
-        return rich_text(outline(b"<si>" + raw + b"</si>", "the shared strings")) if raw else ""
+        return rich_text(outline(b"<si>" + raw + b"</si>", self._name)) if raw else ""
 
     def _add(self, strings: list[bytes]) -> None:
         """Take in strings, as they stand between their tags."""
@@ -176,6 +176,8 @@ class StringTable:
                     if len(rest) > MAX_STRING:
                         raise WorkbookDamaged("The shared strings cannot be read.")
                     continue
+                if b"<!DOCTYPE" in masked[: found.start()]:
+                    refuse_doctype()
                 prefix = re.escape(found[1])
                 splitter = re.compile(rb"<%bsi(?:\s[^<>]*)?/>|<%bsi(?:\s[^<>]*)?>|</%bsi\s*>" % ((prefix,) * 3))
                 marks = (b"<%bsi" % found[1], b"<%bsi>" % found[1], b"</%bsi>" % found[1])

@@ -47,8 +47,9 @@ def verify(path: Path | str, receipt: SpliceReceipt, *, full: bool) -> None:
 
 def check_content(container: Container, entry: Entry) -> None:
     """Read a part to its end, which checks its length and checksum. Raises WorkbookDamaged."""
-    for _ in container.stream(entry):
-        pass
+    with container.in_part(entry.name):
+        for _ in container.stream(entry):
+            pass
 
 
 def check_blocks(container: Container, entry: Entry, redone: Iterable[tuple[int, Block]]) -> None:
@@ -64,7 +65,8 @@ def check_blocks(container: Container, entry: Entry, redone: Iterable[tuple[int,
 def check_xml(container: Container, entry: Entry) -> None:
     """Read a part to its end and check that it is well-formed XML. Raises WorkbookDamaged."""
     try:
-        _parse(container.stream(entry))
+        with container.in_part(entry.name):
+            _parse(container.stream(entry))
     except expat.ExpatError as error:
         raise WorkbookDamaged(
             f"{container.path.name} is damaged: the part {entry.name[:200]!r} is not well-formed XML ({error}).",

@@ -112,7 +112,12 @@ class Element:
     """Where its end tag begins."""
     end: int = 0
     children: list[Element] = field(default_factory=list)
-    text: str = ""
+    texts: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """Its own text, that of its children left out."""
+        return "".join(self.texts)
 
     @property
     def name(self) -> str:
@@ -182,7 +187,7 @@ class _Builder:
 
     def data(self, text: str) -> None:
         if self.stack:
-            self.stack[-1].text += text
+            self.stack[-1].texts.append(text)
 
 
 _TAG = re.compile(rb"<(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
