@@ -21,7 +21,9 @@ def head() -> str:
 def line(figures: dict[str, Any], verdicts: Iterable[dict[str, Any]] = ()) -> str:
     """A case of an engine, and beside it the goals that it answers."""
     several = len(figures["seconds"]) > 1
-    said = (f"{one['goal']}: {'met' if one['met'] else 'MISSED'}" for one in verdicts)
+    said = [f"{one['goal']}: {'met' if one['met'] else 'MISSED'}" for one in verdicts]
+    if "rows_per_second" in figures:
+        said.append(f"{figures['rows_per_second']:,.0f} rows/s")
     columns = (
         figures["case"],
         figures["engine"],

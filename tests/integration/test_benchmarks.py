@@ -55,7 +55,7 @@ def test_every_case_is_measured_at_every_size_against_its_floor_and_the_other_en
 def test_the_figures_are_there_and_the_ratios_are_those_of_the_medians(
     measured: tuple[str, dict[str, Any], Path],
 ) -> None:
-    _, figures, _ = measured
+    printed, figures, _ = measured
     about = figures["about"]
     assert about["cores"] >= 1 and 1 < about["interpreter_mib"] < 200
     medians = {(one["case"], one["engine"], one["rows"]): one["median"] for one in figures["cases"]}
@@ -74,6 +74,7 @@ def test_the_figures_are_there_and_the_ratios_are_those_of_the_medians(
     assert [(len(one["seconds"]), one["batch"]) for one in saves] == [(3, 10), (3, 22)]
     run = next(one for one in figures["cases"] if (one["case"], one["engine"]) == ("run", "batchbook"))
     assert run["rows_per_second"] == pytest.approx(30 / run["median"])
+    assert f"{run['rows_per_second']:,.0f} rows/s" in printed
 
 
 def test_goals_for_sizes_that_were_not_measured_are_named_as_such(measured: tuple[str, dict[str, Any], Path]) -> None:
