@@ -63,7 +63,7 @@ class StringTable:
     """The shared strings of a workbook.
 
     They are held in blocks of `_BLOCK` strings, deflated: a tenth to a half of the part's size. A block is decoded as a
-    whole, because cells that stand together mostly ask for strings that stand together.
+    whole when it is asked for a second time: cells that stand together mostly ask for strings that stand together.
     """
 
     def __init__(self, pieces: Iterable[bytes], name: str = "the shared strings") -> None:
@@ -88,41 +88,46 @@ class StringTable:
         try:
             found = self._cache[index >> _SHIFT][index & _LAST]
         except LookupError:
-            found = self._load(index)[index & _LAST]
-        if type(found) is str:
-            return found
-        return self._decoded(index, found)
+            return self._first(index)
+        return found if type(found) is str else self._further(index, found)
 
-    def _decoded(self, index: int, raw: str | bytes) -> str:
-        """The text of a string that is not plain; it takes the string's place in its block."""
-        assert isinstance(raw, bytes)
-        text = self._decode(raw)
-        block = self._cache.get(index >> _SHIFT)
-        if block is not None:
-            block[index & _LAST] = text
-        return text
-
-    def _load(self, index: int) -> list[str | bytes]:
-        """The block of a string that is there. Raises WorkbookDamaged."""
+    def _first(self, index: int) -> str:
+        """A string of a block that is not in use; the others of the block stay bytes. Raises WorkbookDamaged."""
         if not 0 <= index < self._count:
             raise WorkbookDamaged(
                 f"A cell refers to the shared string {index}, and there are {self._count}.",
                 "Open the workbook in Excel or LibreOffice and save it again.",
             )
-        number = index >> _SHIFT
+        number, place = index >> _SHIFT, index & _LAST
         held = self._blocks[number]
         if isinstance(held, list):
-            raw = unpack(held[index & _LAST])
-            return [*([b""] * (index & _LAST)), raw]
+            return self._decode(unpack(held[place]))
         raw = unpack(held)
-        texts: Iterable[str | bytes] = _texts(raw) if self._plain[number] else raw.split(_SEPARATOR)
-        found = list(texts)
-        self._cached += len(raw) + _STRING_OVERHEAD * len(found)
+        strings = raw.split(_SEPARATOR)
+        text = plain_text(strings[place]) if self._plain[number] else self._decode(strings[place])
+        size = len(raw) + _STRING_OVERHEAD * len(strings)
+        self._cached += size
         if self._cached > _CACHE:
             self._cache.clear()
-            self._cached = len(raw) + _STRING_OVERHEAD * len(found)
-        self._cache[number] = found
-        return found
+            self._cached = size
+        block: list[str | bytes] = [*strings]
+        block[place] = text
+        self._cache[number] = block
+        return text
+
+    def _further(self, index: int, raw: str | bytes) -> str:
+        """Another string of a block in use. A plain block is decoded as a whole now: more of it will be asked for."""
+        number, place = index >> _SHIFT, index & _LAST
+        held = self._blocks[number]
+        if self._plain[number] and isinstance(held, bytes):
+            texts = _texts(unpack(held))
+            self._cache[number] = [*texts]
+            return texts[place]
+        assert isinstance(raw, bytes)
+        text = self._decode(raw)
+        if number in self._cache:
+            self._cache[number][place] = text
+        return text
 
     def _decode(self, raw: bytes) -> str:
         simple = _SIMPLE.fullmatch(raw)
