@@ -86,8 +86,17 @@ def literals(text: str) -> str:
 class CellWriter:
     """Writes the cells of one sheet."""
 
-    def __init__(self, prefix: str, styles: Callable[[], Styles], *, date1904: bool) -> None:
+    def __init__(
+        self,
+        prefix: str,
+        styles: Callable[[], Styles],
+        *,
+        date1904: bool,
+        shows_dates: Callable[[int], bool] = lambda _: False,
+    ) -> None:
         self._styles = styles
+        self._shows_dates = shows_dates
+        self._numeric: dict[str, str] = {}
         self._date1904 = date1904
         self.formulas = False
         """Whether a formula has been written."""
@@ -102,8 +111,10 @@ class CellWriter:
 
     def cell(self, reference: str, style: str, value: CellValue) -> str:
         """The XML of a cell; `style` is its number or nothing. Raises ValueProblem."""
-        mark = f'{self._c}{reference}" s="{style}"' if style else f'{self._c}{reference}"'
         kind = type(value)
+        if style and isinstance(value, int | float | Decimal) and kind is not bool:
+            style = self._number_style(style)
+        mark = f'{self._c}{reference}" s="{style}"' if style else f'{self._c}{reference}"'
         if kind is str:
             return mark + self._string(value)  # type: ignore[arg-type]
         if kind is int:
@@ -111,6 +122,14 @@ class CellWriter:
         if value is None:
             return f"{mark}/>"
         return self._other(reference, style, mark, value)
+
+    def _number_style(self, style: str) -> str:
+        """The style for a number in a cell that had this one: where dates are shown, 5 would be 5 January 1900."""
+        found = self._numeric.get(style)
+        if found is None:
+            found = str(self._styles().undated(int(style))) if self._shows_dates(int(style)) else style
+            self._numeric[style] = found
+        return found
 
     def column(
         self, letters: str, rows: Sequence[int], styles: Sequence[str | None], values: Sequence[CellValue]
@@ -126,6 +145,10 @@ class CellWriter:
             begin, end = self._text, self._text_end
             return [f"{mark}{begin}{value}{end}" for mark, value in pairs]
         begin, end = self._number, self._number_end
+        if not kinds.isdisjoint((int, float)) and any(
+            self._number_style(style) != style for style in set(styles) if style
+        ):
+            kinds = set()  # such cells one by one
         if kinds == {int} and min(values) >= -EXACT and max(values) <= EXACT:  # type: ignore[type-var, operator]
             return [f"{mark}{begin}{value}{end}" for mark, value in pairs]
         if kinds == {float} and all(map(math.isfinite, values)):  # type: ignore[arg-type]
