@@ -66,13 +66,14 @@ def save(source: Path, folder: Path, rows: int, batch: int, saves: int) -> dict[
     folder.mkdir()
     workbook = folder / "book.xlsx"
     shutil.copyfile(source, workbook)
-    with Ledger.open(folder / "data" / "checkpoints" / "ledger.db") as ledger:
+    path = folder / "data" / "checkpoints" / "ledger.db"
+    with Ledger.open(path, root=folder) as ledger:
         name = ledger.name_of(workbook)
         with ledger.transaction():
             ledger.add_run(run_record(name))
         log = SaveLog(ledger, RUN, name, lambda: NOW)
         saver = AtomicSaver(workbook, log, BackupStore(folder / "data" / "backups", workbook), RUN)
-        with WorkbookLock(workbook, run=RUN, ledger=ledger.path):
+        with WorkbookLock(workbook, run=RUN, ledger=path):
             watch = Stopwatch()
             for turn in range(saves + 1):
                 one_save(saver, log, shape.batch_rows(rows, batch, turn), turn, watch)
