@@ -18,6 +18,7 @@ from batchbook.storage.saver import AtomicSaver, sweep
 from batchbook.storage.temporary import temporary_for
 from batchbook.storage.trouble import EditFailed, check_writable, confirm, does_not_read_back, named_trouble
 from batchbook.xlsx import Book, BookEdits, CellValue, SpliceReceipt, parse_cell, splice, verify
+from batchbook.xlsx.places import COLUMN_NUMBERS
 
 SheetEdits: TypeAlias = Mapping[str, CellValue] | Iterable[tuple[str, CellValue]]
 RowEdits: TypeAlias = tuple[int, dict[int, CellValue]]
@@ -147,8 +148,14 @@ def _sorted_rows(sheet: str, cells: Mapping[str, CellValue]) -> Iterator[RowEdit
 def _rows(sheet: str, cells: Iterable[tuple[str, CellValue]]) -> Iterator[RowEdits]:
     """Cells gathered by rows, one row in memory at a time; of one cell given twice the later value counts."""
     number, gathered = 0, dict[int, CellValue]()
+    end, digits = "", 1
     for pair in cells:
-        reference, value = _pair(sheet, pair)
+        reference, value = pair if type(pair) is tuple and len(pair) == 2 else _pair(sheet, pair)
+        if type(reference) is str and reference[-digits:] == end:
+            usual = COLUMN_NUMBERS.get(reference[:-digits])
+            if usual is not None:
+                gathered[usual] = value  # one more cell of the row
+                continue
         row, column = _place(sheet, reference)
         if row < number:
             raise EditRefused(
@@ -158,7 +165,8 @@ def _rows(sheet: str, cells: Iterable[tuple[str, CellValue]]) -> Iterator[RowEdi
         if row > number and gathered:
             yield number, gathered
             gathered = {}
-        number = row
+        number, end = row, str(row)
+        digits = len(end)
         gathered[column] = value
     if gathered:
         yield number, gathered

@@ -50,6 +50,7 @@ class WellFormedness:
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError):
             return cls(None)
+        _widen(process)
         return cls(process)
 
     def feed(self, data: bytes) -> None:
@@ -78,6 +79,15 @@ class WellFormedness:
         process, self._process = self._process, None
         if process is not None:
             _end(process)
+
+
+def _widen(process: subprocess.Popen[bytes]) -> None:
+    """Give the pipe room, so that the two wait for one another less often."""
+    with suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        assert process.stdin is not None
+        fcntl.fcntl(process.stdin.fileno(), fcntl.F_SETPIPE_SZ, 1 << 20)
 
 
 def is_well_formed(data: bytes) -> bool:
