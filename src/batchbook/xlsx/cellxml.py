@@ -22,6 +22,7 @@ MAX_LITERAL = 255
 _SPECIAL = re.compile("[&<>\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 _ODD = re.compile("[\x01-\x1f\ud800-\udfff\ufffe\uffff]")
 _HEX_ESCAPE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+_NO_NUMBERS = frozenset((str, bool, type(None)))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT_OR_BLANK = {str, type(None)}
 _ERROR = re.compile(r"#[A-Z0-9/_]{1,30}[!?]?\Z")
@@ -133,8 +134,8 @@ class CellWriter:
     def cell(self, reference: str, style: str, value: CellValue) -> str:
         """The XML of a cell; `style` is its number or nothing. Raises ValueProblem."""
         kind = type(value)
-        if style and isinstance(value, int | float | Decimal) and kind is not bool:
-            style = self._number_style(style)
+        if style and kind not in _NO_NUMBERS and isinstance(value, int | float | Decimal):
+            style = self._numeric.get(style) or self._number_style(style)
         mark = f'{self._c}{reference}" s="{style}"' if style else f'{self._c}{reference}"'
         if kind is str:
             return mark + self._string(value)  # type: ignore[arg-type]
