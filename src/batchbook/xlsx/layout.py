@@ -125,8 +125,8 @@ def scan_layout(scan: SheetScan) -> ScannedLayout:
             found.ordered = found.ordered and numbers[0] > before and ascending(numbers)
             found.last_row = max(found.last_row, max(numbers))
             before = numbers[-1]
-        attributed = not found.usual or b"<f " in segment.masked
-        if attributed and (b"array" in segment.masked or b"dataTable" in segment.masked):
+        formulas = not found.usual or b"<f" in segment.masked
+        if formulas and (b"array" in segment.masked or b"dataTable" in segment.masked):
             found.arrays += spanning(segment.masked)
     if not found.usual:
         del found.numbers[:]
