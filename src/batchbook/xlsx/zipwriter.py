@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import BinaryIO
 
 from batchbook.errors import WorkbookNotSupported
@@ -18,6 +19,7 @@ WIDE = 0xFFFFFFFF
 _DATA_DESCRIPTOR = 0x08
 _UTF8_NAME = 0x800
 MAX_STORED_BLOCK = 0xFFFF
+_TOGETHER = 16
 
 
 def new_entry(name: str) -> Entry:
@@ -172,9 +174,10 @@ class PartWriter:
             self._put(self._engine.flush())
             self._end(TAIL)
         crc = size = 0
-        for block in self.blocks:
-            crc = crc32_combine(crc, block.crc, block.size)
-            size += block.size
+        for at in range(0, len(self.blocks), _TOGETHER):
+            group_crc, group_size = joined(tuple(self.blocks[at : at + _TOGETHER]))
+            crc = crc32_combine(crc, group_crc, group_size)
+            size += group_size
         entry = replace(self._entry, crc=crc, size=size, packed=archive.at - self._begin)
         if not self._wide and max(entry.size, entry.packed) >= WIDE:
             raise WorkbookNotSupported(
@@ -183,6 +186,16 @@ class PartWriter:
         archive.patch(entry.offset, local_header(entry, b"", wide=self._wide))
         archive.entries[entry.name] = entry
         return entry
+
+
+@lru_cache(maxsize=4096)
+def joined(blocks: tuple[Block, ...]) -> tuple[int, int]:
+    """CRC and length of the content of some blocks together; most are the same from one save to the next."""
+    crc = size = 0
+    for block in blocks:
+        crc = crc32_combine(crc, block.crc, block.size)
+        size += block.size
+    return crc, size
 
 
 def _stored(content: bytes) -> bytes:
