@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -155,4 +156,45 @@ def test_an_access_list_is_kept_or_named(tmp_path: Path, monkeypatch: pytest.Mon
     os.setxattr(one, "system.posix_acl_access", acl)
     monkeypatch.setattr(files, "ops", FaultyOperations(0, 0, refuse={"set_attribute": errno.EPERM}))
     assert copy_attributes(one, fd) == ["its access list"]
+    os.close(fd)
+
+
+class _InPieces(files.Operations):
+    """Copies a little at a time, as a system may."""
+
+    def copy_range(self, source: int, target: int, count: int, offset: int) -> int:
+        return super().copy_range(source, target, min(count, 7), offset)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system call is Linux's")
+def test_bytes_copied_by_the_system_stand_where_they_would_have_been_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "source").write_bytes(bytes(range(200)))
+    monkeypatch.setattr(files, "ops", _InPieces())
+    fd = files.create_exclusive(tmp_path / "target")
+    with (tmp_path / "source").open("rb") as source, files.BufferedOutput(files.OutputStream(fd), 1000) as out:
+        out.write(b"before")
+        assert out.copy_range(source.fileno(), 50, 100) == 100
+        out.write(b"after")
+        out.seek(0)
+        out.write(b"B")
+        out.seek(0, os.SEEK_END)
+        out.write(b".")
+    os.close(fd)
+    assert (tmp_path / "target").read_bytes() == b"Before" + bytes(range(50, 150)) + b"after."
+
+
+def test_a_system_that_does_not_copy_by_itself_copies_nothing_and_a_full_disk_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "source").write_bytes(b"x" * 100)
+    fd = files.create_exclusive(tmp_path / "target")
+    with (tmp_path / "source").open("rb") as source:
+        for code in (errno.ENOSYS, errno.EXDEV, errno.EOPNOTSUPP):
+            monkeypatch.setattr(files, "ops", FaultyOperations(0, 0, refuse={"copy_range": code}))
+            assert files.copy_range(source.fileno(), fd, 0, 100) == 0
+        monkeypatch.setattr(files, "ops", FaultyOperations(0, 0, refuse={"copy_range": errno.ENOSPC}))
+        with pytest.raises(OSError, match="space"):
+            files.copy_range(source.fileno(), fd, 0, 100)
     os.close(fd)

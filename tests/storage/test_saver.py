@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -295,3 +298,34 @@ def test_settling_tells_the_three_ends_apart(workbook: Path) -> None:
     assert other.exists()
     workbook.unlink()
     assert settle(workbook, "o", "n", stray.name) == "changed"
+
+
+@pytest.mark.parametrize("refused", [None, errno.ENOSYS, errno.EXDEV])
+def test_a_large_part_is_copied_bit_for_bit_whoever_copies_it(
+    workbook: Path, monkeypatch: pytest.MonkeyPatch, refused: int | None
+) -> None:
+    picture = os.urandom(300_000)
+    with zipfile.ZipFile(workbook, "a") as archive:
+        archive.writestr("xl/media/image1.png", picture)
+    operations = FaultyOperations(0, 0, refuse={} if refused is None else {"copy_range": refused})
+    monkeypatch.setattr(files, "ops", operations)
+    save(AtomicSaver(workbook, None, None, "r"), "ours")
+    if refused is None and sys.platform == "linux":
+        assert "copy_range" in operations.names
+    assert value(workbook, "C1") == "ours"
+    with zipfile.ZipFile(workbook) as archive:
+        assert archive.read("xl/media/image1.png") == picture
+        assert archive.testzip() is None
+
+
+def test_a_disk_that_fills_up_while_the_system_copies_leaves_the_old_workbook(
+    workbook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(workbook, "a") as archive:
+        archive.writestr("xl/media/image1.png", os.urandom(300_000))
+    before = workbook.read_bytes()
+    monkeypatch.setattr(files, "ops", FaultyOperations(1, errno.ENOSPC, only="copy_range"))
+    with pytest.raises(SaveFailed):
+        save(AtomicSaver(workbook, None, None, "r"), "ours")
+    assert workbook.read_bytes() == before
+    assert names(workbook.parent) == {"book.xlsx"}

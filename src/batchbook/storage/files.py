@@ -22,6 +22,7 @@ REPLACE_SECONDS = 3.0
 
 _SHARING = (5, 32, 33)
 _NO_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM, errno.EACCES}
+_NO_COPY_RANGE = {*_NO_CLONE, errno.ETXTBSY}
 _NO_FOLDER_FSYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
 _FICLONE = 0x40049409
 _OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -37,6 +38,12 @@ class Operations:
     def write(self, fd: int, data: bytes | memoryview) -> int:
         """Write some of the bytes; gives how many."""
         return os.write(fd, data)
+
+    def copy_range(self, source: int, target: int, count: int, offset: int) -> int:
+        """Copy some bytes within the system, from a place in one file to where another is written; gives how many."""
+        if sys.platform != "linux":
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+        return os.copy_file_range(source, target, count, offset_src=offset)
 
     def truncate(self, fd: int, length: int) -> None:
         """Cut a file to a length."""
@@ -196,6 +203,25 @@ def copy_content(source: int, target: int) -> None:
         write(target, piece)
 
 
+def copy_range(source: int, target: int, offset: int, count: int) -> int:
+    """Copy bytes from a place in one open file to where another one is written, without them coming by here.
+
+    Gives how many: fewer than `count` where the systems of the two files do not do that.
+    """
+    done = 0
+    while done < count:
+        try:
+            copied = ops.copy_range(source, target, count - done, offset + done)
+        except OSError as error:
+            if error.errno not in _NO_COPY_RANGE:
+                raise
+            break
+        if not copied:
+            break
+        done += copied
+    return done
+
+
 def clone_or_copy(source: int, target: int) -> str:
     """Fill an empty open file with another one's content, sharing it where the file system can; gives which."""
     try:
@@ -265,3 +291,22 @@ class OutputStream(io.RawIOBase):
         """Write some bytes; gives how many."""
         view = memoryview(data)  # type: ignore[arg-type]
         return view.nbytes if self._abandoned else ops.write(self._fd, view)
+
+    def copy_range(self, source: int, offset: int, count: int) -> int:
+        """Bytes of another open file, copied to where this one is written; gives how many (see the function)."""
+        return count if self._abandoned else copy_range(source, self._fd, offset, count)
+
+
+class BufferedOutput(io.BufferedWriter):
+    """A buffer around an `OutputStream`."""
+
+    def __init__(self, raw: OutputStream, size: int) -> None:
+        super().__init__(raw, size)
+        self._under = raw
+
+    def copy_range(self, source: int, offset: int, count: int) -> int:
+        """As that of the stream below."""
+        self.flush()
+        copied = self._under.copy_range(source, offset, count)
+        self.seek(self._under.tell())
+        return copied

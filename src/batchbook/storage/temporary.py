@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, TypeVar
 
 from batchbook.storage import files
 from batchbook.storage.attributes import copy_attributes
@@ -63,9 +62,9 @@ class Temporary:
     @contextmanager
     def _stream(self) -> Iterator[BinaryIO]:
         raw = files.OutputStream(self._fd)
-        buffered = io.BufferedWriter(raw, BUFFER)
+        buffered = files.BufferedOutput(raw, BUFFER)
         try:
-            yield cast(BinaryIO, buffered)
+            yield buffered
             buffered.flush()
         except BaseException:
             raw.abandon()

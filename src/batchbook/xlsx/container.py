@@ -102,6 +102,10 @@ class Container:
         """An error that names this file."""
         return WorkbookDamaged(f"{self.path.name} is damaged: {what}.", DAMAGED_ADVICE)
 
+    def fileno(self) -> int:
+        """The descriptor of the file; its position is nobody's to rely on."""
+        return self._file.fileno()
+
     def read_at(self, offset: int, count: int) -> bytes:
         """Bytes of the file; fewer than `count` only at its end."""
         with self._lock:
@@ -222,10 +226,10 @@ class Container:
             raise self.damaged(f"the part {entry.name[:200]!r} is cut off")
         return begin, without_zip64(self.read_at(at + LOCAL.size + names, extras))
 
-    def packed(self, entry: Entry) -> Iterator[bytes]:
-        """A part's bytes as they stand in the archive."""
-        begin, _ = self.local(entry)
-        left = entry.packed
+    def packed(self, entry: Entry, skip: int = 0) -> Iterator[bytes]:
+        """A part's bytes as they stand in the archive, without the first `skip`."""
+        begin = self.local(entry)[0] + skip
+        left = entry.packed - skip
         while left:
             piece = self.read_at(begin, min(left, CHUNK))
             if not piece:

@@ -20,6 +20,7 @@ _DATA_DESCRIPTOR = 0x08
 _UTF8_NAME = 0x800
 MAX_STORED_BLOCK = 0xFFFF
 _TOGETHER = 16
+_WORTH_A_CALL = 64 * 1024
 
 
 def new_entry(name: str) -> Entry:
@@ -54,9 +55,18 @@ class ZipWriter:
         extra = source.local(entry)[1]
         kept = replace(entry, flags=entry.flags & ~_DATA_DESCRIPTOR, offset=self.at)
         self.write(local_header(kept, extra, wide=max(entry.size, entry.packed) >= WIDE))
-        for piece in source.packed(entry):
+        for piece in source.packed(entry, self._copied(source, entry)):
             self.write(piece)
         self.entries[entry.name] = kept
+
+    def _copied(self, source: Container, entry: Entry) -> int:
+        """How many of a part's packed bytes the system has copied by itself, where the stream can have it do that."""
+        copy_range = getattr(self.out, "copy_range", None)
+        if copy_range is None or entry.packed < _WORTH_A_CALL:
+            return 0
+        copied: int = copy_range(source.fileno(), source.local(entry)[0], entry.packed)
+        self.at += copied
+        return copied
 
     def part(self, like: Entry, *, expected: int = 0) -> PartWriter:
         """Begin a part; its content goes into what is returned, which must be finished before the next one begins."""
