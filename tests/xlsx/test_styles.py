@@ -1,6 +1,5 @@
 import datetime as dt
 import re
-from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
@@ -59,23 +58,6 @@ def test_a_moment_looks_like_one_in_any_cell_and_all_else_of_the_style_stays(dre
                 assert repr(getattr(new, name)) == repr(getattr(old, name))
             day = dt.datetime(2024, 2, 29)
             assert read[row, column] == new.value == (day if value == day.date() else value)
-
-
-@pytest.mark.parametrize("rows", [1, 3, 9], ids=["one row", "few", "together"])
-@pytest.mark.parametrize("value", [5, 0.5, -1, Decimal("2.5"), True, "5"])
-def test_a_number_is_read_as_one_also_where_the_cell_showed_dates(dressed: Path, value: CellValue, rows: int) -> None:
-    before = openpyxl.load_workbook(dressed).active
-    target, _ = edit(dressed, {"Sheet": {row: dict.fromkeys(range(1, 5), value) for row in range(1, rows + 1)}})
-    after = openpyxl.load_workbook(target).active
-    read = values(target, "Sheet")
-    for row in range(1, rows + 1):
-        for column in range(1, 5):
-            old, new = before.cell(row, column), after.cell(row, column)
-            assert read[row, column] == (float(value) if isinstance(value, Decimal) else value)
-            kept = isinstance(value, bool | str) or FORMATS[row - 1] not in {code for code, _ in FITS}
-            assert new.number_format == (old.number_format if kept else "General")
-            for name in ("font", "fill", "border", "alignment", "protection"):
-                assert repr(getattr(new, name)) == repr(getattr(old, name))
 
 
 def test_saves_do_not_add_the_same_styles_again(dressed: Path, tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ MAX_LITERAL = 255
 _SPECIAL = re.compile("[&<>\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 _ODD = re.compile("[\x01-\x1f\ud800-\udfff\ufffe\uffff]")
 _HEX_ESCAPE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
-_NO_NUMBERS = frozenset((str, bool, type(None)))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT_OR_BLANK = {str, type(None)}
 _ERROR = re.compile(r"#[A-Z0-9/_]{1,30}[!?]?\Z")
@@ -108,17 +107,8 @@ def _escaped(texts: list[str]) -> list[str] | None:
 class CellWriter:
     """Writes the cells of one sheet."""
 
-    def __init__(
-        self,
-        prefix: str,
-        styles: Callable[[], Styles],
-        *,
-        date1904: bool,
-        shows_dates: Callable[[int], bool] = lambda _: False,
-    ) -> None:
+    def __init__(self, prefix: str, styles: Callable[[], Styles], *, date1904: bool) -> None:
         self._styles = styles
-        self._shows_dates = shows_dates
-        self._numeric: dict[str, str] = {}
         self._date1904 = date1904
         self.formulas = False
         """Whether a formula has been written."""
@@ -133,10 +123,8 @@ class CellWriter:
 
     def cell(self, reference: str, style: str, value: CellValue) -> str:
         """The XML of a cell; `style` is its number or nothing. Raises ValueProblem."""
-        kind = type(value)
-        if style and kind not in _NO_NUMBERS and isinstance(value, int | float | Decimal):
-            style = self._numeric.get(style) or self._number_style(style)
         mark = f'{self._c}{reference}" s="{style}"' if style else f'{self._c}{reference}"'
+        kind = type(value)
         if kind is str:
             return mark + self._string(value)  # type: ignore[arg-type]
         if kind is int:
@@ -144,14 +132,6 @@ class CellWriter:
         if value is None:
             return f"{mark}/>"
         return self._other(reference, style, mark, value)
-
-    def _number_style(self, style: str) -> str:
-        """The style for a number in a cell that had this one: where dates are shown, 5 would be 5 January 1900."""
-        found = self._numeric.get(style)
-        if found is None:
-            found = str(self._styles().undated(int(style))) if self._shows_dates(int(style)) else style
-            self._numeric[style] = found
-        return found
 
     def column(
         self, letters: str, rows: Sequence[int], styles: Sequence[str | None], values: Sequence[CellValue]
@@ -167,8 +147,6 @@ class CellWriter:
         if kinds <= _TEXT_OR_BLANK:
             ready = _escaped([value for value in values if value is not None])  # type: ignore[misc]
             begin, end = self._text, self._text_end
-        elif any(self._number_style(style) != style for style in set(styles) if style):
-            ready = None  # numbers in cells of dates one by one
         elif kinds == {int} and min(values) >= -EXACT and max(values) <= EXACT:  # type: ignore[type-var, operator]
             ready = values
         elif kinds == {float} and all(map(math.isfinite, values)):  # type: ignore[arg-type]

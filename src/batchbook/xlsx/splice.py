@@ -201,12 +201,7 @@ class _Splice:
     # --- sheets --------------------------------------------------------------------------------------------------
 
     def _editor(self, sheet: str, scan: SheetScan, layout: SheetLayout) -> RowEditor:
-        writer = CellWriter(
-            scan.prefix.decode(),
-            self._styles,
-            date1904=self.book.date1904,
-            shows_dates=lambda style: self.book.styles.shows_dates(style),
-        )
+        writer = CellWriter(scan.prefix.decode(), self._styles, date1904=self.book.date1904)
         return RowEditor(sheet, scan.prefix, writer, layout, column_styles(scan.head))
 
     def _edit(self, entry: Entry) -> None:

@@ -67,18 +67,6 @@ class Styles:
             self._made[style, kind] = made
         return made
 
-    def shows_dates(self, style: int) -> bool:
-        """Whether a style makes a date or time of a number."""
-        return kind_of(self.format(style)) is not Kind.NUMBER
-
-    def undated(self, style: int) -> int:
-        """A style like the given one that shows a number as a number; itself if it does already."""
-        made = self._made.get((style, Kind.NUMBER))
-        if made is None:
-            made = self._add(style, numFmtId="0", applyNumberFormat="1") if self.shows_dates(style) else style
-            self._made[style, Kind.NUMBER] = made
-        return made
-
     def bold(self) -> int:
         """The style of a header that is made anew."""
         if self._bold is None:
