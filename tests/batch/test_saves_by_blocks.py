@@ -4,6 +4,8 @@ import sqlite3
 
 import pytest
 
+from batchbook.batch.controller import local_now
+from batchbook.batch.undo import undo_run
 from batchbook.storage import saver
 from batchbook.xlsx import inspect
 from tests.batch.helpers import people, shout
@@ -89,3 +91,17 @@ def test_an_index_that_does_not_fit_the_file_is_forgotten_and_the_whole_sheet_is
     assert site.run("auto").status == "completed"
     assert not receipts[0].redone
     assert site.results() == expected()
+
+
+def test_an_undo_whose_index_does_not_fit_writes_the_whole_sheet(site):
+    site.make_book(people(ROWS))
+    run = site.run().run_id
+    with sqlite3.connect(site.ledger_path) as connection:
+        for digest, content in list(connection.execute("SELECT digest, content FROM blocks")):
+            changed = bytearray(content)
+            changed[-8] ^= 1
+            connection.execute("UPDATE blocks SET content = ? WHERE digest = ?", [bytes(changed), digest])
+    with site.ledger() as ledger:
+        undone = undo_run(site.job().base, ledger, run, wait=0, clock=local_now, warn=print)
+    assert (undone.restored, undone.kept) == (ROWS, [])
+    assert set(site.results().values()) == {None}

@@ -388,3 +388,15 @@ def test_what_a_save_could_not_keep_of_the_file_is_said(site, monkeypatch):
     monkeypatch.setattr(module.AtomicSaver, "save", save)
     assert site.run().status == "completed"
     assert "the owner could not be kept" in site.warnings()
+
+
+def test_numbers_in_a_column_that_a_person_shows_as_dates_are_no_persons_edits(site):
+    site.make_job(lambda row: {"Result": len(row["Name"]) + 100.5})
+    site.edit(lambda sheet: [setattr(sheet.cell(row, 3), "number_format", "yyyy-mm-dd") for row in range(2, 8)])
+    assert site.run().rows.done == 6
+    result = site.run()
+    assert (result.conflicts, result.rows.unchanged) == (0, 6)
+    site.use(lambda row: {"Result": 7})
+    result = site.run()
+    assert (result.conflicts, result.rows.done) == (0, 6)
+    assert openpyxl.load_workbook(site.book)["Data"]["C2"].number_format == "yyyy-mm-dd"

@@ -66,3 +66,27 @@ def test_values_are_the_same_when_a_cell_that_holds_one_holds_the_other(one, oth
 def test_a_stored_value_of_an_unknown_kind_is_an_error():
     with pytest.raises(ValueError, match="not a stored cell value"):
         unpack({"strange": 1})
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (5, dt.datetime(1900, 1, 5)),
+        (45000, dt.datetime(2023, 3, 15)),
+        (45000.5, dt.datetime(2023, 3, 15, 12)),
+        (5, dt.datetime(1904, 1, 6)),
+        (0.25, dt.time(6)),
+        (1.5, dt.timedelta(hours=36)),
+        (Decimal("45000"), dt.date(2023, 3, 15)),
+    ],
+)
+def test_a_number_is_the_date_that_it_makes_in_a_cell_which_shows_dates(number, moment):
+    assert same(number, moment)
+    assert same(moment, number)
+    assert not same(number + 1, moment)
+
+
+@pytest.mark.parametrize("other", [True, "5", None, Link("x", "5"), ErrorValue("#N/A")])
+def test_nothing_else_is_a_date(other):
+    assert not same(other, dt.datetime(1900, 1, 1))
+    assert not same(dt.datetime(1900, 1, 5), other)

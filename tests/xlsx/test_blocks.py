@@ -282,3 +282,40 @@ def test_bytes_that_are_no_index_are_an_error_of_value_or_another_index(
         SheetIndex.unpack(data[:at] + other + data[at + len(other) :])
     except ValueError:
         return
+
+
+def test_a_prefixed_sheet_that_had_no_rows_is_not_taken_for_one_whose_rows_are_usual(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = sheet_xml("<sheetData></sheetData>").replace("<", "<x:").replace("<x:/", "</x:").replace("<x:?", "<?")
+    source = crafted(tmp_path, text.replace("xmlns=", "xmlns:x="))
+    kept, first, second = Kept(), tmp_path / "1.xlsx", tmp_path / "2.xlsx"
+    saved(source, first, {n: {1: f"old {n}"} for n in range(1, 9)}, kept)
+    monkeypatch.setattr(sys.modules[splice.__module__], "MOST_BY_BLOCKS", 3)
+    saved(first, second, {n: {1: f"new {n}"} for n in range(1, 9)}, kept)
+    assert values(second) == {(n, 1): f"new {n}" for n in range(1, 9)}
+    with Book.open(second) as book:
+        assert book.layout("Sheet1").ordered
+
+
+def test_long_texts_make_more_blocks_and_no_longer_ones(tmp_path: Path) -> None:
+    kept, source = Kept(), book_of(tmp_path, 300)
+    with small_blocks():
+        for number in range(3):
+            target = tmp_path / f"{number}.xlsx"
+            rows = {n: {2: f"{number} " + "long " * 60} for n in range(2 + 100 * number, 102 + 100 * number)}
+            receipt = saved(source, target, rows, kept, full=False)
+            source = target
+        assert max(block.size for block in receipt.indexes[PART].blocks if block.last_row > 0) < 4000
+    whole = tmp_path / "whole.xlsx"
+    saved(source, whole, {}, None)
+    assert values(whole)[250, 2] == "2 " + "long " * 60
+    assert zipfile.ZipFile(source).testzip() is None
+
+
+def test_very_much_text_is_written_with_the_whole_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[splice.__module__], "MOST_CHARACTERS", 100)
+    kept, first, second = Kept(), tmp_path / "1.xlsx", tmp_path / "2.xlsx"
+    saved(book_of(tmp_path), first, {4: {2: "x"}}, kept)
+    assert not saved(first, second, {4: {2: "y" * 99}, 6: {2: "zz"}}, kept).redone
+    assert (values(second)[4, 2], values(second)[6, 2]) == ("y" * 99, "zz")

@@ -104,3 +104,13 @@ def test_a_sheet_that_is_not_well_formed_is_named_by_who_reads_it_back(tmp_path:
 def test_a_sheet_without_rows_is_checked_like_any_other(tmp_path: Path, sheet: str) -> None:
     target, _ = edit(crafted(tmp_path, sheet_xml(sheet)), {"Sheet1": {1: {1: "x"}}})
     assert values(target) == {(1, 1): "x"}
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_process_that_does_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wellformed, "_PROGRAM", "import time; time.sleep(600)")
+    monkeypatch.setattr(wellformed, "_PATIENCE", 0.2)
+    check = WellFormedness.of_part(1)
+    for _ in range(40):
+        check.feed(b"x" * 1_000_000)
+    assert not check.confirmed()

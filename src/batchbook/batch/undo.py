@@ -28,7 +28,7 @@ from batchbook.storage.settling import settle_dead_holder, settle_intents
 from batchbook.tables.codec import canonical, decanonical, dumps, pack
 from batchbook.tables.merge import NEVER, merge_cell
 from batchbook.tables.table import Table, TableSpec
-from batchbook.xlsx import Book, BookEdits, SheetColumn, SheetContent, SpliceReceipt, splice
+from batchbook.xlsx import BlocksUnusable, Book, BookEdits, SheetColumn, SheetContent, SpliceReceipt, splice
 from batchbook.xlsx.values import CellValue, Formula
 
 Warn = Callable[[str], None]
@@ -104,6 +104,9 @@ class _Undo:
                 return self._end()
             try:
                 saver.save(digest, _builder(edits), full_verify=True, backup_kind="before")
+            except BlocksUnusable:
+                self._saves.indexes.forget()  # whole sheets are written then
+                continue
             except WorkbookChanged:
                 continue
             return self._end()

@@ -9,10 +9,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
+from batchbook.xlsx.dates import serial
 from batchbook.xlsx.values import CellValue, ErrorValue, Formula, Link
+
+_DATED = (dt.date, dt.time, dt.timedelta)
+_MILLISECOND = 1 / 86_400_000
+"""In days, as a cell counts."""
 
 
 def pack(value: CellValue) -> Any:
@@ -66,7 +72,12 @@ def unpack(plain: Any) -> CellValue:
 
 
 def same(one: CellValue, other: CellValue) -> bool:
-    """Whether a cell that holds one of them holds the other: 2 is 2.0, True is not 1, an empty text is a blank."""
+    """Whether a cell that holds one of them holds the other: 2 is 2.0, True is not 1, an empty text is a blank.
+
+    A number is the date that it makes in a cell which shows dates: what was written is read back as that.
+    """
+    if isinstance(one, _DATED) != isinstance(other, _DATED):
+        return _same_serial(one, other) if isinstance(one, _DATED) else _same_serial(other, one)
     a, b = pack(one), pack(other)
     if a == "":
         a = None
@@ -77,6 +88,17 @@ def same(one: CellValue, other: CellValue) -> bool:
     if isinstance(a, float) and isinstance(b, float | int):
         return a == b or abs(a - b) <= 1e-15 * max(abs(a), abs(b))  # programs round the 16th digit when they save
     return bool(a == b)
+
+
+def _same_serial(moment: CellValue, number: CellValue) -> bool:
+    """Whether a date or time is what a number looks like, in either of the date systems."""
+    if isinstance(number, bool) or not isinstance(number, int | float | Decimal):
+        return False
+    for date1904 in (False, True):
+        with suppress(ValueError):
+            if abs(serial(moment, date1904=date1904) - float(number)) < _MILLISECOND:  # type: ignore[arg-type]
+                return True
+    return False
 
 
 def dumps(plain: Any) -> str:

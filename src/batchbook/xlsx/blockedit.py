@@ -83,7 +83,7 @@ class BlockEdit:
             raise BlocksUnusable("A shared formula was replaced, on which cells elsewhere in the sheet may depend.")
         if last != self._lasts[number]:
             raise BlocksUnusable("The index of a sheet cannot be used: the rows are not where it says.")
-        out.write(new)
+        self._edit.put_rows(out, new, before)
         if number < self._tail - 1 or not self._appends:
             out.end_block(last)
 

@@ -128,6 +128,7 @@ def scan_layout(scan: SheetScan) -> ScannedLayout:
         formulas = not found.usual or b"<f" in segment.masked
         if formulas and (b"array" in segment.masked or b"dataTable" in segment.masked):
             found.arrays += spanning(segment.masked)
+    found.usual = found.usual and not scan.prefix  # also where there are no rows yet
     if not found.usual:
         del found.numbers[:]
     found.tail = scan.tail

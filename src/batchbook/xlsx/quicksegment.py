@@ -7,9 +7,9 @@ cell by cell way takes. Whatever is not as usual is left to that way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from itertools import chain
+from itertools import chain, repeat
 from typing import TypeAlias
 
 from batchbook.xlsx.cellxml import CellWriter
@@ -45,15 +45,20 @@ def _cell(prefix: str, column: int, place: str) -> str:
 
 @lru_cache(maxsize=256)
 def run_pattern(prefix: str, run: tuple[int, ...]) -> re.Pattern[str]:
-    """Neighbouring cells; a group for the style of each."""
-    return re.compile("".join(_cell(prefix, column, "[0-9]{1,7}") for column in run))
+    """Neighbouring cells of a row; a group for its number, and one for the style of each."""
+    return re.compile("".join(map(partial(_cell, prefix), run, _places("n"))))
 
 
 @lru_cache(maxsize=64)
 def rows_pattern(prefix: str, runs: tuple[tuple[int, ...], ...]) -> re.Pattern[str]:
     """Any of several runs of cells; for each a group for the row number, and one for the style of each cell."""
-    places = ("([0-9]{1,7})", *["[0-9]{1,7}"] * len(COLUMN_LETTERS))
-    return re.compile("|".join("".join(map(partial(_cell, prefix), run, places)) for run in runs))
+    cells = ("".join(map(partial(_cell, prefix), run, _places(f"n{i}"))) for i, run in enumerate(runs))
+    return re.compile("|".join(cells))
+
+
+def _places(name: str) -> Iterator[str]:
+    """The patterns of the row numbers in a run: any for the first cell, a group, and the same for all others."""
+    return chain((f"(?P<{name}>[0-9]{{1,7}})",), repeat(f"(?P={name})"))
 
 
 class QuickSegment:
@@ -135,6 +140,6 @@ class QuickSegment:
                     return None
                 gaps.append(text[done:at])
                 done = cell.end()
-                keep(cell.groups())
+                keep(cell.groups()[1:])
         gaps.append(text[done:])
         return gaps, [list(zip(*one, strict=True)) for one in styles]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 
 from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
 from batchbook.xlsx.blocks import BLOCK, HEAD
@@ -83,6 +83,7 @@ class SheetEdit:
             self._scattered = dict(self._all_pending())
         self._above: Segment | None = None
         self._above_before = 0
+        self._passed = 0
         self._counted = 0
         self._tail = self._rest = b""
         self.growth = Growth(layout, calculated)
@@ -145,16 +146,33 @@ class SheetEdit:
             out.end_block(HEAD)
         before = 0
         for segment in self._scan.segments():
-            before, text = self.segment(segment, before)
-            out.write(encode(text))
-            if blocks and out.pending >= BLOCK // 2:
-                out.end_block(before)
+            last, text = self.segment(segment, before)
+            if blocks:
+                self.put_rows(out, text, before)
+                if out.pending >= BLOCK // 2:
+                    out.end_block(last)
+            else:
+                out.write(encode(text))
+            before = last
         for text in self.appended():
             out.write(encode(text))
             if blocks and out.pending >= BLOCK:
                 out.end_block(self.editor.last_row)
-        if blocks:
+        if blocks and max(before, self.editor.last_row):
             out.end_block(max(before, self.editor.last_row))
+
+    def put_rows(self, out: PartWriter, text: bytes, before: int) -> None:
+        """Write whole rows, which follow on row `before`; where they are long, all but the last of them as blocks."""
+        start = 0
+        if len(text) > 2 * BLOCK:
+            masked = mask(text) if has_marks(text) else text
+            spans = self._scan.rows(Segment(text, masked), before)
+            for span, following in pairwise(spans):
+                if span.end - start >= BLOCK:
+                    out.write(text[start : following.start])
+                    out.end_block(span.number)
+                    start = following.start
+        out.write(text[start:])
 
     def segment(self, segment: Segment, before: int) -> tuple[int, bytes]:
         """Some whole rows with their edits: the number of the last row, and the text."""
@@ -167,7 +185,7 @@ class SheetEdit:
         self._counted += len(numbers)
         if not numbers:
             return before, segment.text
-        self._above, self._above_before = segment, before
+        self._above, self._above_before, self._passed = segment, before, numbers[-1]
         if not self._layout.ordered:
             return numbers[-1], self._rewritten(segment, before, {})
         taken: dict[int, Cells] = {}
@@ -273,6 +291,8 @@ class SheetEdit:
         above: Callable[[int], str] | None = None
         first = True
         for number, cells in self._all_pending():
+            if number <= self._passed:
+                raise WorkbookDamaged(f"The rows of sheet {self.editor.sheet} cannot be told apart.", DAMAGED_ADVICE)
             if first:
                 above, first = self._styles_above(), False
             yield self.editor.created(number, cells, above, self.growth.take(number, cells))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from typing import BinaryIO
 
 from batchbook.errors import WorkbookNotSupported
@@ -30,7 +30,10 @@ from batchbook.xlsx.zipwriter import PartWriter, ZipWriter, new_entry
 MOST_BY_BLOCKS = 20_000
 """More rows than this are written with the whole sheet: they would have to be held in memory."""
 
-CellEdits = Iterable[tuple[int, Mapping[int, CellValue]]]
+MOST_CHARACTERS = 8 << 20
+
+RowEdit = tuple[int, Mapping[int, CellValue]]
+CellEdits = Iterable[RowEdit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,20 @@ def splice(book: Book, edits: BookEdits, out: BinaryIO) -> SpliceReceipt:
     has to be forgotten), and other WorkbookErrors; what is in `out` then is worthless.
     """
     return _Splice(book, edits, out).run()
+
+
+def _some(
+    rows: Iterator[tuple[int, Mapping[int, CellValue]]],
+) -> tuple[list[tuple[int, Mapping[int, CellValue]]], bool]:
+    """The first rows, and whether these are all and few enough for a save by blocks."""
+    some: list[tuple[int, Mapping[int, CellValue]]] = []
+    characters = 0
+    for row in rows:
+        some.append(row)
+        characters += sum(len(value) for value in row[1].values() if isinstance(value, str))
+        if len(some) > MOST_BY_BLOCKS or characters > MOST_CHARACTERS:
+            return some, False
+    return some, True
 
 
 class _Splice:
@@ -209,9 +226,8 @@ class _Splice:
         rows = iter(edits)
         layout = self.book.layout(sheet.name)
         index = self.book.index(sheet.part)
-        some = list(islice(rows, MOST_BY_BLOCKS + 1)) if index is not None else []
-        by_blocks = index is not None and len(some) <= MOST_BY_BLOCKS
-        blocks = Blocks(self.book.container, entry, index) if by_blocks and index is not None else None
+        some, few = _some(rows) if index is not None else ([], False)
+        blocks = Blocks(self.book.container, entry, index) if few and index is not None else None
         scan = frame_of(blocks) if blocks else self.book.scan(sheet)
         editor = self._editor(sheet.name, scan, layout)
         edit = SheetEdit(scan, editor, some if blocks else chain(some, rows), layout, self.parts.calculated)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from contextlib import suppress
+from queue import Empty, Full, Queue
 from xml.parsers import expat
 
 LARGE = 8 << 20
@@ -28,7 +30,9 @@ parser.Parse(b"", True)
 sys.stdout.write("well-formed")
 """
 _ANSWER = b"well-formed"
+_WAITING = 8
 _PATIENCE = 60.0
+"""Seconds without progress after which the process is given up."""
 
 
 class WellFormedness:
@@ -36,11 +40,17 @@ class WellFormedness:
 
     def __init__(self, process: subprocess.Popen[bytes] | None) -> None:
         self._process = process
+        self._pieces: Queue[bytes | None] = Queue(_WAITING)
+        if process is not None:
+            # A thread hands the pieces over, so that a process that does not read them stops nothing here.
+            threading.Thread(target=_hand_over, args=(process, self._pieces), daemon=True).start()
 
     @classmethod
     def of_part(cls, size: int) -> WellFormedness:
         """A check of a part of about so many bytes; one that never confirms where it is not worth a process."""
-        if size < LARGE or (os.cpu_count() or 1) < 2 or not sys.executable:
+        # In a frozen program the executable is the program itself.
+        possible = sys.executable and not getattr(sys, "frozen", False)
+        if size < LARGE or (os.cpu_count() or 1) < 2 or not possible:
             return cls(None)
         try:
             # In a session of its own: an interrupt at the terminal is none of its business.
@@ -50,44 +60,75 @@ class WellFormedness:
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError):
             return cls(None)
-        _widen(process)
         return cls(process)
 
     def feed(self, data: bytes) -> None:
         """More of the part."""
+        self._put(data)
+
+    def _put(self, data: bytes | None) -> None:
         if self._process is not None:
-            assert self._process.stdin is not None
             try:
-                self._process.stdin.write(data)
-            except OSError:
+                self._pieces.put(data, timeout=_PATIENCE)
+            except Full:
                 self.close()
 
     def confirmed(self) -> bool:
         """Whether all that was fed is known to be well-formed; ends the check."""
-        process, self._process = self._process, None
+        self._put(None)
+        process = self._process
         if process is None:
             return False
+        assert process.stdout is not None
         try:
-            said, _ = process.communicate(timeout=_PATIENCE)
+            process.wait(_PATIENCE)  # its answer is a word, which waits in the pipe
+            return process.returncode == 0 and process.stdout.read() == _ANSWER
         except (OSError, subprocess.SubprocessError):
-            _end(process)
             return False
-        return process.returncode == 0 and said == _ANSWER
+        finally:
+            self.close()
 
     def close(self) -> None:
-        """Give the check up."""
+        """End the check, whether or not it is done."""
         process, self._process = self._process, None
-        if process is not None:
-            _end(process)
+        if process is None:
+            return
+        process.kill()
+        with suppress(OSError, subprocess.SubprocessError):
+            process.wait(_PATIENCE)
+        if process.stdout is not None:
+            process.stdout.close()
+        _end(self._pieces)
 
 
-def _widen(process: subprocess.Popen[bytes]) -> None:
+def _hand_over(process: subprocess.Popen[bytes], pieces: Queue[bytes | None]) -> None:
+    assert process.stdin is not None
+    _widen(process.stdin.fileno())
+    with suppress(OSError), process.stdin as stdin:
+        while (piece := pieces.get()) is not None:
+            stdin.write(piece)
+        return
+    while pieces.get() is not None:  # the process has ended, the writing has not
+        pass
+
+
+def _end(pieces: Queue[bytes | None]) -> None:
+    """Have the thread that takes the pieces come to its end, whatever still waits for it."""
+    while True:
+        try:
+            pieces.put_nowait(None)
+            return
+        except Full:
+            with suppress(Empty):
+                pieces.get_nowait()
+
+
+def _widen(pipe: int) -> None:
     """Give the pipe room, so that the two wait for one another less often."""
     with suppress(ImportError, AttributeError, OSError):
         import fcntl
 
-        assert process.stdin is not None
-        fcntl.fcntl(process.stdin.fileno(), fcntl.F_SETPIPE_SZ, 1 << 20)
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
 
 
 def is_well_formed(data: bytes) -> bool:
@@ -100,9 +141,3 @@ def is_well_formed(data: bytes) -> bool:
     except expat.ExpatError:
         return False
     return not declared
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    with suppress(OSError, subprocess.SubprocessError):
-        process.communicate(timeout=_PATIENCE)
