@@ -166,13 +166,16 @@ def test_a_sound_file_has_no_findings_and_one_with_a_torn_page_has(path: Path) -
     assert found
 
 
-def test_an_unfinished_look_at_a_ledger_that_is_closed_says_nothing(path: Path, recwarn: object) -> None:
+def test_an_unfinished_look_at_a_ledger_that_is_closed_says_nothing(
+    path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
     ledger = Ledger.open(path)
     begin(ledger)
     rows = ledger.query("SELECT * FROM selection")
     next(rows)
     ledger.close()
     rows.close()  # type: ignore[attr-defined]
+    assert recwarn.list == []
 
 
 values = st.none() | st.text(max_size=3) | st.integers()

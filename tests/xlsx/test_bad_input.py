@@ -137,7 +137,11 @@ def test_one_long_text_in_a_small_part_is_read_in_one_go(tmp_path: Path) -> None
     parts = parts_of(sheet_xml(ROWS))
     text = b"&lt;x" * 4_000_000
     parts["xl/styles.xml"] = parts["xl/styles.xml"].replace(b"</styleSheet>", b"<x>" + text + b"</x></styleSheet>")
-    use(save(tmp_path / "book.xlsx", parts))
+    path = save(tmp_path / "book.xlsx", parts)
+    before = values(path)
+    assert before
+    use(path)
+    assert before.keys() <= values(path).keys()
 
 
 def test_relationships_that_point_at_each_other_and_at_themselves_end(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from batchbook.storage.ledger import Ledger, RunRecord
 
 _PENDING = "NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.run = ?1 AND o.ordinal = s.ordinal AND o.superseded = 0)"
 _PAGE = 5000
-# INDEXED BY: left to itself, without statistics, SQLite goes through all rows of a run by the primary key.
+# Why the queries below name their index: without statistics SQLite goes through all rows of a run by the primary key.
+
 OUTCOME_COLUMNS = "ordinal, key, number, outcome, reason, inputs, taken, writes, details"
 
 

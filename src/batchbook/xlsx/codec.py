@@ -19,10 +19,6 @@ class Inflater(Protocol):
         """Input not yet looked at because the output limit was reached."""
 
     @property
-    def unused_data(self) -> bytes:
-        """Input past the end of the stream."""
-
-    @property
     def eof(self) -> bool:
         """Whether the stream has come to its end."""
 

@@ -72,7 +72,7 @@ class SheetEdit:
         layout: SheetLayout,
         calculated: Calculated = lambda _: {},
     ) -> None:
-        self.scan = self._scan = scan
+        self.scan = scan
         self.editor = editor
         self._layout = layout
         self._edits = self._ascending(edits)
@@ -114,7 +114,7 @@ class SheetEdit:
 
     def run(self, out: PartWriter, *, blocks: bool = False) -> None:
         """Write the whole sheet; with `blocks` laid down as such."""
-        scan = self._scan
+        scan = self.scan
         encode = scan.recoder.encode
         head = split_head(scan.head)
         if head.held:
@@ -137,15 +137,15 @@ class SheetEdit:
 
     def frame(self, out: PartWriter) -> bytes:
         """All of the sheet that was written but for its rows; a document of its own, unless there were no rows."""
-        opened = self._scan.open_tag if not self._scan.empty else b""
+        opened = self.scan.open_tag if not self.scan.empty else b""
         return out.held + self._rest + opened + self._tail
 
     def _rows_into(self, out: PartWriter, blocks: bool) -> None:
-        encode = self._scan.recoder.encode
+        encode = self.scan.recoder.encode
         if blocks:
             out.end_block(HEAD)
         before = 0
-        for segment in self._scan.segments():
+        for segment in self.scan.segments():
             last, text = self.segment(segment, before)
             if blocks:
                 self.put_rows(out, text, before)
@@ -166,7 +166,7 @@ class SheetEdit:
         start = 0
         if len(text) > 2 * BLOCK:
             masked = mask(text) if has_marks(text) else text
-            spans = self._scan.rows(Segment(text, masked), before)
+            spans = self.scan.rows(Segment(text, masked), before)
             for span, following in pairwise(spans):
                 if span.end - start >= BLOCK:
                     out.write(text[start : following.start])
@@ -239,8 +239,8 @@ class SheetEdit:
 
     def _rows(self, segment: Segment, before: int) -> list[RowSpan]:
         """The rows of a segment, which must be those that the quick look saw: else an edit could get lost."""
-        spans = self._scan.rows(segment, before)
-        seen = row_numbers(self._scan, segment.masked, before, usual=self._layout.usual)
+        spans = self.scan.rows(segment, before)
+        seen = row_numbers(self.scan, segment.masked, before, usual=self._layout.usual)
         if [span.number for span in spans] != seen:
             raise WorkbookDamaged(f"The rows of sheet {self.editor.sheet} cannot be told apart.", DAMAGED_ADVICE)
         return spans
@@ -249,7 +249,7 @@ class SheetEdit:
         known = self._layout.numbers
         if known:
             return list(known[self._counted : self._counted + segment.masked.count(b"<row")])
-        return row_numbers(self._scan, segment.masked, before, usual=self._layout.usual)
+        return row_numbers(self.scan, segment.masked, before, usual=self._layout.usual)
 
     def _scattered_cells(self, number: int) -> Cells | None:
         found = self._scattered.pop(number, None)
@@ -323,4 +323,4 @@ class SheetEdit:
             max(area.last_column, editor.last_column),
         )
         if new != area:
-            out.rehold(self._scan.recoder.encode(head.dimensioned(new)))
+            out.rehold(self.scan.recoder.encode(head.dimensioned(new)))
