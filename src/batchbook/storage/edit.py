@@ -6,7 +6,10 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice, takewhile
+from operator import lt
 from pathlib import Path
+from string import ascii_uppercase
 from typing import BinaryIO, TypeAlias
 
 from batchbook.errors import ConfigurationError, SaveFailed, WorkbookDamaged, WorkbookNotSupported
@@ -18,12 +21,13 @@ from batchbook.storage.saver import AtomicSaver, sweep
 from batchbook.storage.temporary import temporary_for
 from batchbook.storage.trouble import EditFailed, check_writable, confirm, does_not_read_back, named_trouble
 from batchbook.xlsx import Book, BookEdits, CellValue, SpliceReceipt, parse_cell, splice, verify
-from batchbook.xlsx.places import COLUMN_NUMBERS
+from batchbook.xlsx.places import COLUMN_NUMBERS, MAX_COLUMN, MAX_ROW
 
 SheetEdits: TypeAlias = Mapping[str, CellValue] | Iterable[tuple[str, CellValue]]
 RowEdits: TypeAlias = tuple[int, dict[int, CellValue]]
 
 WAIT_SECONDS = 30.0
+TOGETHER = 4096
 _LABEL = "edit"
 
 
@@ -146,30 +150,86 @@ def _sorted_rows(sheet: str, cells: Mapping[str, CellValue]) -> Iterator[RowEdit
 
 
 def _rows(sheet: str, cells: Iterable[tuple[str, CellValue]]) -> Iterator[RowEdits]:
-    """Cells gathered by rows, one row in memory at a time; of one cell given twice the later value counts."""
-    number, gathered = 0, dict[int, CellValue]()
-    end, digits = "", 1
-    for pair in cells:
-        reference, value = pair if type(pair) is tuple and len(pair) == 2 else _pair(sheet, pair)
-        if type(reference) is str and reference[-digits:] == end:
-            usual = COLUMN_NUMBERS.get(reference[:-digits])
-            if usual is not None:
-                gathered[usual] = value  # one more cell of the row
-                continue
-        row, column = _place(sheet, reference)
-        if row < number:
+    """Cells gathered by rows, some thousand cells at a time; of one cell given twice the later value counts."""
+    pairs = iter(cells)
+    waiting: list[tuple[str, CellValue]] = []
+    before = 0
+    while some := list(islice(pairs, TOGETHER)):
+        waiting += some
+        # The last row may go on.
+        rows, waiting = _alike(waiting, before) or _one_by_one(sheet, waiting, before)
+        if rows:
+            before = rows[-1][0]
+        yield from rows
+    rows, waiting = _one_by_one(sheet, waiting, before)
+    yield from rows
+    if waiting:
+        last = _place(sheet, waiting[0][0])[0]
+        yield last, {_place(sheet, reference)[1]: value for reference, value in waiting}
+
+
+Gathered: TypeAlias = tuple[list[RowEdits], list[tuple[str, CellValue]]]
+"""Whole rows, and the pairs of the last one, which may go on."""
+
+
+def _alike(pairs: list[tuple[str, CellValue]], before: int) -> Gathered | None:
+    """The rows of pairs that name the same columns in each row, looked at column by column; None where they do not."""
+    try:
+        references = [reference for reference, _ in pairs]
+        values = [value for _, value in pairs]
+    except (TypeError, ValueError):
+        return None
+    if set(map(type, pairs)) != {tuple} or set(map(type, references)) != {str}:
+        return None
+    end = references[0].lstrip(ascii_uppercase)
+    names = [name[: -len(end)] for name in takewhile(lambda name: name.endswith(end), references[: MAX_COLUMN + 1])]
+    columns = [COLUMN_NUMBERS.get(name, 0) for name in names]
+    width = len(names)
+    count = (len(pairs) - 1) // width
+    whole = count * width
+    skipped = len(names[0])
+    numbers = [name[skipped:] for name in references[:whole:width]]
+    rows = _ascending(numbers, before) if end and all(columns) else []
+    if not rows or any(references[i:whole:width] != list(map(name.__add__, numbers)) for i, name in enumerate(names)):
+        return None
+    by_row = zip(*[iter(values)] * width, strict=False)
+    found = [(row, dict(zip(columns, cells, strict=True))) for row, cells in zip(rows, by_row, strict=False)]
+    return found, pairs[whole:]
+
+
+def _ascending(numbers: list[str], before: int) -> list[int]:
+    """The numbers of rows, if they are written as they should be, and each is above the one before; else nothing."""
+    try:
+        rows = list(map(int, numbers))
+    except ValueError:
+        return []
+    if not rows or list(map(str, rows)) != numbers:
+        return []
+    good = before < rows[0] and rows[-1] <= MAX_ROW and all(map(lt, rows, rows[1:]))
+    return rows if good else []
+
+
+def _one_by_one(sheet: str, pairs: Sequence[object], before: int) -> Gathered:
+    """As `_alike`, for any pairs. Raises EditRefused."""
+    rows: list[RowEdits] = []
+    gathered: dict[int, CellValue] = {}
+    last: list[tuple[str, CellValue]] = []
+    number = before
+    for given in pairs:
+        pair = _pair(sheet, given)
+        row, column = _place(sheet, pair[0])
+        if row < number or row == before:
             raise EditRefused(
-                f"The edits of sheet {sheet!r} are not in the order of rows: {reference} comes after row {number}.",
+                f"The edits of sheet {sheet!r} are not in the order of rows: {pair[0]} comes after row {number}.",
                 "Sort them by row, or give a mapping of cell to value.",
             )
         if row > number and gathered:
-            yield number, gathered
-            gathered = {}
-        number, end = row, str(row)
-        digits = len(end)
-        gathered[column] = value
-    if gathered:
-        yield number, gathered
+            rows.append((number, gathered))
+            gathered, last = {}, []
+        number = row
+        gathered[column] = pair[1]
+        last.append(pair)
+    return rows, last
 
 
 def _pair(sheet: str, pair: object) -> tuple[str, CellValue]:

@@ -59,11 +59,6 @@ class SheetIndex:
     table_ids: tuple[str, ...] = ()
 
     @property
-    def numbers(self) -> tuple[int, ...]:
-        """Which rows there are is not kept."""
-        return ()
-
-    @property
     def ordered(self) -> bool:
         """Its rows ascend: else there would be no index."""
         return True

@@ -11,7 +11,7 @@ from batchbook.errors import ConfigurationError, WorkbookDamaged
 from batchbook.xlsx.blocks import SheetIndex, SheetIndexes
 from batchbook.xlsx.cells import Cell, Decoder
 from batchbook.xlsx.container import DAMAGED_ADVICE, Container, Entry
-from batchbook.xlsx.layout import SheetLayout, TableRange, scan_layout
+from batchbook.xlsx.layout import ScannedLayout, SheetLayout, TableRange, scan_layout
 from batchbook.xlsx.package import Package
 from batchbook.xlsx.places import parse_range
 from batchbook.xlsx.quickrows import decoded_rows
@@ -168,7 +168,15 @@ class Book:
         return self._layouts[which.part]
 
     def _layout(self, sheet: Sheet) -> SheetLayout:
-        found = self.index(sheet.part) or scan_layout(self.scan(sheet))
+        return self.completed(sheet, self.index(sheet.part) or scan_layout(self.scan(sheet)))
+
+    def known_layout(self, sheet: Sheet) -> SheetLayout | None:
+        """The layout of a sheet where it takes no reading of the sheet."""
+        known = sheet.part in self._layouts or self.index(sheet.part) is not None
+        return self.layout(sheet.name) if known else None
+
+    def completed(self, sheet: Sheet, found: ScannedLayout | SheetIndex) -> SheetLayout:
+        """The layout from what was found in the sheet itself."""
         return SheetLayout(
             found.last_row,
             tuple(found.merges),
@@ -178,7 +186,6 @@ class Book:
             found.ordered,
             found.usual,
             tuple(found.table_ids),
-            found.numbers,
         )
 
     def index(self, part: str) -> SheetIndex | None:
@@ -188,6 +195,12 @@ class Book:
         if part not in self._known:
             self._known[part] = self.indexes.find(self.digest, part)
         return self._known[part]
+
+    def table_parts(self, sheet: Sheet) -> set[str]:
+        """The parts of a sheet's tables, whether or not the sheet has a place for them."""
+        links = [link for link in self.package.relationships(sheet.part) if link.kind == "table" and not link.external]
+        entries = [self.package.find(link.target) for link in links]
+        return {entry.name for entry in entries if entry is not None}
 
     def _tables(self, sheet: Sheet, ids: Iterable[str]) -> Iterator[TableRange]:
         links = {link.id: link for link in self.package.relationships(sheet.part)} if ids else {}

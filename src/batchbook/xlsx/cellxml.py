@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from batchbook.xlsx.cells import EXACT
@@ -21,9 +21,9 @@ MAX_LITERAL = 255
 
 _SPECIAL = re.compile("[&<>\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 _ODD = re.compile("[\x01-\x1f\ud800-\udfff\ufffe\uffff]")
+_CONTROLS = bytes(range(1, 32))
 _HEX_ESCAPE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_TEXT_OR_BLANK = {str, type(None)}
 _ERROR = re.compile(r"#[A-Z0-9/_]{1,30}[!?]?\Z")
 
 
@@ -84,19 +84,23 @@ def literals(text: str) -> str:
     return "&".join('"' + piece.replace('"', '""') + '"' for piece in pieces)
 
 
-def _escaped(texts: list[str]) -> list[str] | None:
+def _has_odd(text: str) -> bool:
+    """Whether there are characters in a text that need more than the usual escapes; a zero is not looked for."""
+    if text.isascii():
+        return len(text.encode().translate(None, _CONTROLS)) < len(text)  # five times as fast as to search
+    return _ODD.search(text) is not None
+
+
+def _escaped(texts: Sequence[str]) -> Sequence[str] | None:
     """Texts as they stand between tags, all looked at together; None where one of them needs more than that."""
     if not texts:
         return texts
     joined = "\x00".join(texts)
     if (
         joined.count("\x00") != len(texts) - 1  # a text holds a zero of its own
-        or _ODD.search(joined)
+        or _has_odd(joined)
         or "_x" in joined
-        or "\x00 " in joined
-        or " \x00" in joined
-        or joined[:1] == " "
-        or joined[-1:] == " "
+        or list(map(str.strip, texts)) != texts
         or max(map(len, texts)) > MAX_TEXT // 2
     ):
         return None
@@ -133,36 +137,44 @@ class CellWriter:
             return f"{mark}/>"
         return self._other(reference, style, mark, value)
 
-    def column(
-        self, letters: str, rows: Sequence[int], styles: Sequence[str | None], values: Sequence[CellValue]
-    ) -> list[str]:
-        """The cells of a column in some rows. Raises ValueProblem, without saying for which."""
-        start = self._c + letters
-        marks = [
-            f'{start}{row}" s="{style}"' if style else f'{start}{row}"' for row, style in zip(rows, styles, strict=True)
-        ]
+    def surrounded(self, values: Sequence[CellValue]) -> tuple[str, Sequence[str], str] | None:
+        """For cells that differ in their contents only: what precedes them, the contents, and what follows them.
+
+        What precedes begins behind the cell's style. None where the cells differ in more, or a closer look is needed.
+        """
         kinds = set(map(type, values))
-        begin, end = self._number, self._number_end
-        ready: Iterable[object] | None = None
-        if kinds <= _TEXT_OR_BLANK:
-            ready = _escaped([value for value in values if value is not None])  # type: ignore[misc]
-            begin, end = self._text, self._text_end
-        elif kinds == {int} and min(values) >= -EXACT and max(values) <= EXACT:  # type: ignore[type-var, operator]
-            ready = values
-        elif kinds == {float} and all(map(math.isfinite, values)):  # type: ignore[arg-type]
-            ready = map(repr, values)
-        if ready is None:
+        if kinds == {str}:
+            texts = _escaped(values)  # type: ignore[arg-type]
+            return None if texts is None else (self._text, texts, self._text_end)
+        if (
+            kinds == {int} and min(values) >= -EXACT and max(values) <= EXACT  # type: ignore[type-var, operator]
+        ) or (
+            kinds == {float} and all(map(math.isfinite, values))  # type: ignore[arg-type]
+        ):
+            return self._number, list(map(repr, values)), self._number_end
+        return None
+
+    def column(
+        self, letters: str, rows: Sequence[str], styles: Sequence[str | None], values: Sequence[CellValue]
+    ) -> list[str]:
+        """The cells of a column in some rows, given by their numbers as texts. Raises ValueProblem, without a place."""
+        filled = [value for value in values if value is not None]
+        around = self.surrounded(filled) if filled else ("", (), "")
+        if around is None:
             return [
                 self.cell(f"{letters}{row}", style or "", value)
                 for row, style, value in zip(rows, styles, values, strict=True)
             ]
-        if type(None) in kinds:
-            texts = iter(ready)
-            return [
-                f"{mark}/>" if value is None else f"{mark}{begin}{next(texts)}{end}"
-                for mark, value in zip(marks, values, strict=True)
-            ]
-        return [f"{mark}{begin}{value}{end}" for mark, value in zip(marks, ready, strict=True)]
+        begin, contents, end = around
+        content = iter(contents)
+        start = self._c + letters
+        marks = (
+            f'{start}{row}" s="{style}"' if style else f'{start}{row}"' for row, style in zip(rows, styles, strict=True)
+        )
+        return [
+            f"{mark}/>" if value is None else f"{mark}{begin}{next(content)}{end}"
+            for mark, value in zip(marks, values, strict=True)
+        ]
 
     def _string(self, value: str) -> str:
         if _SPECIAL.search(value) or "_x" in value or len(value) > MAX_TEXT // 2:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -69,8 +68,6 @@ class SheetLayout:
     """Whether every row is written as most programs do, its number first."""
     table_ids: tuple[str, ...] = ()
     """The relationships that lead to the tables."""
-    numbers: Sequence[int] = field(default=(), repr=False, compare=False)
-    """The numbers of all rows, where the sheet was read for them and every row is usual; four bytes a row."""
     _merged: _Ranges = field(init=False, repr=False, compare=False)
     _spanned: _Ranges = field(init=False, repr=False, compare=False)
 
@@ -105,37 +102,48 @@ class ScannedLayout:
     merges: list[Range] = field(default_factory=list)
     auto_filter: Range | None = None
     table_ids: list[str] = field(default_factory=list)
-    numbers: array[int] = field(default_factory=lambda: array("I"))
-    head: bytes = b""
-    tail: bytes = b""
+
+
+class LayoutScan:
+    """The layout found out while a sheet goes by: `take` each segment, then `end`."""
+
+    def __init__(self, scan: SheetScan) -> None:
+        self._scan = scan
+        self._before = 0
+        self.found = ScannedLayout(usual=not scan.prefix)
+
+    def take(self, segment: Segment) -> list[int]:
+        """The numbers of the segment's rows."""
+        found, masked = self.found, segment.masked
+        given = _ROW.findall(masked) if not self._scan.prefix else [b""]
+        if all(given):
+            numbers = list(map(int, given))
+        else:
+            found.usual = False
+            numbers = row_numbers(self._scan, masked, self._before)
+        if numbers:
+            found.ordered = found.ordered and numbers[0] > self._before and ascending(numbers)
+            found.last_row = max(found.last_row, max(numbers))
+            self._before = numbers[-1]
+        if b"array" in masked or b"dataTable" in masked:
+            found.arrays += spanning(masked)
+        return numbers
+
+    def end(self) -> ScannedLayout:
+        """What was found, with what stands behind the rows; the scan has come to its end."""
+        _read_tail(self.found, self._scan.tail)
+        return self.found
 
 
 def scan_layout(scan: SheetScan) -> ScannedLayout:
     """Read a sheet once for its layout."""
-    found = ScannedLayout(head=scan.head)
-    before = 0
+    layout = LayoutScan(scan)
     for segment in scan.segments():
-        numbers = usual_numbers(segment.masked)
-        if scan.prefix or len(numbers) != segment.masked.count(b"<row"):
-            found.usual = False
-            numbers = row_numbers(scan, segment.masked, before)
-        if found.usual:
-            found.numbers.extend(numbers)
-        if numbers:
-            found.ordered = found.ordered and numbers[0] > before and ascending(numbers)
-            found.last_row = max(found.last_row, max(numbers))
-            before = numbers[-1]
-        formulas = not found.usual or b"<f" in segment.masked
-        if formulas and (b"array" in segment.masked or b"dataTable" in segment.masked):
-            found.arrays += spanning(segment.masked)
-    found.usual = found.usual and not scan.prefix  # also where there are no rows yet
-    if not found.usual:
-        del found.numbers[:]
-    found.tail = scan.tail
-    _read_tail(found)
-    return found
+        layout.take(segment)
+    return layout.end()
 
 
+_ROW = re.compile(rb'<row(?: r="([0-9]{1,7})")?')
 _PLAIN_NUMBER = re.compile(rb'<row r="([0-9]{1,7})"')
 
 
@@ -168,8 +176,8 @@ def spanning(masked: bytes) -> list[Range]:
     return ranges
 
 
-def _read_tail(found: ScannedLayout) -> None:
-    tail = mask(found.tail) if has_marks(found.tail) else found.tail
+def _read_tail(found: ScannedLayout, text: bytes) -> None:
+    tail = mask(text) if has_marks(text) else text
     for match in _MERGE.finditer(tail):
         area = parse_range(attributes(match[1]).get(b"ref", b"").decode("utf-8", "replace"))
         if area is not None and not area.single:

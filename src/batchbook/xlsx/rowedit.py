@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
@@ -26,19 +27,18 @@ _SPANS = re.compile(rb"(?<=\s)spans\s*=\s*[\"']([0-9]+):([0-9]+)[\"']")
 class RowEditor:
     """Rewrites rows of one sheet and remembers what follows from it for the rest of the workbook."""
 
-    def __init__(
-        self, sheet: str, prefix: bytes, writer: CellWriter, layout: SheetLayout, column_styles: Callable[[int], str]
-    ) -> None:
+    def __init__(self, sheet: str, prefix: bytes, writer: CellWriter, column_styles: Callable[[int], str]) -> None:
         self.sheet = sheet
         self.writer = writer
-        self.layout = layout
         self.cells = 0
         self.formulas_replaced = False
         self.broken: dict[str, tuple[str, str]] = {}
         """Shared formulas that lost the cell that holds them: their text and that cell, by their number."""
         self.found_late: list[tuple[str, int, int]] = []
         self.first_row, self.first_column, self.last_row, self.last_column = MAX_ROW + 1, MAX_COLUMN + 1, 0, 0
-        self._locked = None if layout.free else layout.locked
+        self._layout: SheetLayout | None = None
+        self._unchecked: dict[tuple[int, ...], array[int]] = {}
+        """The rows written while it was not known which cells are locked, by the columns written in them."""
         self._column_style = column_styles
         self._prefix = prefix.decode()
         self._row_end = b"</%brow>" % prefix
@@ -49,10 +49,27 @@ class RowEditor:
         """The error for a cell of this sheet."""
         return CellRefused(self.sheet, row, max(column, 1), reason)
 
+    def settle(self, layout: SheetLayout) -> None:
+        """Let it be known which cells are locked. Raises CellRefused where one of them was written before."""
+        self._layout = layout
+        if not layout.free:
+            places = ((row, column) for columns, rows in self._unchecked.items() for row in rows for column in columns)
+            locked = min((place for place in places if layout.locked(*place)), default=None)
+            if locked is not None:
+                self._check(*locked)
+        self._unchecked.clear()
+
+    def written_rows(self) -> set[int]:
+        """The rows written before it was known which cells are locked."""
+        return set().union(*self._unchecked.values())
+
     def _check(self, row: int, column: int) -> None:
         if not 1 <= row <= MAX_ROW or not 1 <= column <= MAX_COLUMN:
             raise self.refused(row, column, "there is no such cell in a sheet")
-        reason = self._locked(row, column) if self._locked else None
+        if self._layout is None:
+            self._unchecked.setdefault((column,), array("I")).append(row)
+            return
+        reason = None if self._layout.free else self._layout.locked(row, column)
         if reason:
             raise self.refused(row, column, reason)
 
@@ -82,7 +99,8 @@ class RowEditor:
         """A segment with the same columns written in some of its rows (`whole`: in all); None to look closer."""
         if not columns or columns[0] < 1 or columns[-1] > MAX_COLUMN:
             return None
-        if self._locked and any(self._locked(row, column) for row in rows for column in columns):
+        layout = self._layout
+        if layout and not layout.free and any(layout.locked(row, column) for row in rows for column in columns):
             return None
         try:
             result = self._quick_segment.rewritten(text.decode("utf-8"), rows, columns, edits, whole=whole)
@@ -90,6 +108,8 @@ class RowEditor:
             return None  # the closer look finds the cell, and names it
         if result is None:
             return None
+        if layout is None:
+            self._unchecked.setdefault(columns, array("I")).extend(rows)
         self.cells += len(rows) * len(columns)
         self._reach(rows[0], columns[0])
         self._reach(rows[-1], columns[-1])
@@ -255,7 +275,7 @@ class RowEditor:
             style = style_of(column)
             if value is not None:
                 pieces.append(self._written(number, column, style, value))
-            elif column in formulas and not self.layout.locked(number, column):
+            elif column in formulas and not (self._layout and self._layout.locked(number, column)):
                 formula = formulas[column]
                 reference = f"{COLUMN_LETTERS[column]}{number}"
                 pieces.append(self.writer.formula(reference, style, formula.text, array=formula.array).encode())

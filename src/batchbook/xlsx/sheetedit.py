@@ -11,7 +11,7 @@ from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
 from batchbook.xlsx.blocks import BLOCK, HEAD
 from batchbook.xlsx.container import DAMAGED_ADVICE
 from batchbook.xlsx.growth import Calculated, Growth
-from batchbook.xlsx.layout import SheetLayout, row_numbers
+from batchbook.xlsx.layout import LayoutScan, ScannedLayout, SheetLayout, row_numbers
 from batchbook.xlsx.masking import has_marks, mask
 from batchbook.xlsx.places import Range, parse_range
 from batchbook.xlsx.quicksegment import LEAST_ROWS
@@ -61,32 +61,65 @@ def split_head(head: bytes) -> Head:
     return Head(held, head[found.end() :], at, at + room + 1, room, area)
 
 
+@dataclass(frozen=True, slots=True)
+class LayoutOf:
+    """How a sheet's layout is learned: it is known, or follows from what the pass finds, or a pass of its own tells."""
+
+    known: SheetLayout | None
+    completed: Callable[[ScannedLayout], SheetLayout]
+    read: Callable[[], SheetLayout]
+
+
 class SheetEdit:
-    """One sheet on its way from the old archive to the new one."""
+    """One sheet on its way from the old archive to the new one.
+
+    Where the layout is not known before, one pass finds it and writes the cells; whether they may be written is
+    then known at the end, and an error leaves what was written worthless.
+    """
+
+    growth: Growth
+    layout: SheetLayout
 
     def __init__(
         self,
         scan: SheetScan,
         editor: RowEditor,
         edits: Iterable[tuple[int, Cells]],
-        layout: SheetLayout,
+        layout: LayoutOf,
         calculated: Calculated = lambda _: {},
     ) -> None:
         self.scan = scan
         self.editor = editor
-        self._layout = layout
+        self._layout_of = layout
+        self._calculated = calculated
+        self._found = LayoutScan(scan)
+        self._settled = False
+        self._certain = False
         self._edits = self._ascending(edits)
         self._pending = next(self._edits, None)
-        self._scattered: dict[int, Cells] = {}
+        self._scattered: dict[int, Cells] | None = None
         self._seen: set[int] = set()
-        if not layout.ordered:
-            self._scattered = dict(self._all_pending())
         self._above: Segment | None = None
         self._above_before = 0
         self._passed = 0
-        self._counted = 0
         self._tail = self._rest = b""
-        self.growth = Growth(layout, calculated)
+        if layout.known is not None:
+            self._settle(layout.known)
+
+    def _settle(self, layout: SheetLayout) -> None:
+        """Take note of the layout. Raises CellRefused where a cell was written that is locked."""
+        self.layout = layout
+        self._settled = True
+        self.growth = Growth(layout, self._calculated)
+        self.editor.settle(layout)
+        if not layout.ordered:
+            self._scatter({})
+
+    def _scatter(self, taken: dict[int, Cells]) -> None:
+        """From here on look every row up: they do not ascend."""
+        if self._scattered is None:
+            self._seen = self.editor.written_rows()
+            self._scattered = {**taken, **dict(self._all_pending())}
 
     def _ascending(self, edits: Iterable[tuple[int, Cells]]) -> Iterator[tuple[int, Cells]]:
         before = 0
@@ -121,6 +154,7 @@ class SheetEdit:
             out.hold(encode(head.held))
         out.write(encode(head.rest))
         if scan.empty:
+            self._end()
             rows = self.appended()
             first = next(rows, b"")
             out.write(encode(scan.open_tag[:-2].rstrip() + b">" if first else scan.open_tag))
@@ -154,12 +188,18 @@ class SheetEdit:
             else:
                 out.write(encode(text))
             before = last
+        self._end()
         for text in self.appended():
             out.write(encode(text))
             if blocks and out.pending >= BLOCK:
                 out.end_block(self.editor.last_row)
         if blocks and max(before, self.editor.last_row):
             out.end_block(max(before, self.editor.last_row))
+
+    def _end(self) -> None:
+        """All rows have gone by: the layout is known now."""
+        if not self._settled:
+            self._settle(self._layout_of.completed(self._found.end()))
 
     def put_rows(self, out: PartWriter, text: bytes, before: int) -> None:
         """Write whole rows, which follow on row `before`; where they are long, all but the last of them as blocks."""
@@ -182,33 +222,44 @@ class SheetEdit:
                 "Open the workbook in Excel and save it again.",
             )
         numbers = self._numbers(segment, before)
-        self._counted += len(numbers)
         if not numbers:
             return before, segment.text
         self._above, self._above_before, self._passed = segment, before, numbers[-1]
-        if not self._layout.ordered:
+        if not self._settled and not self._found.found.ordered:
+            self._scatter({})
+        taken = self._taken(numbers) if self._scattered is None else {}
+        if self._scattered is not None:
             return numbers[-1], self._rewritten(segment, before, {})
-        taken: dict[int, Cells] = {}
-        while self._pending is not None and self._pending[0] <= numbers[-1]:
-            taken[self._pending[0]] = self._pending[1]
-            self._pending = next(self._edits, None)
         if not taken and not self.editor.broken:
             return numbers[-1], segment.text
         quick = self._together(segment, numbers, taken)
         return numbers[-1], self._rewritten(segment, before, taken) if quick is None else quick
+
+    def _taken(self, numbers: list[int]) -> dict[int, Cells]:
+        """The edits of the rows up to the last one of a segment, given the numbers of its rows."""
+        taken: dict[int, Cells] = {}
+        while self._pending is not None and self._pending[0] <= numbers[-1]:
+            taken[self._pending[0]] = self._pending[1]
+            self._pending = next(self._edits, None)
+        if not self._settled and not self._certain and list(taken) != numbers and not taken.keys() <= set(numbers):
+            # A row that is not here may stand further down: only reading all of them tells.
+            self._certain = True
+            if not self._layout_of.read().ordered:
+                self._scatter(taken)
+        return taken
 
     def _together(self, segment: Segment, numbers: list[int], taken: dict[int, Cells]) -> bytes | None:
         """The segment rewritten column by column, where all is as usual."""
         if segment.marked or self.editor.broken or len(taken) < LEAST_ROWS:
             return None
         rows = list(taken)
-        if rows != numbers and not set(numbers).issuperset(rows):
+        whole = rows == numbers
+        if not whole and not set(numbers).issuperset(rows):
             return None
         edits = list(taken.values())
         columns = edits[0].keys()
         if any(edit.keys() != columns for edit in edits):
             return None
-        whole = len(rows) == len(numbers)
         return self.editor.together(segment.text, rows, tuple(sorted(columns)), edits, whole=whole)
 
     def _rewritten(self, segment: Segment, before: int, taken: dict[int, Cells]) -> bytes:
@@ -225,7 +276,7 @@ class SheetEdit:
                 upcoming = next(waiting, None)
             if upcoming == span.number:
                 upcoming = next(waiting, None)
-            cells = taken.get(span.number) if self._layout.ordered else self._scattered_cells(span.number)
+            cells = taken.get(span.number) if self._scattered is None else self._scattered_cells(span.number)
             if cells is not None:
                 pieces.append(text[done : span.start])
                 pieces += self._edited(segment, span, cells)
@@ -240,18 +291,19 @@ class SheetEdit:
     def _rows(self, segment: Segment, before: int) -> list[RowSpan]:
         """The rows of a segment, which must be those that the quick look saw: else an edit could get lost."""
         spans = self.scan.rows(segment, before)
-        seen = row_numbers(self.scan, segment.masked, before, usual=self._layout.usual)
+        usual = self.layout.usual if self._settled else self._found.found.usual
+        seen = row_numbers(self.scan, segment.masked, before, usual=usual)
         if [span.number for span in spans] != seen:
             raise WorkbookDamaged(f"The rows of sheet {self.editor.sheet} cannot be told apart.", DAMAGED_ADVICE)
         return spans
 
     def _numbers(self, segment: Segment, before: int) -> list[int]:
-        known = self._layout.numbers
-        if known:
-            return list(known[self._counted : self._counted + segment.masked.count(b"<row")])
-        return row_numbers(self.scan, segment.masked, before, usual=self._layout.usual)
+        if not self._settled:
+            return self._found.take(segment)
+        return row_numbers(self.scan, segment.masked, before, usual=self.layout.usual)
 
     def _scattered_cells(self, number: int) -> Cells | None:
+        assert self._scattered is not None
         found = self._scattered.pop(number, None)
         if found is not None:
             self._seen.add(number)
@@ -285,8 +337,8 @@ class SheetEdit:
             yield b"".join(pieces)
 
     def _appended_rows(self) -> Iterator[bytes]:
-        for number, cells in self._scattered.items():
-            behind = number > self._layout.last_row
+        for number, cells in (self._scattered or {}).items():
+            behind = number > self.layout.last_row
             yield self.editor.created(number, cells, None, self.growth.take(number, cells) if behind else {})
         above: Callable[[int], str] | None = None
         first = True
@@ -304,9 +356,9 @@ class SheetEdit:
         span = self._rows(self._above, self._above_before)[-1]
         styles = styles_of(self._above.text[span.start : span.end])
         self.growth.beside = styles.keys()
-        areas = [table.ref for table in self._layout.tables]
-        if self._layout.auto_filter is not None:
-            areas.append(self._layout.auto_filter)
+        areas = [table.ref for table in self.layout.tables]
+        if self.layout.auto_filter is not None:
+            areas.append(self.layout.auto_filter)
         if any(area.first_row == span.number for area in areas):
             return None
         return lambda column: styles[column] if column in styles else self.editor.style_for(column, span.tag)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import BinaryIO
 
@@ -19,7 +20,7 @@ from batchbook.xlsx.layout import SheetLayout
 from batchbook.xlsx.refusals import CellRefused
 from batchbook.xlsx.rowedit import RowEditor, column_styles
 from batchbook.xlsx.scan import SheetScan
-from batchbook.xlsx.sheetedit import SheetEdit
+from batchbook.xlsx.sheetedit import LayoutOf, SheetEdit
 from batchbook.xlsx.styles import Styles
 from batchbook.xlsx.values import CellValue
 from batchbook.xlsx.wellformed import WellFormedness, is_well_formed
@@ -203,7 +204,7 @@ class _Splice:
         if self.style_entry is not None:
             names.add(self.style_entry.name)
         for sheet, _ in (*self.cells.values(), *self.contents.values()):
-            names |= {table.part for table in self.book.layout(sheet.name).tables}
+            names |= self.book.table_parts(sheet)
         return {entry.name: entry for entry in self.book.container.entries if entry.name in names}
 
     def _copy(self, entry: Entry) -> None:
@@ -217,32 +218,40 @@ class _Splice:
 
     # --- sheets --------------------------------------------------------------------------------------------------
 
-    def _editor(self, sheet: str, scan: SheetScan, layout: SheetLayout) -> RowEditor:
+    def _editor(self, sheet: str, scan: SheetScan) -> RowEditor:
         writer = CellWriter(scan.prefix.decode(), self._styles, date1904=self.book.date1904)
-        return RowEditor(sheet, scan.prefix, writer, layout, column_styles(scan.head))
+        return RowEditor(sheet, scan.prefix, writer, column_styles(scan.head))
+
+    def _free_editor(self, sheet: str, scan: SheetScan) -> RowEditor:
+        """For a sheet whose rows are all made anew."""
+        editor = self._editor(sheet, scan)
+        editor.settle(SheetLayout(0))
+        return editor
 
     def _edit(self, entry: Entry) -> None:
         sheet, edits = self.cells[entry.name]
         rows = iter(edits)
-        layout = self.book.layout(sheet.name)
+        layout = LayoutOf(
+            self.book.known_layout(sheet), partial(self.book.completed, sheet), partial(self.book.layout, sheet.name)
+        )
         index = self.book.index(sheet.part)
         some, few = _some(rows) if index is not None else ([], False)
         blocks = Blocks(self.book.container, entry, index) if few and index is not None else None
         scan = frame_of(blocks) if blocks else self.book.scan(sheet)
-        editor = self._editor(sheet.name, scan, layout)
+        editor = self._editor(sheet.name, scan)
         edit = SheetEdit(scan, editor, some if blocks else chain(some, rows), layout, self.parts.calculated)
         part = self.out.part(entry, expected=entry.size)
         if blocks is not None:
             BlockEdit(blocks, scan, edit, some[-1][0] if some else 0).run(part)
         else:
-            self._run_checked(entry, edit, part, layout)
+            self._run_checked(entry, edit, part)
         part.finish()
         self.rewritten.append(entry.name)
         self._note(editor)
-        self._note_blocks(entry.name, part, edit, layout, by_blocks=blocks is not None)
+        self._note_blocks(entry.name, part, edit, by_blocks=blocks is not None)
         for found in editor.found_late:
             self._check_earlier(sheet, *found)
-        for table in layout.tables:
+        for table in edit.layout.tables:
             grown = edit.growth.grown(table)
             if grown is not None:
                 self.parts.resize_table(table.part, grown)
@@ -250,13 +259,13 @@ class _Splice:
         if grown is not None:
             self.parts.resize_filter(sheet.name, grown)
 
-    def _run_checked(self, entry: Entry, edit: SheetEdit, part: PartWriter, layout: SheetLayout) -> None:
+    def _run_checked(self, entry: Entry, edit: SheetEdit, part: PartWriter) -> None:
         """Write a whole sheet, its XML being checked meanwhile where that saves time."""
         known = known_sound.holds(self.book.digest, entry.name) or not edit.scan.recoder.plain
         check = WellFormedness.of_part(0 if known else entry.size)
         part.check = check
         try:
-            edit.run(part, blocks=self._lays_down(edit.scan, layout))
+            edit.run(part, blocks=self._lays_down(edit.scan))
             # What was held is exchanged at the end: the check has seen it as it was before.
             if check.confirmed() and is_well_formed(edit.frame(part)):
                 self.parsed.append(entry.name)
@@ -264,16 +273,15 @@ class _Splice:
             check.close()
             part.check = None
 
-    def _lays_down(self, scan: SheetScan, layout: SheetLayout) -> bool:
-        """Whether a sheet is laid down as blocks: its rows ascend, and its bytes are what was scanned."""
-        return self.book.indexes is not None and layout.ordered and scan.recoder.plain and not scan.empty
+    def _lays_down(self, scan: SheetScan) -> bool:
+        """Whether a sheet is laid down as blocks, if its rows ascend: its bytes are what was scanned."""
+        return self.book.indexes is not None and scan.recoder.plain and not scan.empty
 
-    def _note_blocks(
-        self, name: str, part: PartWriter, edit: SheetEdit, layout: SheetLayout, *, by_blocks: bool
-    ) -> None:
+    def _note_blocks(self, name: str, part: PartWriter, edit: SheetEdit, *, by_blocks: bool) -> None:
+        layout = edit.layout
         if by_blocks:
             self.redone[name] = part.redone
-        if not by_blocks and not self._lays_down(edit.scan, layout):
+        elif not layout.ordered or not self._lays_down(edit.scan):
             return
         self.indexes[name] = SheetIndex(
             tuple(part.blocks),
@@ -318,7 +326,7 @@ class _Splice:
         layout = self.book.layout(sheet.name)
         tables = layout.tables
         scan = self.book.scan(sheet)
-        editor = self._editor(sheet.name, scan, SheetLayout(0))
+        editor = self._free_editor(sheet.name, scan)
         part = self.out.part(entry, expected=entry.size)
         area = exchange_rows(scan, editor, content, self._styles().bold(), part)
         part.finish()
@@ -341,7 +349,7 @@ class _Splice:
         names = self.parts.add_sheets(list(self.new))
         for name, content in self.new.items():
             scan = SheetScan(fresh_sheet(self.parts.namespace, content))
-            editor = self._editor(name, scan, SheetLayout(0))
+            editor = self._free_editor(name, scan)
             part = self.out.part(new_entry(names[name]))
             exchange_rows(scan, editor, content, self._styles().bold(), part)
             part.finish()

@@ -7,11 +7,11 @@ whatever reason, is simply checked again later by who reads the file back: it on
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
-import threading
+from collections import deque
 from contextlib import suppress
-from queue import Empty, Full, Queue
 from xml.parsers import expat
 
 LARGE = 8 << 20
@@ -30,7 +30,8 @@ parser.Parse(b"", True)
 sys.stdout.write("well-formed")
 """
 _ANSWER = b"well-formed"
-_WAITING = 8
+_WAITING = 8 << 20
+"""So many bytes may wait for a process that has other things to do."""
 _PATIENCE = 60.0
 """Seconds without progress after which the process is given up."""
 
@@ -40,16 +41,20 @@ class WellFormedness:
 
     def __init__(self, process: subprocess.Popen[bytes] | None) -> None:
         self._process = process
-        self._pieces: Queue[bytes | None] = Queue(_WAITING)
+        self._pieces: deque[memoryview] = deque()
+        self._waiting = 0
         if process is not None:
-            # A thread hands the pieces over, so that a process that does not read them stops nothing here.
-            threading.Thread(target=_hand_over, args=(process, self._pieces), daemon=True).start()
+            assert process.stdin is not None
+            self._pipe = process.stdin.fileno()
+            _widen(self._pipe)
+            # Nothing here may wait for a process that does not read what it is given.
+            os.set_blocking(self._pipe, False)
 
     @classmethod
     def of_part(cls, size: int) -> WellFormedness:
         """A check of a part of about so many bytes; one that never confirms where it is not worth a process."""
-        # In a frozen program the executable is the program itself.
-        possible = sys.executable and not getattr(sys, "frozen", False)
+        # In a frozen program the executable is the program itself; elsewhere pipes cannot be asked for room.
+        possible = sys.executable and not getattr(sys, "frozen", False) and os.name == "posix"
         if size < LARGE or (os.cpu_count() or 1) < 2 or not possible:
             return cls(None)
         try:
@@ -64,23 +69,39 @@ class WellFormedness:
 
     def feed(self, data: bytes) -> None:
         """More of the part."""
-        self._put(data)
-
-    def _put(self, data: bytes | None) -> None:
         if self._process is not None:
-            try:
-                self._pieces.put(data, timeout=_PATIENCE)
-            except Full:
-                self.close()
+            self._pieces.append(memoryview(data))
+            self._waiting += len(data)
+            self._hand_over(_WAITING)
+
+    def _hand_over(self, most: int) -> None:
+        """Write what the process takes, until at most so many bytes wait for it; or give it up."""
+        try:
+            while self._pieces:
+                try:
+                    taken = os.write(self._pipe, self._pieces[0])
+                except BlockingIOError:
+                    if self._waiting <= most:
+                        return
+                    if not select.select([], [self._pipe], [], _PATIENCE)[1]:
+                        self.close()
+                    continue
+                self._waiting -= taken
+                rest = self._pieces.popleft()[taken:]
+                if rest:
+                    self._pieces.appendleft(rest)
+        except OSError:  # it has ended
+            self.close()
 
     def confirmed(self) -> bool:
         """Whether all that was fed is known to be well-formed; ends the check."""
-        self._put(None)
+        self._hand_over(0)
         process = self._process
         if process is None:
             return False
-        assert process.stdout is not None
+        assert process.stdin is not None and process.stdout is not None
         try:
+            process.stdin.close()
             process.wait(_PATIENCE)  # its answer is a word, which waits in the pipe
             return process.returncode == 0 and process.stdout.read() == _ANSWER
         except (OSError, subprocess.SubprocessError):
@@ -89,38 +110,19 @@ class WellFormedness:
             self.close()
 
     def close(self) -> None:
-        """End the check, whether or not it is done."""
+        """Let go of the process."""
         process, self._process = self._process, None
+        self._pieces.clear()
         if process is None:
             return
-        process.kill()
+        with suppress(OSError):
+            process.kill()
         with suppress(OSError, subprocess.SubprocessError):
             process.wait(_PATIENCE)
-        if process.stdout is not None:
-            process.stdout.close()
-        _end(self._pieces)
-
-
-def _hand_over(process: subprocess.Popen[bytes], pieces: Queue[bytes | None]) -> None:
-    assert process.stdin is not None
-    _widen(process.stdin.fileno())
-    with suppress(OSError), process.stdin as stdin:
-        while (piece := pieces.get()) is not None:
-            stdin.write(piece)
-        return
-    while pieces.get() is not None:  # the process has ended, the writing has not
-        pass
-
-
-def _end(pieces: Queue[bytes | None]) -> None:
-    """Have the thread that takes the pieces come to its end, whatever still waits for it."""
-    while True:
-        try:
-            pieces.put_nowait(None)
-            return
-        except Full:
-            with suppress(Empty):
-                pieces.get_nowait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
 
 
 def _widen(pipe: int) -> None:
