@@ -21,10 +21,10 @@ from batchbook.storage.saver import AtomicSaver, sweep
 from batchbook.storage.temporary import temporary_for
 from batchbook.storage.trouble import EditFailed, check_writable, confirm, does_not_read_back, named_trouble
 from batchbook.xlsx import Book, BookEdits, CellValue, SpliceReceipt, parse_cell, splice, verify
+from batchbook.xlsx.edits import RowEdit, RowsAlike
 from batchbook.xlsx.places import COLUMN_NUMBERS, MAX_COLUMN, MAX_ROW
 
 SheetEdits: TypeAlias = Mapping[str, CellValue] | Iterable[tuple[str, CellValue]]
-RowEdits: TypeAlias = tuple[int, dict[int, CellValue]]
 
 WAIT_SECONDS = 30.0
 TOGETHER = 4096
@@ -128,8 +128,8 @@ def _receipt(done: SpliceReceipt, warnings: tuple[str, ...]) -> EditReceipt:
 # --- what is to be written -----------------------------------------------------------------------------------------
 
 
-def _planned(book: Book, edits: Mapping[str, SheetEdits]) -> dict[str, Iterator[RowEdits]]:
-    planned: dict[str, Iterator[RowEdits]] = {}
+def _planned(book: Book, edits: Mapping[str, SheetEdits]) -> dict[str, Iterator[RowEdit | RowsAlike]]:
+    planned: dict[str, Iterator[RowEdit | RowsAlike]] = {}
     for given, cells in edits.items():
         try:
             name = book.sheet(given).name
@@ -141,7 +141,7 @@ def _planned(book: Book, edits: Mapping[str, SheetEdits]) -> dict[str, Iterator[
     return planned
 
 
-def _sorted_rows(sheet: str, cells: Mapping[str, CellValue]) -> Iterator[RowEdits]:
+def _sorted_rows(sheet: str, cells: Mapping[str, CellValue]) -> Iterator[RowEdit | RowsAlike]:
     rows: dict[int, dict[int, CellValue]] = {}
     for reference, value in cells.items():
         row, column = _place(sheet, reference)
@@ -149,76 +149,71 @@ def _sorted_rows(sheet: str, cells: Mapping[str, CellValue]) -> Iterator[RowEdit
     return iter(sorted(rows.items()))
 
 
-def _rows(sheet: str, cells: Iterable[tuple[str, CellValue]]) -> Iterator[RowEdits]:
+def _rows(sheet: str, cells: Iterable[tuple[str, CellValue]]) -> Iterator[RowEdit | RowsAlike]:
     """Cells gathered by rows, some thousand cells at a time; of one cell given twice the later value counts."""
     pairs = iter(cells)
     waiting: list[tuple[str, CellValue]] = []
-    before = 0
     while some := list(islice(pairs, TOGETHER)):
         waiting += some
-        # The last row may go on.
-        rows, waiting = _alike(waiting, before) or _one_by_one(sheet, waiting, before)
-        if rows:
-            before = rows[-1][0]
+        rows, waiting = _alike(waiting) or _one_by_one(sheet, waiting)
         yield from rows
-    rows, waiting = _one_by_one(sheet, waiting, before)
-    yield from rows
     if waiting:
         last = _place(sheet, waiting[0][0])[0]
         yield last, {_place(sheet, reference)[1]: value for reference, value in waiting}
 
 
-Gathered: TypeAlias = tuple[list[RowEdits], list[tuple[str, CellValue]]]
-"""Whole rows, and the pairs of the last one, which may go on."""
+Gathered: TypeAlias = tuple[Sequence[RowEdit | RowsAlike], list[tuple[str, CellValue]]]
+"""Whole rows, and the pairs of the last one, which may go on; those are never none."""
 
 
-def _alike(pairs: list[tuple[str, CellValue]], before: int) -> Gathered | None:
+def _alike(pairs: list[tuple[str, CellValue]]) -> Gathered | None:
     """The rows of pairs that name the same columns in each row, looked at column by column; None where they do not."""
     try:
         references = [reference for reference, _ in pairs]
         values = [value for _, value in pairs]
-    except (TypeError, ValueError):
+        end = references[0].lstrip(ascii_uppercase)
+        names = [name[: -len(end)] for name in takewhile(lambda name: name.endswith(end), references[: MAX_COLUMN + 1])]
+    except (AttributeError, TypeError, ValueError):  # not pairs, or not of a text and its value
         return None
-    if set(map(type, pairs)) != {tuple} or set(map(type, references)) != {str}:
-        return None
-    end = references[0].lstrip(ascii_uppercase)
-    names = [name[: -len(end)] for name in takewhile(lambda name: name.endswith(end), references[: MAX_COLUMN + 1])]
-    columns = [COLUMN_NUMBERS.get(name, 0) for name in names]
+    places = {COLUMN_NUMBERS.get(name, 0): i for i, name in enumerate(names)}  # of one given twice the later counts
     width = len(names)
-    count = (len(pairs) - 1) // width
-    whole = count * width
+    whole = (len(pairs) - 1) // width * width
     skipped = len(names[0])
-    numbers = [name[skipped:] for name in references[:whole:width]]
-    rows = _ascending(numbers, before) if end and all(columns) else []
+    if not end or 0 in places:
+        return None
+    try:
+        numbers = [name[skipped:] for name in references[:whole:width]]
+        rows = _ascending(numbers)
+    except TypeError:
+        return None
     if not rows or any(references[i:whole:width] != list(map(name.__add__, numbers)) for i, name in enumerate(names)):
         return None
-    by_row = zip(*[iter(values)] * width, strict=False)
-    found = [(row, dict(zip(columns, cells, strict=True))) for row, cells in zip(rows, by_row, strict=False)]
-    return found, pairs[whole:]
+    columns = tuple(sorted(places))
+    return [RowsAlike(rows, columns, [values[places[c] : whole : width] for c in columns])], pairs[whole:]
 
 
-def _ascending(numbers: list[str], before: int) -> list[int]:
-    """The numbers of rows, if they are written as they should be, and each is above the one before; else nothing."""
+def _ascending(numbers: list[str]) -> list[int]:
+    """The numbers of rows, if they are written as they should be and ascend; else nothing."""
     try:
         rows = list(map(int, numbers))
     except ValueError:
         return []
     if not rows or list(map(str, rows)) != numbers:
         return []
-    good = before < rows[0] and rows[-1] <= MAX_ROW and all(map(lt, rows, rows[1:]))
+    good = rows[0] > 0 and rows[-1] <= MAX_ROW and all(map(lt, rows, rows[1:]))
     return rows if good else []
 
 
-def _one_by_one(sheet: str, pairs: Sequence[object], before: int) -> Gathered:
+def _one_by_one(sheet: str, pairs: Sequence[object]) -> Gathered:
     """As `_alike`, for any pairs. Raises EditRefused."""
-    rows: list[RowEdits] = []
+    rows: list[RowEdit] = []
     gathered: dict[int, CellValue] = {}
     last: list[tuple[str, CellValue]] = []
-    number = before
+    number = 0
     for given in pairs:
         pair = _pair(sheet, given)
         row, column = _place(sheet, pair[0])
-        if row < number or row == before:
+        if row < number:
             raise EditRefused(
                 f"The edits of sheet {sheet!r} are not in the order of rows: {pair[0]} comes after row {number}.",
                 "Sort them by row, or give a mapping of cell to value.",

@@ -91,21 +91,18 @@ def _has_odd(text: str) -> bool:
     return _ODD.search(text) is not None
 
 
-def _escaped(texts: Sequence[str]) -> Sequence[str] | None:
+def _escaped(texts: Sequence[str]) -> list[bytes] | None:
     """Texts as they stand between tags, all looked at together; None where one of them needs more than that."""
-    if not texts:
-        return texts
     joined = "\x00".join(texts)
     if (
-        joined.count("\x00") != len(texts) - 1  # a text holds a zero of its own
-        or _has_odd(joined)
-        or "_x" in joined
+        _has_odd(joined)
+        or ("_" in joined and "_x" in joined)
         or list(map(str.strip, texts)) != texts
-        or max(map(len, texts)) > MAX_TEXT // 2
+        or (len(joined) > MAX_TEXT // 2 and max(map(len, texts)) > MAX_TEXT // 2)
     ):
         return None
-    plain = joined.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return texts if len(plain) == len(joined) else plain.split("\x00")
+    plain = joined.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").encode().split(b"\x00")
+    return plain if len(plain) == len(texts) else None  # else a text holds a zero of its own
 
 
 class CellWriter:
@@ -137,7 +134,7 @@ class CellWriter:
             return f"{mark}/>"
         return self._other(reference, style, mark, value)
 
-    def surrounded(self, values: Sequence[CellValue]) -> tuple[str, Sequence[str], str] | None:
+    def surrounded(self, values: Sequence[CellValue]) -> tuple[str, list[bytes], str] | None:
         """For cells that differ in their contents only: what precedes them, the contents, and what follows them.
 
         What precedes begins behind the cell's style. None where the cells differ in more, or a closer look is needed.
@@ -151,28 +148,29 @@ class CellWriter:
         ) or (
             kinds == {float} and all(map(math.isfinite, values))  # type: ignore[arg-type]
         ):
-            return self._number, list(map(repr, values)), self._number_end
+            return self._number, "\x00".join(map(repr, values)).encode().split(b"\x00"), self._number_end
         return None
 
     def column(
-        self, letters: str, rows: Sequence[str], styles: Sequence[str | None], values: Sequence[CellValue]
-    ) -> list[str]:
+        self, letters: str, rows: Sequence[str], styles: Sequence[str], values: Sequence[CellValue]
+    ) -> list[bytes]:
         """The cells of a column in some rows, given by their numbers as texts. Raises ValueProblem, without a place."""
         filled = [value for value in values if value is not None]
-        around = self.surrounded(filled) if filled else ("", (), "")
+        around = self.surrounded(filled) if filled else ("", [], "")
         if around is None:
             return [
-                self.cell(f"{letters}{row}", style or "", value)
+                self.cell(f"{letters}{row}", style, value).encode()
                 for row, style, value in zip(rows, styles, values, strict=True)
             ]
         begin, contents, end = around
         content = iter(contents)
-        start = self._c + letters
+        start, first, last = self._c + letters, begin.encode(), end.encode()
         marks = (
-            f'{start}{row}" s="{style}"' if style else f'{start}{row}"' for row, style in zip(rows, styles, strict=True)
+            (f'{start}{row}" s="{style}"' if style else f'{start}{row}"').encode()
+            for row, style in zip(rows, styles, strict=True)
         )
         return [
-            f"{mark}/>" if value is None else f"{mark}{begin}{next(content)}{end}"
+            mark + b"/>" if value is None else mark + first + next(content) + last
             for mark, value in zip(marks, values, strict=True)
         ]
 

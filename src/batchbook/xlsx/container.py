@@ -17,6 +17,8 @@ from batchbook.xlsx.codec import DEFLATE_ERRORS, crc32, inflater
 from batchbook.xlsx.limits import Limits, current_limits
 
 CHUNK = 256 * 1024
+_PACKED = 64 * 1024
+"""So much is given to inflate at once; what it does not get to is copied each time."""
 MAX_WHOLE = 64 << 20
 """No part that is read into memory as a whole (not a sheet, not the shared strings) may be larger than this."""
 MAX_DIRECTORY = 64 << 20
@@ -226,12 +228,12 @@ class Container:
             raise self.damaged(f"the part {entry.name[:200]!r} is cut off")
         return begin, without_zip64(self.read_at(at + LOCAL.size + names, extras))
 
-    def packed(self, entry: Entry, skip: int = 0) -> Iterator[bytes]:
-        """A part's bytes as they stand in the archive, without the first `skip`."""
+    def packed(self, entry: Entry, skip: int = 0, size: int = CHUNK) -> Iterator[bytes]:
+        """A part's bytes as they stand in the archive, without the first `skip`, in pieces of at most `size`."""
         begin = self.local(entry)[0] + skip
         left = entry.packed - skip
         while left:
-            piece = self.read_at(begin, min(left, CHUNK))
+            piece = self.read_at(begin, min(left, size))
             if not piece:
                 raise self.damaged(f"the part {entry.name[:200]!r} is cut off")
             begin += len(piece)
@@ -273,7 +275,7 @@ class Container:
     def _inflated(self, entry: Entry) -> Iterator[bytes]:
         engine = inflater()
         try:
-            for raw in self.packed(entry):
+            for raw in self.packed(entry, size=_PACKED):
                 while raw and not engine.eof:
                     piece = engine.decompress(raw, CHUNK)
                     raw = engine.unconsumed_tail

@@ -7,13 +7,13 @@ cell by cell way takes. Whatever is not as usual is left to that way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import chain, repeat
-from operator import itemgetter
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from batchbook.xlsx.cellxml import CellWriter
+from batchbook.xlsx.edits import RowsAlike
 from batchbook.xlsx.places import COLUMN_LETTERS
 from batchbook.xlsx.values import CellValue
 
@@ -21,7 +21,7 @@ LEAST_ROWS = 4
 _MOST_UNLIKE = 3
 """After so many segments in a row whose cells are not alike, it is no longer tried."""
 
-Found: TypeAlias = tuple[Sequence[str], Sequence[Sequence[Sequence[str | None]]]]
+Found: TypeAlias = tuple[Sequence[bytes], Sequence[Sequence[Sequence[bytes | None]]]]
 """The text between the runs of cells, row by row (one piece more than runs); and by run and column its styles."""
 
 
@@ -47,16 +47,16 @@ def _cell(prefix: str, column: int, place: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def run_pattern(prefix: str, run: tuple[int, ...]) -> re.Pattern[str]:
+def run_pattern(prefix: str, run: tuple[int, ...]) -> re.Pattern[bytes]:
     """Neighbouring cells of a row; a group for its number, and one for the style of each."""
-    return re.compile("".join(map(partial(_cell, prefix), run, _places("n"))))
+    return re.compile("".join(map(partial(_cell, prefix), run, _places("n"))).encode())
 
 
 @lru_cache(maxsize=64)
-def rows_pattern(prefix: str, runs: tuple[tuple[int, ...], ...]) -> re.Pattern[str]:
+def rows_pattern(prefix: str, runs: tuple[tuple[int, ...], ...]) -> re.Pattern[bytes]:
     """Any of several runs of cells; for each a group for the row number, and one for the style of each cell."""
     cells = ("".join(map(partial(_cell, prefix), run, _places(f"n{i}"))) for i, run in enumerate(runs))
-    return re.compile("|".join(cells))
+    return re.compile("|".join(cells).encode())
 
 
 def _places(name: str) -> Iterator[str]:
@@ -64,25 +64,33 @@ def _places(name: str) -> Iterator[str]:
     return chain((f"(?P<{name}>[0-9]{{1,7}})",), repeat(f"(?P={name})"))
 
 
-_CONTENT = re.compile(">[^<]+<")
+_CONTENT = re.compile(b">[^<]+<")
 
 
-def likeness(cells: str, row: int, run: tuple[int, ...], name: str) -> str:
+def likeness(cells: bytes, row: int, run: tuple[int, ...], name: str) -> bytes:
     """The pattern of cells that differ from those given, of one row, in their row and contents only."""
-    pattern = ">[^<]*+<".join(map(re.escape, _CONTENT.split(cells)))
+    pattern = b">[^<]*+<".join(map(re.escape, _CONTENT.split(cells)))
     for column, place in zip(run, _places(name), strict=False):
         letters = COLUMN_LETTERS[column]
-        pattern = pattern.replace(f'r="{letters}{row}"', f'r="{letters}{place}"', 1)
+        pattern = pattern.replace(f'r="{letters}{row}"'.encode(), f'r="{letters}{place}"'.encode(), 1)
     return pattern
 
 
-def _row_by_row(pieces: Sequence[Sequence[str]], behind: str) -> str:
+def _row_by_row(pieces: Sequence[Sequence[bytes]], behind: bytes) -> bytes:
     """The first piece of each sequence, then the second of each, and so on, joined in one go."""
     stride = len(pieces)
     every = [behind] * (stride * len(pieces[0]) + 1)
     for i, column in enumerate(pieces):
         every[i:-1:stride] = column
-    return "".join(every)
+    return b"".join(every)
+
+
+class _Likeness(NamedTuple):
+    """The pattern of runs of cells that differ in their rows and contents only, and their styles by run and column."""
+
+    runs: tuple[tuple[int, ...], ...]
+    pattern: re.Pattern[bytes]
+    styles: list[list[bytes | None]]
 
 
 class QuickSegment:
@@ -92,110 +100,114 @@ class QuickSegment:
         self._prefix = prefix
         self._writer = writer
         self._unlike = 0
+        self._likeness: _Likeness | None = None
 
-    def rewritten(
-        self,
-        text: str,
-        rows: Sequence[int],
-        columns: tuple[int, ...],
-        edits: Sequence[Mapping[int, CellValue]],
-        *,
-        whole: bool,
-    ) -> str | None:
+    def rewritten(self, text: bytes, edits: RowsAlike, *, whole: bool) -> bytes | None:
         """The segment with all the cells given, or None where one of them is not there or not written as usual.
 
         `whole`: the rows are all that there are in the segment.
 
         Raises ValueProblem for a value that cannot be written, without its place.
         """
-        runs = runs_of(columns)
+        runs = runs_of(edits.columns)
+        rows = [b"%d" % row for row in edits.rows]
+        values = iter(edits.values)
         found = (self._alike(text, rows, runs) or self._split(text, rows, runs)) if whole else None
         if found is None:
             found = self._find(text, rows, runs)
         if found is None:
             return None
         gaps, styles = found
-        pieces: list[Sequence[str]] = []
-        numbers = list(map(str, rows))
+        pieces: list[Sequence[bytes]] = []
         for i, run in enumerate(runs):
             pieces.append(gaps[i : -1 : len(runs)])
             for k, column in enumerate(run):
-                values = list(map(itemgetter(column), edits))
-                pieces += self._cells(COLUMN_LETTERS[column], numbers, styles[i][k], values)
+                pieces += self._cells(COLUMN_LETTERS[column], rows, styles[i][k], next(values))
         return _row_by_row(pieces, gaps[-1])
 
     def _cells(
-        self, letters: str, rows: Sequence[str], styles: Sequence[str | None], values: Sequence[CellValue]
-    ) -> list[Sequence[str]]:
+        self, letters: str, rows: Sequence[bytes], styles: Sequence[bytes | None], values: Sequence[CellValue]
+    ) -> list[Sequence[bytes]]:
         """The cells of a column, in pieces for each row."""
         alike = styles.count(styles[0]) == len(styles)
         around = self._writer.surrounded(values) if alike else None
         if around is None:
-            return [self._writer.column(letters, rows, styles, values)]
+            names = [style.decode() if style else "" for style in styles]
+            return [self._writer.column(letters, [row.decode() for row in rows], names, values)]
         begin, contents, end = around
-        style = f' s="{styles[0]}"' if styles[0] else ""
-        number = len(rows)
-        return [
-            [f'<{self._prefix}c r="{letters}'] * number, rows, [f'"{style}{begin}'] * number, contents, [end] * number,
-        ]  # fmt: skip
+        style = f' s="{styles[0].decode()}"' if styles[0] else ""
+        surroundings = (f'<{self._prefix}c r="{letters}', f'"{style}{begin}', end)
+        before, between, behind = ([text.encode()] * len(rows) for text in surroundings)
+        return [before, rows, between, contents, behind]
 
-    def _alike(self, text: str, rows: Sequence[int], runs: tuple[tuple[int, ...], ...]) -> Found | None:
+    def _alike(self, text: bytes, rows: Sequence[bytes], runs: tuple[tuple[int, ...], ...]) -> Found | None:
         """As `_split`, where the cells of all rows are written like those of the first: found in half the time."""
-        if self._unlike > _MOST_UNLIKE:
+        found = self._cut_alike(text, rows, runs)
+        if found is None and self._unlike < _MOST_UNLIKE:
+            self._unlike += 1
+            self._likeness = self._likeness_of(text, rows[:1], runs)
+            found = self._cut_alike(text, rows, runs)
+        if found is not None:
+            self._unlike = 0
+        return found
+
+    def _cut_alike(self, text: bytes, rows: Sequence[bytes], runs: tuple[tuple[int, ...], ...]) -> Found | None:
+        known = self._likeness
+        if known is None or known.runs != runs:
             return None
-        first = self._find(text, rows[:1], runs)
-        if first is None:
+        parts = known.pattern.split(text)
+        step = len(runs) * (1 + len(runs))
+        if len(parts) != 1 + len(rows) * step or any(
+            parts[1 + i * (2 + len(runs)) :: step] != rows for i in range(len(runs))
+        ):
             return None
-        gaps, styles = first
-        pattern, at = [], 0
-        for i, (gap, run) in enumerate(zip(gaps, runs, strict=False)):
+        return parts[:: 1 + len(runs)], [[[style] * len(rows) for style in run] for run in known.styles]
+
+    def _likeness_of(self, text: bytes, first: Sequence[bytes], runs: tuple[tuple[int, ...], ...]) -> _Likeness | None:
+        """What the cells of the first row are like."""
+        found = self._find(text, first, runs)
+        if found is None:
+            return None
+        patterns, at = [], 0
+        for i, (gap, run) in enumerate(zip(found[0], runs, strict=False)):
             at += len(gap)
             cells = run_pattern(self._prefix, run).match(text, at)
             assert cells is not None  # else it would not have been found
-            pattern.append(likeness(cells[0], rows[0], run, f"n{i}"))
+            patterns.append(likeness(cells[0], int(first[0]), run, f"n{i}"))
             at = cells.end()
-        parts = re.compile("|".join(pattern)).split(text)
-        step = len(runs) * (1 + len(runs))
-        numbers = list(map(str, rows))
-        if len(parts) != 1 + len(rows) * step or any(
-            parts[1 + i * (2 + len(runs)) :: step] != numbers for i in range(len(runs))
-        ):
-            self._unlike += 1
-            return None
-        self._unlike = 0
-        return parts[:: 1 + len(runs)], [[[one[0]] * len(rows) for one in run] for run in styles]
+        styles = [[one[0] for one in run] for run in found[1]]
+        return _Likeness(runs, re.compile(b"|".join(patterns)), styles)
 
-    def _split(self, text: str, rows: Sequence[int], runs: tuple[tuple[int, ...], ...]) -> Found | None:
+    def _split(self, text: bytes, rows: Sequence[bytes], runs: tuple[tuple[int, ...], ...]) -> Found | None:
         """Where the runs stand in every row of the segment: cut by one expression in one go."""
         parts = rows_pattern(self._prefix, runs).split(text)
         stride = 1 + sum(1 + len(run) for run in runs)
         if len(parts) != 1 + len(rows) * len(runs) * stride:
             return None
-        numbers = list(map(str, rows))
-        styles: list[list[Sequence[str | None]]] = []
+        styles: list[list[Sequence[bytes | None]]] = []
         group = 1
         for i, run in enumerate(runs):
             at = i * stride + group
             step = len(runs) * stride
-            if parts[at::step] != numbers:
+            if parts[at::step] != rows:
                 return None
             styles.append([parts[at + k :: step] for k in range(1, 1 + len(run))])
             group += 1 + len(run)
         return parts[0::stride], styles
 
-    def _find(self, text: str, rows: Sequence[int], runs: tuple[tuple[int, ...], ...]) -> Found | None:
+    def _find(self, text: bytes, rows: Sequence[bytes], runs: tuple[tuple[int, ...], ...]) -> Found | None:
         """Where the runs stand in some rows."""
         mark = f'<{self._prefix}c r="'
-        styles: list[list[tuple[str | None, ...]]] = [[] for _ in runs]
+        styles: list[list[tuple[bytes | None, ...]]] = [[] for _ in runs]
         plans = [
-            (mark + COLUMN_LETTERS[run[0]], run_pattern(self._prefix, run).match, styles[i].append)
+            ((mark + COLUMN_LETTERS[run[0]]).encode(), run_pattern(self._prefix, run).match, styles[i].append)
             for i, run in enumerate(runs)
         ]
-        gaps: list[str] = []
+        gaps: list[bytes] = []
         done = 0
         find = text.find
         for row in rows:
-            number = f'{row}"'
+            number = row + b'"'
             for needle, match, keep in plans:
                 at = find(needle + number, done)
                 if at < 0:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
 from batchbook.xlsx.cells import cells_of
 from batchbook.xlsx.cellxml import CellWriter, ValueProblem
+from batchbook.xlsx.edits import Cells, RowsAlike
 from batchbook.xlsx.growth import ColumnFormula
 from batchbook.xlsx.layout import SheetLayout
 from batchbook.xlsx.places import COLUMN_LETTERS, MAX_COLUMN, MAX_ROW, parse_cell, parse_range
@@ -20,7 +21,6 @@ from batchbook.xlsx.scan import RowSpan
 from batchbook.xlsx.values import CellValue
 from batchbook.xlsx.xmltext import Element, attributes, escape_text, outline, whole
 
-Cells = Mapping[int, CellValue]
 _SPANS = re.compile(rb"(?<=\s)spans\s*=\s*[\"']([0-9]+):([0-9]+)[\"']")
 
 
@@ -93,17 +93,16 @@ class RowEditor:
 
     # --- whole segments ------------------------------------------------------------------------------------------
 
-    def together(
-        self, text: bytes, rows: Sequence[int], columns: tuple[int, ...], edits: Sequence[Cells], *, whole: bool
-    ) -> bytes | None:
+    def together(self, text: bytes, edits: RowsAlike, *, whole: bool) -> bytes | None:
         """A segment with the same columns written in some of its rows (`whole`: in all); None to look closer."""
-        if not columns or columns[0] < 1 or columns[-1] > MAX_COLUMN:
+        rows, columns = edits.rows, edits.columns
+        if columns[0] < 1 or columns[-1] > MAX_COLUMN:
             return None
         layout = self._layout
         if layout and not layout.free and any(layout.locked(row, column) for row in rows for column in columns):
             return None
         try:
-            result = self._quick_segment.rewritten(text.decode("utf-8"), rows, columns, edits, whole=whole)
+            result = self._quick_segment.rewritten(text, edits, whole=whole)
         except ValueError:
             return None  # the closer look finds the cell, and names it
         if result is None:
@@ -113,7 +112,7 @@ class RowEditor:
         self.cells += len(rows) * len(columns)
         self._reach(rows[0], columns[0])
         self._reach(rows[-1], columns[-1])
-        return result.encode("utf-8")
+        return result
 
     # --- the quick way -------------------------------------------------------------------------------------------
 

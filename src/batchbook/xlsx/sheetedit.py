@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from batchbook.errors import WorkbookDamaged, WorkbookNotSupported
 from batchbook.xlsx.blocks import BLOCK, HEAD
 from batchbook.xlsx.container import DAMAGED_ADVICE
+from batchbook.xlsx.edits import CellEdits, Cells, EditQueue, RowsAlike, row_by_row
 from batchbook.xlsx.growth import Calculated, Growth
 from batchbook.xlsx.layout import LayoutScan, ScannedLayout, SheetLayout, row_numbers
 from batchbook.xlsx.masking import has_marks, mask
 from batchbook.xlsx.places import Range, parse_range
 from batchbook.xlsx.quicksegment import LEAST_ROWS
-from batchbook.xlsx.refusals import CellRefused
-from batchbook.xlsx.rowedit import Cells, RowEditor, styles_of
+from batchbook.xlsx.rowedit import RowEditor, styles_of
 from batchbook.xlsx.scan import RowSpan, Segment, SheetScan
 from batchbook.xlsx.zipwriter import MAX_STORED_BLOCK, PartWriter
 
@@ -84,7 +84,7 @@ class SheetEdit:
         self,
         scan: SheetScan,
         editor: RowEditor,
-        edits: Iterable[tuple[int, Cells]],
+        edits: CellEdits,
         layout: LayoutOf,
         calculated: Calculated = lambda _: {},
     ) -> None:
@@ -95,8 +95,7 @@ class SheetEdit:
         self._found = LayoutScan(scan)
         self._settled = False
         self._certain = False
-        self._edits = self._ascending(edits)
-        self._pending = next(self._edits, None)
+        self._edits = EditQueue(edits, editor.refused)
         self._scattered: dict[int, Cells] | None = None
         self._seen: set[int] = set()
         self._above: Segment | None = None
@@ -113,37 +112,20 @@ class SheetEdit:
         self.growth = Growth(layout, self._calculated)
         self.editor.settle(layout)
         if not layout.ordered:
-            self._scatter({})
+            self._scatter(())
 
-    def _scatter(self, taken: dict[int, Cells]) -> None:
+    def _scatter(self, taken: Sequence[RowsAlike]) -> None:
         """From here on look every row up: they do not ascend."""
         if self._scattered is None:
             self._seen = self.editor.written_rows()
-            self._scattered = {**taken, **dict(self._all_pending())}
-
-    def _ascending(self, edits: Iterable[tuple[int, Cells]]) -> Iterator[tuple[int, Cells]]:
-        before = 0
-        for number, cells in edits:
-            if not cells:
-                continue
-            if number <= before:
-                raise CellRefused(
-                    self.editor.sheet, number, min(cells), "the rows to write do not ascend" if number > 0 else "no row"
-                )
-            before = number
-            yield number, cells
-
-    def _all_pending(self) -> Iterator[tuple[int, Cells]]:
-        while self._pending is not None:
-            yield self._pending
-            self._pending = next(self._edits, None)
+            self._scattered = dict(chain(row_by_row(taken), self._edits.rest()))
 
     # --- the pass ------------------------------------------------------------------------------------------------
 
     @property
     def next_row(self) -> int | None:
         """The number of the next row that is edited, None where there is none."""
-        return self._pending[0] if self._pending is not None else None
+        return self._edits.next_row
 
     def run(self, out: PartWriter, *, blocks: bool = False) -> None:
         """Write the whole sheet; with `blocks` laid down as such."""
@@ -226,41 +208,35 @@ class SheetEdit:
             return before, segment.text
         self._above, self._above_before, self._passed = segment, before, numbers[-1]
         if not self._settled and not self._found.found.ordered:
-            self._scatter({})
-        taken = self._taken(numbers) if self._scattered is None else {}
+            self._scatter(())
+        taken = self._taken(numbers) if self._scattered is None else []
         if self._scattered is not None:
             return numbers[-1], self._rewritten(segment, before, {})
         if not taken and not self.editor.broken:
             return numbers[-1], segment.text
         quick = self._together(segment, numbers, taken)
-        return numbers[-1], self._rewritten(segment, before, taken) if quick is None else quick
+        return numbers[-1], self._rewritten(segment, before, dict(row_by_row(taken))) if quick is None else quick
 
-    def _taken(self, numbers: list[int]) -> dict[int, Cells]:
+    def _taken(self, numbers: list[int]) -> list[RowsAlike]:
         """The edits of the rows up to the last one of a segment, given the numbers of its rows."""
-        taken: dict[int, Cells] = {}
-        while self._pending is not None and self._pending[0] <= numbers[-1]:
-            taken[self._pending[0]] = self._pending[1]
-            self._pending = next(self._edits, None)
-        if not self._settled and not self._certain and list(taken) != numbers and not taken.keys() <= set(numbers):
+        taken = self._edits.take(numbers[-1])
+        if self._settled or self._certain or not taken or (len(taken) == 1 and taken[0].rows == numbers):
+            return taken
+        if not set(numbers).issuperset(row for part in taken for row in part.rows):
             # A row that is not here may stand further down: only reading all of them tells.
             self._certain = True
             if not self._layout_of.read().ordered:
                 self._scatter(taken)
         return taken
 
-    def _together(self, segment: Segment, numbers: list[int], taken: dict[int, Cells]) -> bytes | None:
+    def _together(self, segment: Segment, numbers: list[int], taken: list[RowsAlike]) -> bytes | None:
         """The segment rewritten column by column, where all is as usual."""
-        if segment.marked or self.editor.broken or len(taken) < LEAST_ROWS:
+        if segment.marked or self.editor.broken or len(taken) != 1 or len(taken[0].rows) < LEAST_ROWS:
             return None
-        rows = list(taken)
-        whole = rows == numbers
-        if not whole and not set(numbers).issuperset(rows):
+        whole = taken[0].rows == numbers
+        if not whole and not set(numbers).issuperset(taken[0].rows):
             return None
-        edits = list(taken.values())
-        columns = edits[0].keys()
-        if any(edit.keys() != columns for edit in edits):
-            return None
-        return self.editor.together(segment.text, rows, tuple(sorted(columns)), edits, whole=whole)
+        return self.editor.together(segment.text, taken[0], whole=whole)
 
     def _rewritten(self, segment: Segment, before: int, taken: dict[int, Cells]) -> bytes:
         text = segment.text
@@ -342,7 +318,7 @@ class SheetEdit:
             yield self.editor.created(number, cells, None, self.growth.take(number, cells) if behind else {})
         above: Callable[[int], str] | None = None
         first = True
-        for number, cells in self._all_pending():
+        for number, cells in self._edits.rest():
             if number <= self._passed:
                 raise WorkbookDamaged(f"The rows of sheet {self.editor.sheet} cannot be told apart.", DAMAGED_ADVICE)
             if first:

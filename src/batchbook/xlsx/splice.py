@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -16,13 +16,13 @@ from batchbook.xlsx.bookparts import STYLES_TYPE, BookParts
 from batchbook.xlsx.cells import cells_of
 from batchbook.xlsx.cellxml import CellWriter
 from batchbook.xlsx.container import Entry
+from batchbook.xlsx.edits import CellEdits, RowEdit, RowsAlike, row_by_row
 from batchbook.xlsx.layout import SheetLayout
 from batchbook.xlsx.refusals import CellRefused
 from batchbook.xlsx.rowedit import RowEditor, column_styles
 from batchbook.xlsx.scan import SheetScan
 from batchbook.xlsx.sheetedit import LayoutOf, SheetEdit
 from batchbook.xlsx.styles import Styles
-from batchbook.xlsx.values import CellValue
 from batchbook.xlsx.wellformed import WellFormedness, is_well_formed
 from batchbook.xlsx.wholesheet import SheetContent, check_columns, exchange_rows, fresh_sheet
 from batchbook.xlsx.xmltext import outline
@@ -32,9 +32,6 @@ MOST_BY_BLOCKS = 20_000
 """More rows than this are written with the whole sheet: they would have to be held in memory."""
 
 MOST_CHARACTERS = 8 << 20
-
-RowEdit = tuple[int, Mapping[int, CellValue]]
-CellEdits = Iterable[RowEdit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +96,9 @@ def splice(book: Book, edits: BookEdits, out: BinaryIO) -> SpliceReceipt:
     return _Splice(book, edits, out).run()
 
 
-def _some(
-    rows: Iterator[tuple[int, Mapping[int, CellValue]]],
-) -> tuple[list[tuple[int, Mapping[int, CellValue]]], bool]:
+def _some(rows: Iterator[RowEdit]) -> tuple[list[RowEdit], bool]:
     """The first rows, and whether these are all and few enough for a save by blocks."""
-    some: list[tuple[int, Mapping[int, CellValue]]] = []
+    some: list[RowEdit] = []
     characters = 0
     for row in rows:
         some.append(row)
@@ -230,12 +225,12 @@ class _Splice:
 
     def _edit(self, entry: Entry) -> None:
         sheet, edits = self.cells[entry.name]
-        rows = iter(edits)
         layout = LayoutOf(
             self.book.known_layout(sheet), partial(self.book.completed, sheet), partial(self.book.layout, sheet.name)
         )
         index = self.book.index(sheet.part)
-        some, few = _some(rows) if index is not None else ([], False)
+        rows: Iterator[RowEdit | RowsAlike] = iter(edits) if index is None else row_by_row(edits)
+        some, few = _some(row_by_row(rows)) if index is not None else ([], False)
         blocks = Blocks(self.book.container, entry, index) if few and index is not None else None
         scan = frame_of(blocks) if blocks else self.book.scan(sheet)
         editor = self._editor(sheet.name, scan)
