@@ -5,13 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from itertools import groupby, islice
+from operator import itemgetter, lt
 from typing import TypeAlias
 
 from batchbook.xlsx.values import CellValue
 
 Cells: TypeAlias = Mapping[int, CellValue]
 RowEdit: TypeAlias = tuple[int, Cells]
+_LOOKAHEAD = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,36 @@ def row_by_row(edits: CellEdits) -> Iterator[RowEdit]:
             yield edit
 
 
+def in_columns(edits: CellEdits) -> Iterator[RowsAlike]:
+    """Neighbours that are alike together, as far as some hundred rows show them; rows without cells are left out."""
+    waiting: list[RowEdit] = []
+    for edit in edits:
+        if isinstance(edit, RowsAlike):
+            yield from _gathered(waiting)
+            waiting = []
+            yield edit
+        else:
+            waiting.append(edit)
+            if len(waiting) >= _LOOKAHEAD:
+                yield from _gathered(waiting)
+                waiting = []
+    yield from _gathered(waiting)
+
+
+def _gathered(edits: list[RowEdit]) -> Iterator[RowsAlike]:
+    for columns, alike in groupby(edits, lambda edit: tuple(edit[1])):
+        rows, cells = zip(*alike, strict=True)
+        ascending = tuple(sorted(columns))
+        if columns:
+            yield RowsAlike(list(rows), ascending, [list(map(itemgetter(column), cells)) for column in ascending])
+
+
 class EditQueue:
     """The edits of a sheet, taken from the front."""
 
     def __init__(self, edits: CellEdits, refused: Callable[[int, int, str], Exception]) -> None:
         """`refused` makes the error for a row and column that is out of order."""
-        self._edits = iter(edits)
+        self._edits = in_columns(edits)
         self._refused = refused
         self._before = 0
         self._front: RowsAlike | None = None
@@ -64,21 +90,18 @@ class EditQueue:
 
     def _advance(self) -> None:
         self._at = 0
-        for edit in self._edits:
-            if isinstance(edit, RowsAlike):
-                self._front = edit
-            elif edit[1]:
-                columns = tuple(sorted(edit[1]))
-                self._front = RowsAlike((edit[0],), columns, [(edit[1][column],) for column in columns])
-            else:
-                continue
-            number = self._front.rows[0]
-            if number <= self._before:
-                what = "the rows to write do not ascend" if number > 0 else "no row"
-                raise self._refused(number, self._front.columns[0], what)
-            self._before = self._front.rows[-1]
+        self._front = next(self._edits, None)
+        if self._front is None:
             return
-        self._front = None
+        rows = self._front.rows
+        if rows[0] <= self._before or not all(map(lt, rows, islice(rows, 1, None))):
+            before = self._before
+            for number in rows:
+                if number <= before:
+                    what = "the rows to write do not ascend" if number > 0 else "no row"
+                    raise self._refused(number, self._front.columns[0], what)
+                before = number
+        self._before = rows[-1]
 
     @property
     def next_row(self) -> int | None:

@@ -16,13 +16,14 @@ from batchbook.xlsx.bookparts import STYLES_TYPE, BookParts
 from batchbook.xlsx.cells import cells_of
 from batchbook.xlsx.cellxml import CellWriter
 from batchbook.xlsx.container import Entry
-from batchbook.xlsx.edits import CellEdits, RowEdit, RowsAlike, row_by_row
+from batchbook.xlsx.edits import CellEdits, RowsAlike, in_columns
 from batchbook.xlsx.layout import SheetLayout
 from batchbook.xlsx.refusals import CellRefused
 from batchbook.xlsx.rowedit import RowEditor, column_styles
 from batchbook.xlsx.scan import SheetScan
 from batchbook.xlsx.sheetedit import LayoutOf, SheetEdit
 from batchbook.xlsx.styles import Styles
+from batchbook.xlsx.values import CellValue
 from batchbook.xlsx.wellformed import WellFormedness, is_well_formed
 from batchbook.xlsx.wholesheet import SheetContent, check_columns, exchange_rows, fresh_sheet
 from batchbook.xlsx.xmltext import outline
@@ -96,16 +97,23 @@ def splice(book: Book, edits: BookEdits, out: BinaryIO) -> SpliceReceipt:
     return _Splice(book, edits, out).run()
 
 
-def _some(rows: Iterator[RowEdit]) -> tuple[list[RowEdit], bool]:
+def _some(edits: Iterator[RowsAlike]) -> tuple[list[RowsAlike], bool]:
     """The first rows, and whether these are all and few enough for a save by blocks."""
-    some: list[RowEdit] = []
-    characters = 0
-    for row in rows:
-        some.append(row)
-        characters += sum(len(value) for value in row[1].values() if isinstance(value, str))
-        if len(some) > MOST_BY_BLOCKS or characters > MOST_CHARACTERS:
+    some: list[RowsAlike] = []
+    count = characters = 0
+    for alike in edits:
+        some.append(alike)
+        count += len(alike.rows)
+        characters += sum(map(_characters, alike.values))
+        if count > MOST_BY_BLOCKS or characters > MOST_CHARACTERS:
             return some, False
     return some, True
+
+
+def _characters(values: Sequence[CellValue]) -> int:
+    if set(map(type, values)) == {str}:
+        return sum(map(len, values))  # type: ignore[arg-type]
+    return sum(len(value) for value in values if isinstance(value, str))
 
 
 class _Splice:
@@ -229,15 +237,15 @@ class _Splice:
             self.book.known_layout(sheet), partial(self.book.completed, sheet), partial(self.book.layout, sheet.name)
         )
         index = self.book.index(sheet.part)
-        rows: Iterator[RowEdit | RowsAlike] = iter(edits) if index is None else row_by_row(edits)
-        some, few = _some(row_by_row(rows)) if index is not None else ([], False)
+        rows = in_columns(edits)
+        some, few = _some(rows) if index is not None else ([], False)
         blocks = Blocks(self.book.container, entry, index) if few and index is not None else None
         scan = frame_of(blocks) if blocks else self.book.scan(sheet)
         editor = self._editor(sheet.name, scan)
         edit = SheetEdit(scan, editor, some if blocks else chain(some, rows), layout, self.parts.calculated)
         part = self.out.part(entry, expected=entry.size)
         if blocks is not None:
-            BlockEdit(blocks, scan, edit, some[-1][0] if some else 0).run(part)
+            BlockEdit(blocks, scan, edit, some[-1].rows[-1] if some else 0).run(part)
         else:
             self._run_checked(entry, edit, part)
         part.finish()
