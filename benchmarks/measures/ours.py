@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import deque
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,6 +35,11 @@ def update(source: Path, target: Path, rows: int, repeat: int) -> dict[str, Any]
     assert set(written) == {rows * len(shape.UPDATED)}, written
     check(target, rows + 1, shape.new_values(rows + 1, 1))
     return done
+
+
+def edits(rows: int, repeat: int) -> dict[str, Any]:
+    """What the caller does for the full update: the cells with their new values made, one after the other."""
+    return figures(repeated(lambda: deque(shape.cells(rows, 1), maxlen=0), repeat))
 
 
 def check(workbook: Path, row: int, values: tuple[object, ...]) -> None:

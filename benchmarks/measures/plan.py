@@ -86,9 +86,11 @@ class Session:
         book, case, target = cached_book(self.cache, rows), goals.UPDATE, self.fresh()
         other = self.openpyxl(rows)
         floor = self.call("floors", "update", source=book, target=target, repeat=self.repeat)
+        edits = self.call("ours", "edits", rows=rows, repeat=self.repeat)
         ours = self.call("ours", "update", source=book, target=target, rows=rows, repeat=self.repeat)
         target.unlink()
         self.add(case, "floor", rows, floor)
+        self.add(case, "making the edits alone", rows, edits)
         if other is not None:
             self.add(case, "openpyxl", rows, other)
         self.add(case, BATCHBOOK, rows, ours, **ratios(ours, floor, other))

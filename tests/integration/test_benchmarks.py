@@ -43,7 +43,7 @@ def test_every_case_is_measured_at_every_size_against_its_floor_and_the_other_en
     found = {(one["case"], one["engine"], one["rows"]) for one in figures["cases"]}
     calamine = {"python-calamine, to_python", "python-calamine, iterating"}
     engines = {
-        "update 6 of 24": {"floor", "openpyxl", "batchbook"},
+        "update 6 of 24": {"floor", "making the edits alone", "openpyxl", "batchbook"},
         "save one batch": {"floor", "openpyxl, its save alone", "batchbook, first of a run", "batchbook"},
         "read 3 of 24": {"floor", "openpyxl, read-only", "batchbook", *calamine},
         "read 24 of 24": {"floor", "openpyxl, read-only", "batchbook", *calamine},

@@ -111,8 +111,11 @@ def _some(edits: Iterator[RowsAlike]) -> tuple[list[RowsAlike], bool]:
 
 
 def _characters(values: Sequence[CellValue]) -> int:
-    if set(map(type, values)) == {str}:
+    kinds = set(map(type, values))
+    if kinds == {str}:
         return sum(map(len, values))  # type: ignore[arg-type]
+    if kinds <= {int, float, bool, type(None)}:
+        return 0
     return sum(len(value) for value in values if isinstance(value, str))
 
 
