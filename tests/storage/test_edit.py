@@ -10,13 +10,13 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import batchbook
 from batchbook import Link, WorkbookError, edit_workbook
 from batchbook.errors import BatchbookError, SaveFailed, WorkbookInUse
-from batchbook.storage import files
+from batchbook.storage import edit, files
 from batchbook.storage.edit import EditRefused, _place
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.trouble import WorkbookChanged
@@ -246,3 +246,69 @@ def test_any_other_text_is_refused_or_a_cell(text: str) -> None:
         return
     assert 1 <= row <= 1_048_576
     assert 1 <= column <= 16_384
+
+
+# --- pairs -----------------------------------------------------------------------------------------------------------
+
+
+def sheet_of(path: Path) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read("xl/worksheets/sheet1.xml")
+
+
+PAIRS = st.dictionaries(
+    st.integers(1, 40),
+    st.one_of(
+        st.lists(st.tuples(st.sampled_from("ABCD"), st.integers(0, 99)), min_size=1, max_size=5),
+        st.just([("B", 1), ("A", 2), ("C", 3)]),
+        st.just([("A", 1), ("B", 2)]),
+        st.just([("A", 1), ("A", 2)]),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=100)
+@given(PAIRS, st.integers(1, 50), st.sampled_from([str.upper, str.lower, lambda name: "$" + name]))
+def test_pairs_write_what_a_mapping_writes_however_many_are_looked_at_together(
+    tmp_path_factory: pytest.TempPathFactory, rows: dict[int, list[tuple[str, int]]], together: int, spelled
+) -> None:
+    folder = tmp_path_factory.mktemp("pairs")
+    source = make_workbook(folder / "book.xlsx")
+    pairs = [
+        (f"{spelled(column) if number % 9 == 0 else column}{number}", value)
+        for number, cells in sorted(rows.items())
+        for column, value in cells
+    ]
+    mapping = {reference.upper().replace("$", ""): value for reference, value in pairs}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(edit, "TOGETHER", together)
+        receipt = edit_workbook(source, folder / "pairs.xlsx", {"Data": iter(pairs)})
+    assert receipt.cells == edit_workbook(source, folder / "mapping.xlsx", {"Data": mapping}).cells == len(mapping)
+    assert sheet_of(folder / "pairs.xlsx") == sheet_of(folder / "mapping.xlsx")
+
+
+@pytest.mark.parametrize("together", [1, 2, 4096])
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([("A2", 1), ("B2", 1), ("A3", 1), ("B3", 1), ("A2", 1)], "A2 comes after row 3"),
+        ([("A3", 1), ("A2", 1), ("A4", 1)], "A2 comes after row 3"),
+        ([("A2", 1), ("A3", 1), ("A03x", 1)], "'A03x'"),
+        ([("A2", 1), ("A3", 1), ("A0", 1)], "'A0'"),
+        ([("A2", 1), ("A1048577", 1)], "'A1048577'"),
+        ([("A2", 1), ("A3",)], "'A3'"),
+        ([("A2", 1), "A3"], "A3"),
+        ([("A2", 1), (None, 1)], "None"),
+        ([(7, 1)], "7"),
+        (["A"], "'A'"),
+    ],
+)
+def test_a_pair_that_is_wrong_is_named_wherever_it_stands(
+    workbook: Path, monkeypatch: pytest.MonkeyPatch, pairs: list[object], said: str, together: int
+) -> None:
+    monkeypatch.setattr(edit, "TOGETHER", together)
+    with pytest.raises(WorkbookError) as caught:
+        edit_workbook(workbook, workbook.with_name("other.xlsx"), {"Data": iter(pairs)})  # type: ignore[dict-item]
+    assert said in str(caught.value)
+    assert not workbook.with_name("other.xlsx").exists()

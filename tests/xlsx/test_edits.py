@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -62,7 +63,7 @@ def test_every_edit_is_taken_once_and_in_its_turn_however_it_was_given(
 def test_neighbours_that_are_alike_are_taken_together(both: tuple[Rows, list[object]]) -> None:
     rows, given_as = both
     taken = EditQueue(given_as, error).take(10**6)  # type: ignore[arg-type]
-    assert all(a.columns != b.columns for a, b in zip(taken, taken[1:], strict=False))
+    assert all(a.columns != b.columns for a, b in pairwise(taken))
     assert dict(row_by_row(taken)) == rows
 
 

@@ -27,7 +27,8 @@ from batchbook.xlsx.places import COLUMN_NUMBERS, MAX_COLUMN, MAX_ROW
 SheetEdits: TypeAlias = Mapping[str, CellValue] | Iterable[tuple[str, CellValue]]
 
 WAIT_SECONDS = 30.0
-TOGETHER = 4096
+TOGETHER = 2048
+"""So many pairs are looked at together: with more of them they no longer fit the processor's cache."""
 _LABEL = "edit"
 
 
@@ -157,13 +158,15 @@ def _rows(sheet: str, cells: Iterable[tuple[str, CellValue]]) -> Iterator[RowEdi
         waiting += some
         rows, waiting = _alike(waiting) or _one_by_one(sheet, waiting)
         yield from rows
+    rows, waiting = _one_by_one(sheet, waiting)
+    yield from rows
     if waiting:
         last = _place(sheet, waiting[0][0])[0]
         yield last, {_place(sheet, reference)[1]: value for reference, value in waiting}
 
 
 Gathered: TypeAlias = tuple[Sequence[RowEdit | RowsAlike], list[tuple[str, CellValue]]]
-"""Whole rows, and the pairs of the last one, which may go on; those are never none."""
+"""Whole rows, and the pairs behind them, of rows that may go on; those are never none."""
 
 
 def _alike(pairs: list[tuple[str, CellValue]]) -> Gathered | None:
@@ -188,6 +191,9 @@ def _alike(pairs: list[tuple[str, CellValue]]) -> Gathered | None:
         return None
     if not rows or any(references[i:whole:width] != list(map(name.__add__, numbers)) for i, name in enumerate(names)):
         return None
+    rest = parse_cell(references[whole])
+    if rest is None or rest[0] <= rows[-1]:
+        return None  # the last one of these rows has more cells than the others, or the order is wrong
     columns = tuple(sorted(places))
     return [RowsAlike(rows, columns, [values[places[c] : whole : width] for c in columns])], pairs[whole:]
 

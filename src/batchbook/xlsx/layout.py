@@ -123,7 +123,7 @@ class LayoutScan:
             numbers = row_numbers(self._scan, masked, self._before)
         if numbers:
             found.ordered = found.ordered and numbers[0] > self._before and ascending(numbers)
-            found.last_row = max(found.last_row, max(numbers))
+            found.last_row = max(found.last_row, numbers[-1] if found.ordered else max(numbers))
             self._before = numbers[-1]
         if b"array" in masked or b"dataTable" in masked:
             found.arrays += spanning(masked)

@@ -7,7 +7,7 @@ cell by cell way takes. Whatever is not as usual is left to that way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import chain, repeat
 from typing import NamedTuple, TypeAlias
@@ -76,13 +76,25 @@ def likeness(cells: bytes, row: int, run: tuple[int, ...], name: str) -> bytes:
     return pattern
 
 
-def _row_by_row(pieces: Sequence[Sequence[bytes]], behind: bytes) -> bytes:
-    """The first piece of each sequence, then the second of each, and so on, joined in one go."""
+def _row_by_row(pieces: Sequence[bytes | Sequence[bytes]], count: int, behind: bytes) -> bytes:
+    """The first piece of each sequence, then the second of each, and so on, joined in one go; single ones repeat."""
     stride = len(pieces)
-    every = [behind] * (stride * len(pieces[0]) + 1)
-    for i, column in enumerate(pieces):
-        every[i:-1:stride] = column
+    every = [behind] * (stride * count + 1)
+    for i, piece in enumerate(pieces):
+        every[i:-1:stride] = [piece] * count if isinstance(piece, bytes) else piece
     return b"".join(every)
+
+
+def _merged(pieces: Iterable[bytes | Sequence[bytes]]) -> list[bytes | Sequence[bytes]]:
+    """Single pieces that follow one another as one."""
+    merged: list[bytes | Sequence[bytes]] = []
+    for piece in pieces:
+        before = merged[-1] if merged else None
+        if isinstance(piece, bytes) and isinstance(before, bytes):
+            merged[-1] = before + piece
+        else:
+            merged.append(piece)
+    return merged
 
 
 class _Likeness(NamedTuple):
@@ -118,17 +130,17 @@ class QuickSegment:
         if found is None:
             return None
         gaps, styles = found
-        pieces: list[Sequence[bytes]] = []
+        pieces: list[bytes | Sequence[bytes]] = []
         for i, run in enumerate(runs):
             pieces.append(gaps[i : -1 : len(runs)])
             for k, column in enumerate(run):
                 pieces += self._cells(COLUMN_LETTERS[column], rows, styles[i][k], next(values))
-        return _row_by_row(pieces, gaps[-1])
+        return _row_by_row(_merged(pieces), len(rows), gaps[-1])
 
     def _cells(
         self, letters: str, rows: Sequence[bytes], styles: Sequence[bytes | None], values: Sequence[CellValue]
-    ) -> list[Sequence[bytes]]:
-        """The cells of a column, in pieces for each row."""
+    ) -> list[bytes | Sequence[bytes]]:
+        """The cells of a column, in pieces for each row; single ones are the same in all."""
         alike = styles.count(styles[0]) == len(styles)
         around = self._writer.surrounded(values) if alike else None
         if around is None:
@@ -136,9 +148,9 @@ class QuickSegment:
             return [self._writer.column(letters, [row.decode() for row in rows], names, values)]
         begin, contents, end = around
         style = f' s="{styles[0].decode()}"' if styles[0] else ""
-        surroundings = (f'<{self._prefix}c r="{letters}', f'"{style}{begin}', end)
-        before, between, behind = ([text.encode()] * len(rows) for text in surroundings)
-        return [before, rows, between, contents, behind]
+        return [
+            f'<{self._prefix}c r="{letters}'.encode(), rows, f'"{style}{begin}'.encode(), contents, end.encode(),
+        ]  # fmt: skip
 
     def _alike(self, text: bytes, rows: Sequence[bytes], runs: tuple[tuple[int, ...], ...]) -> Found | None:
         """As `_split`, where the cells of all rows are written like those of the first: found in half the time."""
