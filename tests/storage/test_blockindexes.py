@@ -13,8 +13,8 @@ from batchbook.xlsx import SheetIndex
 from batchbook.xlsx.blocks import Block
 
 BLOCKS = (Block(9, 20, 1, 2, 0), Block(5, 10, 3, 4, 7), Block(2, 0, 0, 9, -1))
-INDEX = SheetIndex(BLOCKS, 7, usual=True)
-OTHER = SheetIndex(BLOCKS, 8, usual=False)
+INDEX = SheetIndex(BLOCKS, 7)
+OTHER = SheetIndex(BLOCKS, 8)
 
 
 @pytest.fixture

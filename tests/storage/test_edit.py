@@ -300,6 +300,9 @@ def test_pairs_write_what_a_mapping_writes_however_many_are_looked_at_together(
         ([("A2", 1), ("A3",)], "'A3'"),
         ([("A2", 1), "A3"], "A3"),
         ([("A2", 1), (None, 1)], "None"),
+        ([("A2", 1), ("A3", 1), (5, 1)], "5"),
+        ([("A2", 1), ("A3", 1), (None, 1), ("A4", 1)], "None"),
+        ([("A2", 1), ("A3", 1), {"A4": 1, "Bx": 2}], "Bx"),
         ([(7, 1)], "7"),
         (["A"], "'A'"),
     ],
@@ -312,3 +315,15 @@ def test_a_pair_that_is_wrong_is_named_wherever_it_stands(
         edit_workbook(workbook, workbook.with_name("other.xlsx"), {"Data": iter(pairs)})  # type: ignore[dict-item]
     assert said in str(caught.value)
     assert not workbook.with_name("other.xlsx").exists()
+
+
+def test_a_cell_that_is_given_again_and_again_is_looked_at_a_few_times_only(
+    workbook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    one_by_one = edit._one_by_one
+    monkeypatch.setattr(edit, "_one_by_one", lambda *given: looked.append(len(given[1])) or one_by_one(*given))
+    pairs = [("A2" if i % 2 else "$a$2", i) for i in range(60_000)]
+    receipt = edit_workbook(workbook, workbook.with_name("out.xlsx"), {"Data": pairs})
+    assert receipt.cells == 1 and value(workbook.with_name("out.xlsx"), "A2") == 59_999
+    assert sum(looked) < 2 * len(pairs)

@@ -175,7 +175,7 @@ def test_a_workbook_that_is_not_what_its_index_says_is_not_saved_by_blocks(tmp_p
         with pytest.raises(BlocksUnusable):
             saved(first, tmp_path / "2.xlsx", {4: {2: "y"}}, kept)
         for wrong in (receipt.indexes[PART].blocks[:-1], receipt.indexes[PART].blocks[1:], ()):
-            kept.known[receipt.digest, PART] = SheetIndex(tuple(wrong), 241, usual=True)
+            kept.known[receipt.digest, PART] = SheetIndex(tuple(wrong), 241)
             with pytest.raises(BlocksUnusable):
                 saved(first, tmp_path / "2.xlsx", {4: {2: "y"}}, kept)
 
@@ -187,7 +187,7 @@ def test_an_index_whose_rows_are_elsewhere_is_noticed(tmp_path: Path) -> None:
         blocks = list(receipt.indexes[PART].blocks)
         at = len(blocks) // 2
         lies = Block(*[*(getattr(blocks[at], name) for name in Block.__slots__[:-1]), blocks[at].last_row - 2])
-        kept.known[receipt.digest, PART] = SheetIndex((*blocks[:at], lies, *blocks[at + 1 :]), 241, usual=True)
+        kept.known[receipt.digest, PART] = SheetIndex((*blocks[:at], lies, *blocks[at + 1 :]), 241)
         with pytest.raises(BlocksUnusable):
             saved(first, tmp_path / "2.xlsx", {blocks[at].last_row - 2: {2: "y"}}, kept)
 
@@ -260,7 +260,6 @@ INDEXES = st.builds(
     SheetIndex,
     st.lists(st.builds(Block, NUMBERS, NUMBERS, NUMBERS, NUMBERS, st.integers(-1, 1 << 20)), max_size=9).map(tuple),
     NUMBERS,
-    st.booleans(),
     st.lists(RANGES, max_size=3).map(tuple),
     st.lists(RANGES, max_size=3).map(tuple),
     st.none() | RANGES,

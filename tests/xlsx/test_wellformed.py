@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -114,3 +115,25 @@ def test_a_process_that_does_not_read_is_given_up(monkeypatch: pytest.MonkeyPatc
     for _ in range(40):
         check.feed(b"x" * 1_000_000)
     assert not check.confirmed()
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_program_with_many_open_files_is_checked_as_well() -> None:
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limits[1] != resource.RLIM_INFINITY and limits[1] < 2048:
+        pytest.skip("no more than some files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2048, limits[1]))
+    opened = []
+    try:
+        opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1200)]
+        check = WellFormedness.of_part(1)
+        check.feed(b"<a>")
+        for _ in range(20):
+            check.feed(b"<b>x</b>" * (1 << 16))  # more than may wait, so that it has to be waited for
+        check.feed(b"</a>")
+        assert check.confirmed()
+    finally:
+        for fd in opened:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

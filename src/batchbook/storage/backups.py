@@ -65,8 +65,8 @@ class BackupStore:
         self.keep = keep
         self.keep_daily_days = keep_daily_days
         self._clock = clock
-        self._links_only = False
-        """Whether the file system was seen to make links and no reflinks."""
+        self._never_clones = False
+        """Whether the file system was seen to know nothing of reflinks: no need to try it each time."""
 
     def list(self) -> Backups:
         """All backups, newest first."""
@@ -124,13 +124,12 @@ class BackupStore:
 
     def _fill(self, path: Path) -> None:
         """Reflink, else hard link, else copy. A hard link is the file itself: its permissions are left alone."""
-        if self._links_only and self._linked(path):
+        if self._never_clones and self._linked(path):
             return
         part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_PART}")
         with self.workbook.open("rb") as opened, _created(part) as fd:
             if not self._cloned(opened.fileno(), fd):
                 if self._linked(path):
-                    self._links_only = True  # no need to try it each time
                     return
                 files.copy_content(opened.fileno(), fd)
             copy_attributes(self.workbook, fd)
@@ -140,7 +139,8 @@ class BackupStore:
     def _cloned(self, source: int, fd: int) -> bool:
         try:
             files.ops.clone(source, fd)
-        except OSError:
+        except OSError as error:
+            self._never_clones = error.errno in files.NO_CLONE
             return False
         return True
 

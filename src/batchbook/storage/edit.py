@@ -154,7 +154,8 @@ def _rows(sheet: str, cells: Iterable[tuple[str, CellValue]]) -> Iterator[RowEdi
     """Cells gathered by rows, some thousand cells at a time; of one cell given twice the later value counts."""
     pairs = iter(cells)
     waiting: list[tuple[str, CellValue]] = []
-    while some := list(islice(pairs, TOGETHER)):
+    # Where a row goes on and on, ever more pairs are taken: else what waits would be looked at again and again.
+    while some := list(islice(pairs, max(TOGETHER, len(waiting)))):
         waiting += some
         rows, waiting = _alike(waiting) or _one_by_one(sheet, waiting)
         yield from rows
@@ -171,6 +172,8 @@ Gathered: TypeAlias = tuple[Sequence[RowEdit | RowsAlike], list[tuple[str, CellV
 
 def _alike(pairs: list[tuple[str, CellValue]]) -> Gathered | None:
     """The rows of pairs that name the same columns in each row, looked at column by column; None where they do not."""
+    if not {tuple, list}.issuperset(map(type, pairs)):
+        return None
     try:
         references = [reference for reference, _ in pairs]
         values = [value for _, value in pairs]
@@ -191,7 +194,7 @@ def _alike(pairs: list[tuple[str, CellValue]]) -> Gathered | None:
         return None
     if not rows or any(references[i:whole:width] != list(map(name.__add__, numbers)) for i, name in enumerate(names)):
         return None
-    rest = parse_cell(references[whole])
+    rest = parse_cell(references[whole]) if isinstance(references[whole], str) else None
     if rest is None or rest[0] <= rows[-1]:
         return None  # the last one of these rows has more cells than the others, or the order is wrong
     columns = tuple(sorted(places))
@@ -214,7 +217,7 @@ def _one_by_one(sheet: str, pairs: Sequence[object]) -> Gathered:
     """As `_alike`, for any pairs. Raises EditRefused."""
     rows: list[RowEdit] = []
     gathered: dict[int, CellValue] = {}
-    last: list[tuple[str, CellValue]] = []
+    last: dict[str, CellValue] = {}
     number = 0
     for given in pairs:
         pair = _pair(sheet, given)
@@ -226,11 +229,12 @@ def _one_by_one(sheet: str, pairs: Sequence[object]) -> Gathered:
             )
         if row > number and gathered:
             rows.append((number, gathered))
-            gathered, last = {}, []
+            gathered, last = {}, {}
         number = row
         gathered[column] = pair[1]
-        last.append(pair)
-    return rows, last
+        last.pop(pair[0], None)
+        last[pair[0]] = pair[1]
+    return rows, list(last.items())
 
 
 def _pair(sheet: str, pair: object) -> tuple[str, CellValue]:

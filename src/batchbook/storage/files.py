@@ -21,8 +21,8 @@ REPLACE_SECONDS = 3.0
 """How long a replace is tried again while another Windows program has the file open for a moment."""
 
 _SHARING = (5, 32, 33)
-_NO_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM, errno.EACCES}
-_NO_COPY_RANGE = {*_NO_CLONE, errno.ETXTBSY}
+NO_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM, errno.EACCES}
+_NO_COPY_RANGE = {*NO_CLONE, errno.ETXTBSY}
 _NO_FOLDER_FSYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
 _FICLONE = 0x40049409
 _OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -228,7 +228,7 @@ def clone_or_copy(source: int, target: int) -> str:
         ops.clone(source, target)
         return "reflink"
     except OSError as error:
-        if error.errno not in _NO_CLONE:
+        if error.errno not in NO_CLONE:
             raise
     copy_content(source, target)
     return "copy"

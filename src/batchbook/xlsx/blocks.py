@@ -25,7 +25,7 @@ BLOCK = 256 * 1024
 HEAD, TAIL = 0, -1
 """The `last_row` of blocks that hold what precedes the rows, and what follows them."""
 
-_FORM = 1
+_FORM = 2
 _BLOCK = struct.Struct("<LLLLl")
 
 
@@ -52,7 +52,6 @@ class SheetIndex:
 
     blocks: tuple[Block, ...]
     last_row: int
-    usual: bool
     merges: tuple[Range, ...] = ()
     arrays: tuple[Range, ...] = ()
     auto_filter: Range | None = None
@@ -67,7 +66,6 @@ class SheetIndex:
         """As bytes, for keeping."""
         facts = {
             "last_row": self.last_row,
-            "usual": self.usual,
             "merges": [tuple(one) for one in self.merges],
             "arrays": [tuple(one) for one in self.arrays],
             "auto_filter": self.auto_filter and tuple(self.auto_filter),
@@ -89,7 +87,6 @@ class SheetIndex:
             return cls(
                 tuple(Block(*fields) for fields in _BLOCK.iter_unpack(data[12 + length :])),
                 facts["last_row"],
-                facts["usual"],
                 tuple(Range(*one) for one in facts["merges"]),
                 tuple(Range(*one) for one in facts["arrays"]),
                 Range(*facts["auto_filter"]) if facts["auto_filter"] else None,

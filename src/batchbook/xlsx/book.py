@@ -184,7 +184,6 @@ class Book:
             tuple(self._tables(sheet, found.table_ids)),
             found.auto_filter,
             found.ordered,
-            found.usual,
             tuple(found.table_ids),
         )
 

@@ -64,8 +64,6 @@ class SheetLayout:
     auto_filter: Range | None = None
     ordered: bool = True
     """Whether each row stands below the one before it, and none twice."""
-    usual: bool = False
-    """Whether every row is written as most programs do, its number first."""
     table_ids: tuple[str, ...] = ()
     """The relationships that lead to the tables."""
     _merged: _Ranges = field(init=False, repr=False, compare=False)
@@ -97,7 +95,6 @@ class ScannedLayout:
 
     last_row: int = 0
     ordered: bool = True
-    usual: bool = True
     arrays: list[Range] = field(default_factory=list)
     merges: list[Range] = field(default_factory=list)
     auto_filter: Range | None = None
@@ -110,17 +107,12 @@ class LayoutScan:
     def __init__(self, scan: SheetScan) -> None:
         self._scan = scan
         self._before = 0
-        self.found = ScannedLayout(usual=not scan.prefix)
+        self.found = ScannedLayout()
 
     def take(self, segment: Segment) -> list[int]:
         """The numbers of the segment's rows."""
         found, masked = self.found, segment.masked
-        given = _ROW.findall(masked) if not self._scan.prefix else [b""]
-        if all(given):
-            numbers = list(map(int, given))
-        else:
-            found.usual = False
-            numbers = row_numbers(self._scan, masked, self._before)
+        numbers = row_numbers(self._scan, masked, self._before)
         if numbers:
             found.ordered = found.ordered and numbers[0] > self._before and ascending(numbers)
             found.last_row = max(found.last_row, numbers[-1] if found.ordered else max(numbers))
@@ -144,19 +136,14 @@ def scan_layout(scan: SheetScan) -> ScannedLayout:
 
 
 _ROW = re.compile(rb'<row(?: r="([0-9]{1,7})")?')
-_PLAIN_NUMBER = re.compile(rb'<row r="([0-9]{1,7})"')
 
 
-def row_numbers(scan: SheetScan, masked: bytes, before: int, *, usual: bool = False) -> list[int]:
-    """The numbers of the rows in a segment; `usual` where all rows of the sheet are known to be written as usual."""
-    if usual:
-        return usual_numbers(masked)
+def row_numbers(scan: SheetScan, masked: bytes, before: int) -> list[int]:
+    """The numbers of the rows in a segment."""
+    given = _ROW.findall(masked) if not scan.prefix else [b""]
+    if all(given):  # the number comes first in each, as most programs write them
+        return list(map(int, given))
     return [span.number for span in scan.rows(Segment(masked, masked), before)]
-
-
-def usual_numbers(masked: bytes) -> list[int]:
-    """The numbers of those rows whose start tag is written as most programs do, number first."""
-    return list(map(int, _PLAIN_NUMBER.findall(masked)))
 
 
 def ascending(numbers: Sequence[int]) -> bool:

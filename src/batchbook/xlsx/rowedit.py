@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Callable, Mapping
 from functools import cache
 
@@ -37,8 +36,6 @@ class RowEditor:
         self.found_late: list[tuple[str, int, int]] = []
         self.first_row, self.first_column, self.last_row, self.last_column = MAX_ROW + 1, MAX_COLUMN + 1, 0, 0
         self._layout: SheetLayout | None = None
-        self._unchecked: dict[tuple[int, ...], array[int]] = {}
-        """The rows written while it was not known which cells are locked, by the columns written in them."""
         self._column_style = column_styles
         self._prefix = prefix.decode()
         self._row_end = b"</%brow>" % prefix
@@ -50,26 +47,14 @@ class RowEditor:
         return CellRefused(self.sheet, row, max(column, 1), reason)
 
     def settle(self, layout: SheetLayout) -> None:
-        """Let it be known which cells are locked. Raises CellRefused where one of them was written before."""
+        """Let it be known which cells are locked; until then none is."""
         self._layout = layout
-        if not layout.free:
-            places = ((row, column) for columns, rows in self._unchecked.items() for row in rows for column in columns)
-            locked = min((place for place in places if layout.locked(*place)), default=None)
-            if locked is not None:
-                self._check(*locked)
-        self._unchecked.clear()
 
-    def written_rows(self) -> set[int]:
-        """The rows written before it was known which cells are locked."""
-        return set().union(*self._unchecked.values())
-
-    def _check(self, row: int, column: int) -> None:
+    def check(self, row: int, column: int) -> None:
+        """Raise CellRefused for a cell that is not there, or is locked."""
         if not 1 <= row <= MAX_ROW or not 1 <= column <= MAX_COLUMN:
             raise self.refused(row, column, "there is no such cell in a sheet")
-        if self._layout is None:
-            self._unchecked.setdefault((column,), array("I")).append(row)
-            return
-        reason = None if self._layout.free else self._layout.locked(row, column)
+        reason = self._layout.locked(row, column) if self._layout and not self._layout.free else None
         if reason:
             raise self.refused(row, column, reason)
 
@@ -107,8 +92,6 @@ class RowEditor:
             return None  # the closer look finds the cell, and names it
         if result is None:
             return None
-        if layout is None:
-            self._unchecked.setdefault(columns, array("I")).extend(rows)
         self.cells += len(rows) * len(columns)
         self._reach(rows[0], columns[0])
         self._reach(rows[-1], columns[-1])
@@ -128,7 +111,7 @@ class RowEditor:
         pieces = [text[span.start : span.inner]]
         done = span.inner
         for column, cut in zip(columns, cuts, strict=True):
-            self._check(row, column)
+            self.check(row, column)
             value = cells[column]
             if cut.present:
                 new = self._written(row, column, cut.style.decode() if cut.style else "", value)
@@ -163,7 +146,7 @@ class RowEditor:
         present = self._present(root, number, cells)
         edits: list[tuple[int, int, bytes]] = []
         for column in sorted(cells):
-            self._check(number, column)
+            self.check(number, column)
             element = present.get(column)
             if element is None:
                 if cells[column] is not None:
@@ -269,7 +252,7 @@ class RowEditor:
         style_of = above or self._column_style
         for column in sorted(cells.keys() | formulas.keys() if formulas else cells):
             if column in cells:
-                self._check(number, column)
+                self.check(number, column)
             value = cells.get(column)
             style = style_of(column)
             if value is not None:

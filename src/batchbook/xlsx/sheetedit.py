@@ -18,6 +18,7 @@ from batchbook.xlsx.places import Range, parse_range
 from batchbook.xlsx.quicksegment import LEAST_ROWS
 from batchbook.xlsx.rowedit import RowEditor, styles_of
 from batchbook.xlsx.scan import RowSpan, Segment, SheetScan
+from batchbook.xlsx.unchecked import UncheckedCells
 from batchbook.xlsx.zipwriter import MAX_STORED_BLOCK, PartWriter
 
 _DIMENSION = re.compile(
@@ -94,7 +95,7 @@ class SheetEdit:
         self._calculated = calculated
         self._found = LayoutScan(scan)
         self._settled = False
-        self._certain = False
+        self._unchecked = UncheckedCells()
         self._edits = EditQueue(edits, editor.refused)
         self._scattered: dict[int, Cells] | None = None
         self._seen: set[int] = set()
@@ -105,19 +106,25 @@ class SheetEdit:
         if layout.known is not None:
             self._settle(layout.known)
 
-    def _settle(self, layout: SheetLayout) -> None:
-        """Take note of the layout. Raises CellRefused where a cell was written that is locked."""
+    def _settle(self, layout: SheetLayout, taken: Sequence[RowsAlike] = ()) -> None:
+        """Take note of the layout, before these edits are written.
+
+        Raises CellRefused where a cell was written that is locked.
+        """
         self.layout = layout
         self._settled = True
         self.growth = Growth(layout, self._calculated)
         self.editor.settle(layout)
+        locked = None if layout.free else self._unchecked.first_locked(layout)
+        if locked is not None:
+            self.editor.check(*locked)
         if not layout.ordered:
-            self._scatter(())
+            self._scatter(taken)
 
     def _scatter(self, taken: Sequence[RowsAlike]) -> None:
         """From here on look every row up: they do not ascend."""
         if self._scattered is None:
-            self._seen = self.editor.written_rows()
+            self._seen = self._unchecked.rows()
             self._scattered = dict(chain(row_by_row(taken), self._edits.rest()))
 
     # --- the pass ------------------------------------------------------------------------------------------------
@@ -165,7 +172,7 @@ class SheetEdit:
             last, text = self.segment(segment, before)
             if blocks:
                 self.put_rows(out, text, before)
-                if out.pending >= BLOCK // 2:
+                if out.pending >= BLOCK // 2 and self._scattered is None:
                     out.end_block(last)
             else:
                 out.write(encode(text))
@@ -220,13 +227,15 @@ class SheetEdit:
     def _taken(self, numbers: list[int]) -> list[RowsAlike]:
         """The edits of the rows up to the last one of a segment, given the numbers of its rows."""
         taken = self._edits.take(numbers[-1])
-        if self._settled or self._certain or not taken or (len(taken) == 1 and taken[0].rows == numbers):
+        if self._settled or not taken:
             return taken
-        if not set(numbers).issuperset(row for part in taken for row in part.rows):
+        here = len(taken) == 1 and taken[0].rows == numbers
+        if not here and not set(numbers).issuperset(row for part in taken for row in part.rows):
             # A row that is not here may stand further down: only reading all of them tells.
-            self._certain = True
-            if not self._layout_of.read().ordered:
-                self._scatter(taken)
+            self._settle(self._layout_of.read(), taken)
+            return taken
+        for part in taken:
+            self._unchecked.add(part.rows, part.columns)
         return taken
 
     def _together(self, segment: Segment, numbers: list[int], taken: list[RowsAlike]) -> bytes | None:
@@ -267,22 +276,22 @@ class SheetEdit:
     def _rows(self, segment: Segment, before: int) -> list[RowSpan]:
         """The rows of a segment, which must be those that the quick look saw: else an edit could get lost."""
         spans = self.scan.rows(segment, before)
-        usual = self.layout.usual if self._settled else self._found.found.usual
-        seen = row_numbers(self.scan, segment.masked, before, usual=usual)
-        if [span.number for span in spans] != seen:
+        if [span.number for span in spans] != row_numbers(self.scan, segment.masked, before):
             raise WorkbookDamaged(f"The rows of sheet {self.editor.sheet} cannot be told apart.", DAMAGED_ADVICE)
         return spans
 
     def _numbers(self, segment: Segment, before: int) -> list[int]:
         if not self._settled:
             return self._found.take(segment)
-        return row_numbers(self.scan, segment.masked, before, usual=self.layout.usual)
+        return row_numbers(self.scan, segment.masked, before)
 
     def _scattered_cells(self, number: int) -> Cells | None:
         assert self._scattered is not None
         found = self._scattered.pop(number, None)
         if found is not None:
             self._seen.add(number)
+            if not self._settled:
+                self._unchecked.add((number,), tuple(found))
         elif number in self._seen:
             raise WorkbookNotSupported(
                 f"Row {number} of sheet {self.editor.sheet} is in the file twice.",

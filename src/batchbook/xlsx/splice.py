@@ -292,7 +292,6 @@ class _Splice:
         self.indexes[name] = SheetIndex(
             tuple(part.blocks),
             max(layout.last_row, edit.editor.last_row),
-            layout.usual,
             layout.merges,
             layout.arrays,
             edit.growth.grown(None) or layout.auto_filter,

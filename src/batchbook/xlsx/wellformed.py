@@ -49,6 +49,8 @@ class WellFormedness:
             _widen(self._pipe)
             # Nothing here may wait for a process that does not read what it is given.
             os.set_blocking(self._pipe, False)
+            self._room = select.poll()
+            self._room.register(self._pipe, select.POLLOUT)
 
     @classmethod
     def of_part(cls, size: int) -> WellFormedness:
@@ -83,7 +85,7 @@ class WellFormedness:
                 except BlockingIOError:
                     if self._waiting <= most:
                         return
-                    if not select.select([], [self._pipe], [], _PATIENCE)[1]:
+                    if not self._room.poll(_PATIENCE * 1000):
                         self.close()
                     continue
                 self._waiting -= taken
