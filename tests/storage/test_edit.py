@@ -268,7 +268,7 @@ PAIRS = st.dictionaries(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(PAIRS, st.integers(1, 50), st.sampled_from([str.upper, str.lower, lambda name: "$" + name]))
 def test_pairs_write_what_a_mapping_writes_however_many_are_looked_at_together(
     tmp_path_factory: pytest.TempPathFactory, rows: dict[int, list[tuple[str, int]]], together: int, spelled

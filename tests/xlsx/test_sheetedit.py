@@ -79,7 +79,7 @@ EDITS = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(sheets(), EDITS, st.integers(120, 900))
 def test_one_pass_ends_as_two_passes_do(
     tmp_path_factory: pytest.TempPathFactory, sheet: tuple[str, str], edits: Edits, chunk: int
