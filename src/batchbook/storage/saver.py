@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
-from batchbook.errors import SaveFailed, WorkbookDamaged, WorkbookError
+from batchbook.errors import SaveFailed, WorkbookDamaged, WorkbookError, WorkbookUnreadable
 from batchbook.storage import files
 from batchbook.storage.backups import Backup, BackupKind, BackupStore
 from batchbook.storage.copying import last_look
@@ -205,11 +205,14 @@ def sweep(workbook: Path) -> list[Path]:
 def settle(workbook: Path, old: str, new: str, temporary: str) -> Settled:
     """Find out how a save ended that nobody recorded, by the workbook's digest; its temporary file goes.
 
-    The caller holds the lock. "changed" also where the workbook is gone or cannot be read.
+    The caller holds the lock. "changed" also where the workbook is gone or damaged; where the system does not let it
+    be read nothing is known and nothing is settled: WorkbookUnreadable.
     """
     target = workbook.resolve()
     try:
         found = digest_of(target)
+    except WorkbookUnreadable:
+        raise
     except WorkbookError:
         found = ""
     if found == new:
