@@ -147,7 +147,7 @@ class Sweep:
     # --- the next starts -------------------------------------------------------------------------------------------
 
     def _finish(self, ended: Ended) -> None:
-        committed = self._committed()
+        committed = committed_keys(self.folder, self.scratch)
         next_one = self.runner.run(self.folder, *self.scenario.command)
         self._expect(next_one.code == 0, f"the next start ended with {next_one.code}: {next_one.out} {next_one.err}")
         twice = committed & set(next_one.keys)
@@ -167,35 +167,42 @@ class Sweep:
             self._expect(_digest(self.folder / "book.xlsx") == digest, "the start after that changed the workbook")
         self._expect(self._read() == self.scenario.end, "the start after that changed cells")
 
-    def _committed(self) -> set[str]:
-        """Keys of the rows whose outcomes are durable, read from a copy so that nothing is repaired by looking."""
-        copy, source = self.scratch / "ledger", self.folder / "data" / "checkpoints"
-        shutil.rmtree(copy, ignore_errors=True)
-        copy.mkdir()
-        for name in ("ledger.db", "ledger.db-wal", "ledger.db-journal"):
-            if (source / name).exists():
-                shutil.copy(source / name, copy / name)
-        if not (copy / "ledger.db").exists():
-            return set()
-        with closing(sqlite3.connect(copy / "ledger.db")) as ledger:
-            if not ledger.execute("SELECT 1 FROM sqlite_master WHERE name = 'outcomes'").fetchone():
-                return set()
-            return {json.loads(key)[0] for (key,) in ledger.execute("SELECT key FROM outcomes")}
-
     def _no_strays(self) -> None:
-        plain = {path.name for path in self.scenario.template.iterdir()} | {"data"}
-        strays = [path.name for path in self.folder.iterdir() if path.name not in plain]
-        for path in (self.folder / "data").rglob("*"):
-            known = path.is_dir() or path.suffix in (".json", ".log", ".xlsx", ".db")
-            live = path.suffix == ".xlsx" and path.samefile(self.folder / "book.xlsx")
-            if not known or live or "batchbook-" in path.name:
-                strays.append(str(path.relative_to(self.folder)))
-        self.tally.stray_files += len(strays)
-        self._expect(not strays, f"files were left: {strays}")
+        found = strays(self.folder, self.scenario.template)
+        self.tally.stray_files += len(found)
+        self._expect(not found, f"files were left: {found}")
 
     def _expect(self, fine: bool, otherwise: str) -> None:
         if not fine:
             self.tally.problems.append(otherwise)
+
+
+def committed_keys(folder: Path, scratch: Path) -> set[str]:
+    """Keys of the rows whose outcomes are durable, read from a copy so that nothing is repaired by looking."""
+    copy, source = scratch / "ledger", folder / "data" / "checkpoints"
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir()
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-journal"):
+        if (source / name).exists():
+            shutil.copy(source / name, copy / name)
+    if not (copy / "ledger.db").exists():
+        return set()
+    with closing(sqlite3.connect(copy / "ledger.db")) as ledger:
+        if not ledger.execute("SELECT 1 FROM sqlite_master WHERE name = 'outcomes'").fetchone():
+            return set()
+        return {json.loads(key)[0] for (key,) in ledger.execute("SELECT key FROM outcomes")}
+
+
+def strays(folder: Path, template: Path) -> list[str]:
+    """Files that a command which has ended should not have left, and backups that are the workbook's own file."""
+    plain = {path.name for path in template.iterdir()} | {"data"}
+    found = [path.name for path in folder.iterdir() if path.name not in plain]
+    for path in (folder / "data").rglob("*"):
+        known = path.is_dir() or path.suffix in (".json", ".log", ".xlsx", ".db")
+        live = path.suffix == ".xlsx" and path.samefile(folder / "book.xlsx")
+        if not known or live or "batchbook-" in path.name:
+            found.append(str(path.relative_to(folder)))
+    return found
 
 
 def _different(found: Cells, wanted: Cells) -> int:

@@ -145,7 +145,7 @@ def test_a_part_larger_than_it_says_is_refused_after_that_many_bytes(tmp_path: P
         list(book.rows("Sheet1"))
 
 
-def test_traps_are_refused_by_their_size(tmp_path: Path) -> None:
+def test_traps_are_refused_by_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = crafted(tmp_path, sheet_xml(" " * 3_000_000))
     with within(Limits(max_part=2_000_000)):
         book = Book.open(path)
@@ -183,7 +183,7 @@ def test_checksums_join() -> None:
     assert crc32_combine(crc32(one), 0, 0) == crc32(one)
 
 
-def test_a_disk_that_does_not_give_the_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_does_not_give_the_file_is_named(tmp_path: Path) -> None:
     path = crafted(tmp_path, ROWS)
     with Book.open(path) as book:
         book.container._file.close()
