@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.scenarios import Scenario, recorded
+from tests.crash.scenarios import RUN, Scenario, make_folder, recorded
 from tests.crash.sweep import Tally
 from tests.crash.tracing import Runner
 from tests.integration.conftest import folder, new_folder
@@ -32,8 +32,9 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def runner(scratch: Path) -> Iterator[Runner]:
-    """The zygote of this session."""
+    """The zygote of this session, with all imported that a run needs."""
     one = Runner(scratch)
+    one.warm(make_folder(scratch / "warm"), RUN)
     yield one
     one.close()
 

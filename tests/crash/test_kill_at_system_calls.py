@@ -1,6 +1,7 @@
 """The real command, started anew, is killed at its k-th system call of one kind, for each k.
 
-The resume must end as if nothing had been. `test_sweep.py` does more, faster, in forked children. A sample runs with the other tests; all of them with `make crash`.
+The resume must end as if nothing had been. `test_sweep.py` does more, faster, in forked children.
+A sample runs with the other tests; all of them with `make crash`.
 """
 
 from __future__ import annotations

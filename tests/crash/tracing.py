@@ -91,10 +91,12 @@ class Runner:
             for text in ended["modules"]:
                 self._say({"import": json.loads(text)})
 
-    def run(self, folder: Path, *arguments: str, strace: Iterable[str] | None = None) -> Ended:
-        """Run a command to its end; with `strace` options, traced."""
+    def run(
+        self, folder: Path, *arguments: str, strace: Iterable[str] | None = None, largest: int | None = None
+    ) -> Ended:
+        """Run a command to its end; with `strace` options, traced; `largest` bytes are allowed in a file."""
         options = None if strace is None else list(strace)
-        answer = self._ask({"cwd": str(folder), "arguments": arguments}, options)
+        answer = self._ask({"cwd": str(folder), "arguments": arguments, "largest": largest}, options)
         trace = self._trace.read_text(errors="replace").splitlines() if options is not None else ()
         return Ended(answer["code"], answer["out"], answer["err"], tuple(answer["keys"]), tuple(trace))
 

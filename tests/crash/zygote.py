@@ -1,8 +1,9 @@
 """A process that has imported everything and forks one child per command, so that a case costs no interpreter start.
 
-It is spoken to in lines of JSON: {"cwd", "arguments"} is answered by {"pid"} of a child that waits; an empty line lets
-it go (a tracer may have been attached meanwhile); {"code", "out", "err", "keys"} follows when it has ended. A child
-says what it prints, and the keys that its processor sees, by sendto(): faults put into write() do not touch that.
+It is spoken to in lines of JSON: {"cwd", "arguments"}, and "largest" for a limit on the bytes of a file, is answered by
+{"pid"} of a child that waits; an empty line lets it go (a tracer may have been attached meanwhile); {"code", "out",
+"err", "keys"} follows when it has ended. A child says what it prints, and the keys that its processor sees, by
+sendto(): faults put into write() do not touch that.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import importlib
 import io
 import json
 import os
+import resource
 import socket
 import sys
 import traceback
@@ -61,6 +63,8 @@ def be_child(request: dict[str, Any], line: socket.socket) -> int:
     # Else the clock would decide how many saves a run has, and no two runs had the same calls.
     Attempt._affordable = lambda _self: True  # type: ignore[method-assign]
     line.recv(1)
+    if request.get("largest") is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest"], request["largest"]))
 
     try:
         main()
