@@ -20,8 +20,8 @@ import pytest
 from tests.integration.helpers import Folder
 
 ROWS = 23
-CALLS = ("fsync", "fdatasync", "rename", "link", "unlink", "ftruncate", "pwrite64")
-SAMPLE = {("rename", 2), ("link", 1), ("pwrite64", 20)}
+CALLS = ("fsync", "fdatasync", "rename", "renameat2", "link", "unlink", "ftruncate", "pwrite64")
+SAMPLE = {("renameat2", 2), ("link", 1), ("pwrite64", 20)}
 MOST = 400
 
 pytestmark = [

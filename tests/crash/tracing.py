@@ -29,6 +29,7 @@ READING = ("read", "pread64")
 RECORDED = ("openat", *CHANGING, *READING)
 _LINE = re.compile(r"^(\d+)\s+(\w+)\((.*)$")
 _PATH = re.compile(r"<(/[^<>]*)>|\"(/[^\"]*)\"")
+_HERE = re.compile(r"AT_FDCWD<[^<>]*>")
 _VARYING = re.compile(r"\d{8}T\d{6}\.\d{6}Z|\d{8}-\d{6}-[0-9a-f-]+|(?<![a-z])[0-9a-f]{4,}(?:-[0-9a-f]+)?(?![a-z])")
 
 
@@ -157,7 +158,7 @@ def parsed(trace: Iterable[str], folder: Path) -> tuple[list[Call], list[str]]:
         name, rest = found[2], found[3]
         before = dict(counts)
         counts[name] += 1
-        paths = [one or other for one, other in _PATH.findall(rest)]
+        paths = [one or other for one, other in _PATH.findall(_HERE.sub("", rest))]
         inside = tuple(starred(path, folder) for path in paths if path.startswith(f"{folder}/") or path == str(folder))
         if inside and (name != "ioctl" or "FICLONE" in rest):
             calls.append(Call(name, counts[name], tuple(dict.fromkeys(inside)), "O_CREAT" in rest, before))
