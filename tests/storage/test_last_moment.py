@@ -90,7 +90,7 @@ def test_an_edit_in_place_does_not_overwrite_it_either(workbook: Path) -> None:
     assert names(workbook.parent) == {"book.xlsx"}
 
 
-@pytest.mark.parametrize("error", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("error", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM])
 def test_where_files_cannot_be_exchanged_the_workbook_is_replaced(workbook: Path, error: int) -> None:
     assert save(workbook, FaultyOperations(0, 0, refuse={"exchange": error})) == digest_of(workbook)
     assert value(workbook, "C1") == "ours"
