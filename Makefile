@@ -44,8 +44,11 @@ lint: $(VENV)/.installed-test $(VENV)/.installed-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Every fault at every call; the counts are left in build/crash/table.txt.
 crash: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m crash $(PYTEST_ARGS)
+	rm -rf build/crash
+	$(BIN)/python -m pytest -m crash $(PYTEST_ARGS); status=$$?; \
+	$(BIN)/python -m tests.crash.table build/crash; exit $$status
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/engine.py

@@ -131,6 +131,12 @@ class WorkbookMissing(WorkbookError):
     exit_code = EXIT_USAGE
 
 
+class WorkbookUnreadable(WorkbookError):
+    """The system does not let the workbook be read; what it holds is not known."""
+
+    code = "workbook-unreadable"
+
+
 class WorkbookDamaged(WorkbookError):
     """The file is not a sound workbook."""
 

@@ -1,9 +1,12 @@
+import errno
 import json
+import os
 import stat
 import sys
 
 import pytest
 
+from batchbook.batch.attempt import Attempt
 from batchbook.batch.outcomes import Counts
 from batchbook.batch.report import failed_before
 from batchbook.errors import Rejected, RunFailed, WorkbookInUse
@@ -59,3 +62,27 @@ def test_counts_that_do_not_add_up_fail_the_run():
         Counts(3, done=2).must_balance()
     with pytest.raises(RunFailed):
         Counts(1, done=2).must_balance()
+
+
+def test_half_a_report_that_a_dead_process_left_is_gone_after_the_next_start(site):
+    run = site.run()
+    folder = site.path / "data" / "reports"
+    dead = folder / f".{run.run_id}.json.0123abcd.batchbook-tmp"
+    others = folder / ".20260101-000000-abcd.json.0123abcd.batchbook-tmp"
+    dead.write_text("{")
+    others.write_text("{")
+    site.run()
+    assert not dead.exists()
+    assert others.exists(), "another workbook's run may be writing it at this moment"
+
+
+def test_what_the_system_refuses_in_mid_run_is_said_with_advice(site, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO), "book.xlsx")
+
+    monkeypatch.setattr(Attempt, "_work", refuse)
+    error = site.run().error
+    assert error.code == "run-failed"
+    assert "Input/output error (book.xlsx)" in error.what
+    assert "device" in error.advice
+    assert "--resume-auto" in error.advice

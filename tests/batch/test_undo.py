@@ -135,3 +135,15 @@ def test_detail_rows_are_put_back_too_unless_a_person_changed_them(tmp_path, mon
     undone = undo(site, run.run_id)
     assert any("K1 in Facts" in line for line in undone.kept)
     assert site.rows("Facts") == [["K1", "mine"], ["K1", "fact 1"], *before[1:]]
+
+
+def test_what_an_undo_that_died_left_among_the_backups_is_gone_after_the_next(site):
+    run = site.run()
+    (first, *_) = (site.path / "data" / "backups").glob("*/*_before_*")
+    part = first.with_name(f"{first.name}.0123abcd.part")
+    part.write_bytes(b"half")
+    link = first.with_name(first.name.replace("_before_", "_checkpoint_"))
+    link.hardlink_to(site.book)
+    undo(site, run.run_id)
+    assert not part.exists()
+    assert not link.exists()

@@ -209,3 +209,17 @@ def test_the_sample_is_laid_down_and_its_job_is_right(new_folder: Callable[[str]
     assert demo.run("check").code == 0
     cells = demo.cells("Settings", "data/packages.xlsx")
     assert any(row[1] == "https://index.example/p/" for row in cells)
+
+
+def test_a_restore_takes_no_link_to_the_workbook_itself_for_an_earlier_state(done: Folder) -> None:
+    before = done.cells()[0][3]
+    (newest, *_) = (backup["name"] for backup in done.run("backups", "list", "book.xlsx", "--json").json["backups"])
+    (kept,) = (done.path / "data" / "backups").rglob(newest)
+    stale = kept.with_name(f"29990101T000000.000000Z_{'0' * 16}_before_dead.xlsx")
+    stale.hardlink_to(done.book)
+    part = kept.with_name(f"{kept.name}.0123abcd.part")
+    part.write_bytes(b"half")
+    assert before is not None
+    assert done.run("backups", "restore", "book.xlsx").code == 0
+    assert not stale.exists()
+    assert not part.exists()

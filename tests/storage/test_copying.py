@@ -32,7 +32,7 @@ def test_a_target_is_replaced_and_keeps_its_permissions(workbook: Path, folder: 
     assert stat.S_IMODE(target.stat().st_mode) == 0o604
 
 
-@pytest.mark.parametrize("operation", ["create", "write", "replace", "chmod"])
+@pytest.mark.parametrize("operation", ["create", "write", "exchange", "chmod"])
 def test_a_copy_that_fails_leaves_the_old_target(
     workbook: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:

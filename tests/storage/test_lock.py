@@ -18,6 +18,7 @@ from batchbook.storage import files, hosts, lockfile
 from batchbook.storage import lock as module
 from batchbook.storage.lock import LockInfo, WorkbookLock, WorkbookLocked, break_lock, lock_path, read_lock
 from batchbook.storage.lockfile import own_info, packed
+from batchbook.storage.trouble import LockFailed
 from tests.storage.helpers import FaultyOperations, names
 
 SOURCE = Path(module.__file__).parents[2]
@@ -466,3 +467,11 @@ def test_a_lock_of_this_machine_on_a_network_disk_is_not_broken_while_its_proces
     leave_behind(workbook)
     with pytest.raises(WorkbookLocked):
         break_lock(workbook, "I think it is dead")
+
+
+def test_a_lock_file_that_does_not_take_the_runs_name_is_named_trouble(workbook: Path) -> None:
+    with lock(workbook, run=None) as held, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "ops", FaultyOperations(1, errno.ENOSPC, only="write"))
+        with pytest.raises(LockFailed, match="No space left"):
+            held.name_run("run-9")
+    assert not lock_path(workbook).exists()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batchbook.storage import files
+from batchbook.errors import WorkbookUnreadable
+from batchbook.storage import files, saver
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.edit import edit_workbook
 from batchbook.storage.ledger import Ledger, RunRecord
@@ -78,3 +79,18 @@ def test_a_ledger_that_is_gone_or_broken_is_no_obstacle(workbook: Path, tmp_path
     assert len(told) == 1
     assert "cannot be settled" in told[0]
     assert broken.read_bytes() == b"no database" * 100
+
+
+def test_a_workbook_that_cannot_be_read_leaves_the_save_open(workbook: Path, tmp_path: Path) -> None:
+    path = tmp_path / "state" / "ledger.db"
+    ledger, log = ledger_with_run(path, workbook)
+    with ledger, pytest.MonkeyPatch.context() as patch:
+        log.intend("old", "new", ".x.batchbook-tmp")
+
+        def unreadable(_: Path) -> str:
+            raise WorkbookUnreadable("the disk", "look at it")
+
+        patch.setattr(saver, "digest_of", unreadable)
+        with pytest.raises(WorkbookUnreadable):
+            settle_intents(ledger, workbook)
+        assert len(open_intents(ledger, ledger.name_of(workbook))) == 1

@@ -1,11 +1,13 @@
+import errno
 import io
+import os
 import struct
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from batchbook.errors import WorkbookDamaged, WorkbookError, WorkbookMissing, WorkbookNotSupported
+from batchbook.errors import WorkbookDamaged, WorkbookError, WorkbookMissing, WorkbookNotSupported, WorkbookUnreadable
 from batchbook.xlsx import Book, Limits, container, sheet_names, within
 from batchbook.xlsx.codec import crc32, crc32_combine
 from batchbook.xlsx.container import Container
@@ -179,3 +181,18 @@ def test_checksums_join() -> None:
     one, two = b"some bytes", b"and \x00 others" * 999
     assert crc32_combine(crc32(one), crc32(two), len(two)) == crc32(one + two)
     assert crc32_combine(crc32(one), 0, 0) == crc32(one)
+
+
+def test_a_disk_that_does_not_give_the_file_is_named(tmp_path: Path) -> None:
+    path = crafted(tmp_path, ROWS)
+    with Book.open(path) as book:
+        book.container._file.close()
+        book.container._file = Failing()  # type: ignore[assignment]
+        with pytest.raises(WorkbookUnreadable, match=r"book\.xlsx cannot be read: Input/output error") as caught:
+            book.container.read_at(0, 10)
+    assert "disk" in caught.value.advice
+
+
+class Failing(io.BytesIO):
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))

@@ -28,6 +28,7 @@ from batchbook.storage.copying import copy_durably
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import count_conflicts
+from batchbook.storage.trouble import advice_for
 from batchbook.xlsx import Book
 
 _GUESSED_BYTES_A_SECOND = 20e6
@@ -151,6 +152,13 @@ class Attempt:
             raise
         except BatchbookError as caught:
             error = caught
+        except OSError as caught:
+            place = f" ({caught.filename})" if caught.filename else ""
+            error = RunFailed(
+                f"The system refused what the run needs: {caught.strerror or caught}{place}.",
+                f"{advice_for(caught)} What was done is kept: run again with --resume-auto.",
+            )
+            error.__cause__ = caught
         except Exception as caught:  # noqa: BLE001 - whatever it is, the run is recorded as failed and can be resumed
             error = RunFailed(
                 f"The run was ended by an unexpected {type(caught).__name__}: {caught}.",

@@ -13,7 +13,7 @@ from batchbook.batch.interrupt import StopToken
 from batchbook.batch.memory import MemoryReader
 from batchbook.batch.progress import Listener, Warned
 from batchbook.batch.recovery import backup_store, open_or_restore
-from batchbook.batch.report import RunResult
+from batchbook.batch.report import RunResult, sweep_reports
 from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.waiting import take_lock, wait_until_closed
 from batchbook.config import JobConfig
@@ -100,6 +100,7 @@ class BatchController:
             )
             settle_intents(ledger, target)
             sweep(target)
+            sweep_reports(base.reports, ledger, ledger.name_of(target))
             attempt = Attempt(
                 assembly,
                 self._request,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from batchbook.batch.checkpoints import shown_key
 from batchbook.batch.outcomes import Counts, Outcome
 from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_OUTCOMES, BatchbookError
 from batchbook.storage import files
+from batchbook.storage.ledger import Ledger
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import conflicts_of
+from batchbook.storage.temporary import SUFFIX
 
 _PROBLEMS = (Outcome.REJECTED, Outcome.UNKNOWN, Outcome.FAILED, Outcome.GONE)
 
@@ -127,6 +130,18 @@ def write_report(folder: Path, log: RunLog, result: Mapping[str, Any]) -> Path:
     files.make_folder(folder, 0o700)
     files.write_private(path, (text.encode() for text in _pieces(log, result)))
     return path
+
+
+def sweep_reports(folder: Path, ledger: Ledger, workbook: str) -> None:
+    """Remove half-written reports of this workbook's runs (its name in the ledger). The caller holds its lock.
+
+    The folder is shared: what other workbooks' runs are writing at this moment stays.
+    """
+    with suppress(OSError):
+        for path in folder.glob(f".*{SUFFIX}"):
+            run = ledger.run(path.name[1:].partition(".")[0])
+            if run is not None and run.workbook == workbook:
+                files.unlink(path, missing_ok=True)
 
 
 def _pieces(log: RunLog, result: Mapping[str, Any]) -> Iterator[str]:

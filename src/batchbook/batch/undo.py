@@ -63,6 +63,7 @@ def undo_run(
     ):
         settle_intents(ledger, workbook)
         sweep(workbook)
+        backup_store(base, workbook).drop_live_links()
         check_not_open(workbook)
         return _Undo(base, ledger, run, changes, clock).apply(workbook)
 

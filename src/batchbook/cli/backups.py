@@ -63,16 +63,19 @@ def restore(
     from functools import partial
 
     from batchbook.storage import WorkbookLock, check_not_open
+    from batchbook.storage.saver import sweep
     from batchbook.storage.settling import settle_dead_holder
 
     store = _store(workbook)
-    chosen = _chosen(store, workbook, backup)
     target = workbook.resolve()
     ledger = base_for(workbook).ledger
     with WorkbookLock(
         target, run=None, ledger=ledger, wait=wait, on_dead=partial(settle_dead_holder, target, warn=note)
     ):
         check_not_open(target)
+        sweep(target)
+        store.drop_live_links()  # what a save that died left is no earlier state
+        chosen = _chosen(store, workbook, backup)
         store.restore(chosen)
     if manner.json:
         show_json({"workbook": str(workbook), "restored": _plain(chosen), "error": None})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,8 @@ def stop_log() -> None:
     logger = logging.getLogger("batchbook")
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):  # a full disk takes neither the log nor the rest of it that close() would write
+            handler.close()
     _log_file.clear()
 
 

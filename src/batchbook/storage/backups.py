@@ -10,14 +10,14 @@ import secrets
 import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from batchbook.errors import Finding, WorkbookDamaged, WorkbookError
 from batchbook.storage import files
 from batchbook.storage.attributes import copy_attributes
-from batchbook.storage.copying import content_hash, last_look
+from batchbook.storage.copying import content_hash, replace_unchanged
 from batchbook.storage.retention import superfluous
 from batchbook.storage.temporary import temporary_for
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, named_trouble
@@ -195,8 +195,7 @@ class BackupStore:
                 temporary.sync()
                 if digest_of(temporary.path) != digest_of(backup.path):
                     raise WorkbookDamaged(f"The copy of {backup.path.name} does not read back.", "Check the disk.")
-                last_look(target, state)
-                temporary.publish()
+                replace_unchanged(temporary, target, state)
         confirm(target)
         return kept
 
@@ -207,6 +206,14 @@ class BackupStore:
         except WorkbookError:
             state, kind = content_hash(self.workbook), "damaged"
         return state, self.take(state, run, kind)
+
+    def as_earlier_state(self, backup: Backup) -> Backup:
+        """Give a backup that was written into the name of what it now holds, so that it is kept like any other."""
+        if backup.kind != "checkpoint":
+            return backup
+        path = backup.path.with_name(backup.path.name.replace("_checkpoint_", "_before_", 1))
+        files.replace(backup.path, path)
+        return replace(backup, path=path, kind="before")
 
     # --- dropping --------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from batchbook.errors import WorkbookError
 from batchbook.storage import files
-from batchbook.storage.temporary import temporary_for
+from batchbook.storage.temporary import Temporary, temporary_for
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, named_trouble
 from batchbook.xlsx import digest_of
 
@@ -32,8 +32,7 @@ def copy_durably(source: Path, target: Path) -> str:
             temporary.sync()
             if digest_of(temporary.path) != digest:
                 raise WorkbookChanged(source.name, digest_of(source))
-            last_look(target, before)
-            temporary.publish()
+            replace_unchanged(temporary, target, before)
     confirm(target)
     return digest
 
@@ -56,6 +55,28 @@ def last_look(workbook: Path, state: str) -> None:
     found = state_of(workbook)
     if found != state:
         raise WorkbookChanged(workbook.name, found)
+
+
+def replace_unchanged(temporary: Temporary, target: Path, state: str) -> None:
+    """Put a finished temporary file in the place of a file that still is in this state; else WorkbookChanged.
+
+    Where the system can exchange two files, that holds to the last moment: what another program saves between the last
+    look and the replace is put back. The folder is not yet synced.
+    """
+    try:
+        looked_at = target.stat()
+    except FileNotFoundError:
+        looked_at = None
+    last_look(target, state)
+    if looked_at is None:
+        temporary.publish()
+        return
+    try:
+        replaced = temporary.publish_over(looked_at, lambda path: state_of(path) == state)
+    except FileNotFoundError:  # another program is just putting a new file there
+        raise WorkbookChanged(target.name, "") from None
+    if not replaced:
+        raise WorkbookChanged(target.name, state_of(target))
 
 
 def content_hash(path: Path) -> str:

@@ -13,7 +13,7 @@ from string import ascii_uppercase
 from typing import BinaryIO, TypeAlias
 
 from batchbook.errors import ConfigurationError, SaveFailed, WorkbookDamaged, WorkbookNotSupported
-from batchbook.storage.copying import last_look, state_of
+from batchbook.storage.copying import replace_unchanged, state_of
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.lockfile import LockInfo
 from batchbook.storage.owners import check_not_open
@@ -113,8 +113,7 @@ def _write(book: Book, edits: BookEdits, target: Path) -> EditReceipt:
                 verify(temporary.path, receipt, full=True)
             except WorkbookDamaged as error:
                 raise does_not_read_back(target, error, EditFailed) from error
-            last_look(target, state)
-            temporary.publish()
+            replace_unchanged(temporary, target, state)
     try:
         confirm(target)
     except SaveFailed as error:

@@ -6,6 +6,7 @@ tests put another in its place and make the k-th call fail.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import io
 import os
@@ -14,7 +15,9 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 CHUNK = 1 << 20
 REPLACE_SECONDS = 3.0
@@ -24,8 +27,19 @@ _SHARING = (5, 32, 33)
 NO_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM, errno.EACCES}
 _NO_COPY_RANGE = {*NO_CLONE, errno.ETXTBSY}
 _NO_FOLDER_FSYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
+_NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
 _FICLONE = 0x40049409
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+@cache
+def _renameat2() -> Any:
+    """The system's renameat2, or None where there is none."""
+    try:
+        return ctypes.CDLL(None, use_errno=True).renameat2 if sys.platform == "linux" else None
+    except (AttributeError, OSError):
+        return None
 
 
 class Operations:
@@ -72,6 +86,15 @@ class Operations:
     def replace(self, source: Path, target: Path) -> None:
         """Rename, taking the place of what is there."""
         source.replace(target)
+
+    def exchange(self, one: Path, other: Path) -> None:
+        """Let two files take each other's name in one step."""
+        renameat2 = _renameat2()
+        if renameat2 is None:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+        if renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(one), None, str(other))
 
     def link(self, source: Path, target: Path) -> None:
         """Give a file a second name that must not be there yet."""
@@ -165,6 +188,17 @@ def replace(source: Path, target: Path) -> None:
                 raise
         time.sleep(pause)
         pause = min(2 * pause, 0.5)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two files take each other's name in one step; False where the system or the file system cannot do that."""
+    try:
+        ops.exchange(one, other)
+    except OSError as error:
+        if error.errno not in _NO_EXCHANGE:
+            raise
+        return False
+    return True
 
 
 def link(source: Path, target: Path) -> None:

@@ -194,13 +194,16 @@ class WorkbookLock:
             files.fsync(fd)
 
     def name_run(self, run: str) -> None:
-        """Write into the lock file which run it is held for, once that is known."""
+        """Write into the lock file which run it is held for, once that is known; LockFailed where it takes no more."""
         self._run = run
         if self.held:
-            os.lseek(self._fd, 0, os.SEEK_SET)
-            content = packed(own_info(run, self._ledger))
-            files.write(self._fd, content)
-            files.truncate(self._fd, len(content))
+            try:
+                os.lseek(self._fd, 0, os.SEEK_SET)
+                content = packed(own_info(run, self._ledger))
+                files.write(self._fd, content)
+                files.truncate(self._fd, len(content))
+            except OSError as error:
+                raise _cannot(self.workbook, error) from error
 
     # --- a lock that is there --------------------------------------------------------------------------------------
 

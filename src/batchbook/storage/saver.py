@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
-from batchbook.errors import SaveFailed, WorkbookDamaged, WorkbookError
+from batchbook.errors import SaveFailed, WorkbookDamaged, WorkbookError, WorkbookUnreadable
 from batchbook.storage import files
 from batchbook.storage.backups import Backup, BackupKind, BackupStore
-from batchbook.storage.copying import last_look
+from batchbook.storage.copying import replace_unchanged, state_of
 from batchbook.storage.temporary import Temporary, is_temporary_of
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, does_not_read_back, named_trouble
-from batchbook.xlsx import Book, SheetIndex, SheetIndexes, SpliceReceipt, digest_of, verify
+from batchbook.xlsx import Book, SheetIndex, SheetIndexes, SpliceReceipt, digest_of, inspect, verify
 
 __all__ = ["AtomicSaver", "SaveJournal", "SaveReceipt", "WorkbookChanged", "settle", "sweep"]
 
@@ -89,6 +89,7 @@ class AtomicSaver:
         except BaseException:
             one.undo()
             raise
+        one.keep_what_was_written()
         self._record(one)
         warnings = [*one.warnings(), *self._prune(one.backup)]
         return SaveReceipt(receipt.digest, receipt, time.monotonic() - start, one.backup, tuple(warnings))
@@ -124,6 +125,7 @@ class _Save:
         self.backup: Backup | None = None
         self.intent: int | None = None
         self.replacing = False
+        self.written_into = False
         self._links = 1
 
     def build(self, expected: str | None, build: Build) -> SpliceReceipt:
@@ -155,13 +157,13 @@ class _Save:
             self.intent = self.journal.intend(self.old, receipt.digest, name, receipt.indexes)
 
     def replace(self) -> None:
-        last_look(self.workbook, self.old)
         self.replacing = True
-        self.temporary.publish()
+        replace_unchanged(self.temporary, self.workbook, self.old)
 
     def undo(self) -> None:
         """Leave the old file and nothing else, unless the replace took place: then the next start settles it."""
         if self.replacing and self.temporary.published:
+            put_old_away(self.temporary.path, self.old)
             return
         self.temporary.discard()
         if self.backup is not None and self.backup.fresh and self.backups is not None:
@@ -175,12 +177,20 @@ class _Save:
             found.append(
                 f"{self.workbook.name} had {self._links - 1} other names (hard links); they keep the old state"
             )
-        if self.backup is not None and self.backup.fresh and not self._kept_as_it_was(self.backup):
+        if self.written_into and self.backup is not None:
             found.append(
                 f"a program wrote into {self.workbook.name} at the moment it was replaced; what it wrote is in the "
                 f"backup {self.backup.path.name}"
             )
         return found
+
+    def keep_what_was_written(self) -> None:
+        """A backup that somebody wrote into at the last moment is no checkpoint of ours: it stays by the rule."""
+        if self.backup is None or self.backups is None or not self.backup.fresh or self._kept_as_it_was(self.backup):
+            return
+        self.written_into = True
+        with suppress(OSError):
+            self.backup = self.backups.as_earlier_state(self.backup)
 
     def _kept_as_it_was(self, backup: Backup) -> bool:
         # A hard-linked backup is the replaced file: whoever still had that open may have written into it.
@@ -205,18 +215,37 @@ def sweep(workbook: Path) -> list[Path]:
 def settle(workbook: Path, old: str, new: str, temporary: str) -> Settled:
     """Find out how a save ended that nobody recorded, by the workbook's digest; its temporary file goes.
 
-    The caller holds the lock. "changed" also where the workbook is gone or cannot be read.
+    The caller holds the lock. "changed" also where the workbook is gone or damaged; where the system does not let it
+    be read nothing is known and nothing is settled: WorkbookUnreadable.
     """
     target = workbook.resolve()
     try:
         found = digest_of(target)
+    except WorkbookUnreadable:
+        raise
     except WorkbookError:
         found = ""
-    if found == new:
-        confirm(target)
     if is_temporary_of(target, temporary):
+        left = target.with_name(temporary)
         with named_trouble(target, SaveFailed):
-            files.unlink(target.with_name(temporary), missing_ok=True)
+            if found == new and _is_another_save(left, old):
+                files.replace(left, target)
+                found = ""
+            files.unlink(left, missing_ok=True)
+    if found in (new, ""):
+        confirm(target)
     if found == new:
         return "saved"
     return "not saved" if found == old else "changed"
+
+
+def _is_another_save(left: Path, old: str) -> bool:
+    """Whether the file that a save exchanged with the workbook before it died is what somebody else had just saved."""
+    return left.exists() and state_of(left) != old and not inspect(left)
+
+
+def put_old_away(path: Path, old: str) -> None:
+    """Remove the old file after it was exchanged with the new one; anything else is left to the next start."""
+    with suppress(OSError):
+        if path.exists() and state_of(path) == old:
+            files.unlink(path)

@@ -43,6 +43,7 @@ class Temporary:
         self._ours = False
         self._mode = 0o600
         self._attributes: Path | None = None
+        self._identity: os.stat_result | None = None
 
     def create(self, mode: int = 0o600) -> None:
         """Create the file; a stray one of the same name (the caller holds the lock) goes first."""
@@ -111,10 +112,48 @@ class Temporary:
         files.replace(self.path, self.target)
         self._ours = False
 
+    def publish_over(self, looked_at: os.stat_result, same: Callable[[Path], bool]) -> bool:
+        """Take the target's place only if that still is the file that was looked at; gives whether it was.
+
+        The two files exchange their names, so that what another program put there in the last moment is seen and put
+        back; `same` says of a file whether it holds what was looked at. Where files cannot be exchanged this is
+        `publish`. The folder is not yet synced.
+        """
+        self._identity = os.fstat(self._fd)
+        self.close()
+        if not files.exchange(self.path, self.target):
+            files.replace(self.path, self.target)
+            self._ours = False
+            return True
+        self._ours = False  # what is there now is not to be thrown away by `discard`
+        if _unchanged(self.path, looked_at) or same(self.path):
+            self._put_old_away()
+            return True
+        files.exchange(self.path, self.target)
+        if not self._is_ours(self.path):
+            # Saved once more between the two: the newest is the one to stay.
+            files.exchange(self.path, self.target)
+        self._ours = True
+        return False
+
+    def _put_old_away(self) -> None:
+        """The save is made: the old file's second name is no reason to fail, the next sweep takes it too."""
+        try:
+            files.unlink(self.path)
+        except OSError:
+            with suppress(OSError):
+                files.unlink(self.path)
+
     @property
     def published(self) -> bool:
-        """Whether it took the target's place, also where `publish` was interrupted."""
-        return not self._ours or not os.path.lexists(self.path)
+        """Whether it took the target's place, also where that was interrupted."""
+        return not self._ours or not os.path.lexists(self.path) or self._is_ours(self.target)
+
+    def _is_ours(self, path: Path) -> bool:
+        try:
+            return self._identity is not None and os.path.samestat(self._identity, os.lstat(path))
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Close the file."""
@@ -129,6 +168,15 @@ class Temporary:
         if self._ours:
             with suppress(OSError):
                 files.unlink(self.path, missing_ok=True)
+
+
+def _unchanged(path: Path, looked_at: os.stat_result) -> bool:
+    """Whether a file is the one that was looked at and nobody has written into it since."""
+    now = os.lstat(path)
+    return os.path.samestat(now, looked_at) and (now.st_size, now.st_mtime_ns) == (
+        looked_at.st_size,
+        looked_at.st_mtime_ns,
+    )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from batchbook.errors import WorkbookDamaged, WorkbookError, WorkbookMissing, WorkbookNotSupported
+from batchbook.errors import WorkbookDamaged, WorkbookMissing, WorkbookNotSupported, WorkbookUnreadable
 from batchbook.xlsx.codec import DEFLATE_ERRORS, crc32, inflater
 from batchbook.xlsx.limits import Limits, current_limits
 
@@ -35,6 +35,7 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 LOCAL = struct.Struct("<4s5H3L2H")
 _DIGESTED = struct.Struct("<LQQQ")
 
+_UNREADABLE_ADVICE = "Look at the disk, the network and the system's log, then do it again; a backup may be elsewhere."
 DAMAGED_ADVICE = "Open it in Excel or LibreOffice and save it again, or restore a backup."
 
 
@@ -81,7 +82,7 @@ class Container:
             raise WorkbookMissing(f"There is no workbook {path}.", "Check the path.") from None
         except OSError as error:
             what = f"{path} cannot be opened: {error.strerror}."
-            raise WorkbookError(what, "Check the path and its rights.") from error
+            raise WorkbookUnreadable(what, "Check the path and its rights.") from error
         try:
             self.length = self._file.seek(0, os.SEEK_END)
             self.shift, self.entries = self._directory()
@@ -109,10 +110,14 @@ class Container:
         return self._file.fileno()
 
     def read_at(self, offset: int, count: int) -> bytes:
-        """Bytes of the file; fewer than `count` only at its end."""
-        with self._lock:
-            self._file.seek(offset)
-            return self._file.read(count)
+        """Bytes of the file; fewer than `count` only at its end. Raises WorkbookUnreadable where the disk fails."""
+        try:
+            with self._lock:
+                self._file.seek(offset)
+                return self._file.read(count)
+        except OSError as error:
+            what = f"{self.path} cannot be read: {error.strerror or error}."
+            raise WorkbookUnreadable(what, _UNREADABLE_ADVICE) from error
 
     @contextmanager
     def in_part(self, name: str) -> Iterator[None]:
