@@ -17,6 +17,7 @@ from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_OUTCOMES, BatchbookError
 from batchbook.storage import files
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import conflicts_of
+from batchbook.storage.scratch import Spool
 
 _PROBLEMS = (Outcome.REJECTED, Outcome.UNKNOWN, Outcome.FAILED, Outcome.GONE)
 
@@ -44,8 +45,8 @@ class RunResult:
     """The exit code of an interrupted run (128 and the signal's number)."""
     reference: Mapping[str, str] = field(default_factory=dict)
     """The date of each set of reference data."""
-    changes: tuple[Any, ...] | None = None
-    """The cell changes of a dry run."""
+    changes: Spool | None = None
+    """The cell changes of a dry run, as plain data."""
 
     @property
     def exit_code(self) -> int:
@@ -58,8 +59,8 @@ class RunResult:
             self.status, EXIT_FAILED
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """The result as plain data."""
+    def as_dict(self, *, spooled: bool = False) -> dict[str, Any]:
+        """The result as plain data; with `spooled` the changes of a dry run stay an iterable that takes no memory."""
         plain: dict[str, Any] = {
             "run_id": self.run_id,
             "job": self.job,
@@ -79,7 +80,7 @@ class RunResult:
         if self.reference:
             plain["reference"] = dict(self.reference)
         if self.changes is not None:
-            plain["changes"] = [vars_of(change) for change in self.changes]
+            plain["changes"] = self.changes if spooled else list(self.changes)
         return plain
 
 

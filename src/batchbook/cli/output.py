@@ -6,15 +6,17 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from batchbook.errors import BatchbookError
 
 # More findings than this on a screen help nobody; --json has them all.
 _MOST_FINDINGS = 50
+_PAGE = 500
 
 
 @dataclass(slots=True)
@@ -52,8 +54,40 @@ def note(text: str) -> None:
 
 
 def show_json(content: Any) -> None:
-    """The one object of ``--json``, in ASCII: that is right whatever the encoding of standard output."""
-    out(json.dumps(content, ensure_ascii=True, indent=2, default=str))
+    """The one object of ``--json``, in ASCII: that is right whatever the encoding of standard output.
+
+    Values that are iterables other than lists, tuples and mappings are written as lists, piece by piece: they can be
+    longer than memory.
+    """
+    if isinstance(content, dict) and any(_is_long(value) for value in content.values()):
+        for piece in _pieces(content):
+            out(piece)
+    else:
+        out(_packed(content))
+
+
+def _packed(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=True, indent=2, default=str)
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes | list | tuple | Mapping)
+
+
+def _pieces(content: Mapping[str, Any]) -> Iterator[str]:
+    start = "{\n"
+    for name, value in content.items():
+        if not _is_long(value):
+            yield f"{start}{json.dumps(name)}: {_packed(value)}"
+        else:
+            yield f"{start}{json.dumps(name)}: ["
+            values, comma = iter(value), ""
+            while page := list(islice(values, _PAGE)):
+                yield comma + ",\n".join(map(_packed, page))
+                comma = ","
+            yield "]"
+        start = ","
+    yield "}"
 
 
 def fill_streams() -> None:

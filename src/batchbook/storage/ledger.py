@@ -55,6 +55,17 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """Where the time of one attempt went, in seconds, and how many rows it did."""
+
+    rows: int
+    process: float
+    ledger: float
+    save: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """One process that worked on a run: how it was started, who it was, how it ended."""
 
@@ -65,6 +76,8 @@ class AttemptRecord:
     holder: Mapping[str, Any]
     how: str
     result: str | None
+    times: Times | None
+    """As of its end, or of its last checkpoint where it did not end by itself; None where it came to neither."""
 
 
 class Ledger:
@@ -162,6 +175,8 @@ class Ledger:
 
     def _prepare(self, network: bool) -> None:
         run = self._connection.execute
+        # Of a new file only: pages that pruning frees can be given back (no measurable cost while rows are written).
+        run("PRAGMA auto_vacuum = INCREMENTAL")
         if network:
             run("PRAGMA locking_mode = EXCLUSIVE")
             run("PRAGMA journal_mode = DELETE")
@@ -253,6 +268,15 @@ class Ledger:
             row: sqlite3.Row | None = self._connection.execute(sql, tuple(values)).fetchone()
             return row
 
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Wait only so long for another process that is writing, instead of `BUSY_SECONDS`."""
+        self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        try:
+            yield
+        finally:
+            self.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+
     def check(self) -> list[str]:
         """What SQLite finds wrong with the file; empty when it is sound."""
         return [row[0] for row in self.query("PRAGMA integrity_check(20)") if row[0] != "ok"]
@@ -326,8 +350,22 @@ class Ledger:
 
     def attempts(self, run: str) -> list[AttemptRecord]:
         """All attempts of a run in order."""
+        times = {
+            row[0]: Times(*tuple(row)[1:])
+            for row in self.query("SELECT attempt, rows, process, ledger, save, total FROM times WHERE run = ?", [run])
+        }
         rows = self.query("SELECT * FROM attempts WHERE run = ? ORDER BY number", [run])
-        return [AttemptRecord(**{**dict(row), "holder": json.loads(row["holder"])}) for row in rows]
+        return [
+            AttemptRecord(**{**dict(row), "holder": json.loads(row["holder"])}, times=times.get(row["number"]))
+            for row in rows
+        ]
+
+    def keep_times(self, run: str, attempt: int, times: Times) -> None:
+        """Record where the time of an attempt went so far; within a transaction."""
+        self.execute(
+            "INSERT OR REPLACE INTO times VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [run, attempt, times.rows, times.process, times.ledger, times.save, times.total],
+        )
 
 
 def folded(header: str) -> str:
