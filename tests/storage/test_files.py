@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batchbook.storage import files
+from batchbook.storage import files, private
 from batchbook.storage.attributes import copy_attributes
 from tests.storage.helpers import FaultyOperations, names
 
@@ -18,7 +18,7 @@ def test_a_file_that_is_there_is_never_overwritten_by_a_new_one(tmp_path: Path) 
     (tmp_path / "a").write_text("kept")
     with pytest.raises(FileExistsError):
         files.create_exclusive(tmp_path / "a")
-    files.create_private(tmp_path / "a")
+    private.create_private(tmp_path / "a")
     assert (tmp_path / "a").read_text() == "kept"
 
 
@@ -30,9 +30,9 @@ def test_a_link_is_not_followed_by_a_new_file(tmp_path: Path) -> None:
 
 
 def test_private_files_are_for_their_owner_only(tmp_path: Path) -> None:
-    files.create_private(tmp_path / "a")
-    files.write_private(tmp_path / "b", [b"o", b"ne"])
-    files.write_private(tmp_path / "b", [b"two"])
+    private.create_private(tmp_path / "a")
+    private.write_private(tmp_path / "b", [b"o", b"ne"])
+    private.write_private(tmp_path / "b", [b"two"])
     for name in "ab":
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
     assert (tmp_path / "b").read_bytes() == b"two"
@@ -45,7 +45,7 @@ def test_a_private_file_is_whole_or_as_before(tmp_path: Path, monkeypatch: pytes
         file.write_bytes(b"old")
         monkeypatch.setattr(files, "ops", FaultyOperations(k, errno.ENOSPC))
         with pytest.raises(OSError, match="No space"):
-            files.write_private(file, [b"new"])
+            private.write_private(file, [b"new"])
         assert file.read_bytes() == b"old"
         assert names(tmp_path) == {"a"}
 

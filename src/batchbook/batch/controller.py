@@ -19,6 +19,7 @@ from batchbook.batch.waiting import take_lock, wait_until_closed
 from batchbook.config import JobConfig
 from batchbook.errors import WorkbookDamaged
 from batchbook.storage.ledger import Ledger
+from batchbook.storage.private import Access, accessible
 from batchbook.storage.saver import sweep
 from batchbook.storage.settling import settle_dead_holder, settle_intents
 from batchbook.xlsx import Book, Limits, within
@@ -58,7 +59,8 @@ class BatchController:
 
     def run(self) -> RunResult:
         """Do the whole run; see the class."""
-        with within(Limits.of(self._job.base.limits)):
+        base = self._job.base
+        with within(Limits.of(base.limits)), accessible(Access.of(base.state.group)):
             return self._whole()
 
     def _whole(self) -> RunResult:

@@ -14,7 +14,7 @@ import psutil
 from batchbook.batch.checkpoints import shown_key
 from batchbook.batch.outcomes import Counts, Outcome
 from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_OUTCOMES, BatchbookError
-from batchbook.storage import files
+from batchbook.storage.private import make_state_folder, write_private
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import conflicts_of
 from batchbook.storage.scratch import Spool
@@ -125,8 +125,8 @@ def conflicts_in(log: RunLog) -> Iterator[dict[str, Any]]:
 def write_report(folder: Path, log: RunLog, result: Mapping[str, Any]) -> Path:
     """Write the run's report (JSON) below the reports folder; gives its path."""
     path = folder / f"{log.run.id}.json"
-    files.make_folder(folder, 0o700)
-    files.write_private(path, (text.encode() for text in _pieces(log, result)))
+    make_state_folder(folder)
+    write_private(path, (text.encode() for text in _pieces(log, result)))
     return path
 
 

@@ -18,6 +18,7 @@ from batchbook.errors import Finding, WorkbookDamaged, WorkbookError
 from batchbook.storage import files
 from batchbook.storage.attributes import copy_attributes
 from batchbook.storage.copying import content_hash, last_look
+from batchbook.storage.private import make_state_folder
 from batchbook.storage.retention import superfluous
 from batchbook.storage.temporary import temporary_for
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, named_trouble
@@ -104,7 +105,7 @@ class BackupStore:
         return backup
 
     def _keep(self, short: str, run: str, kind: BackupKind, newest: Backup | None) -> Backup:
-        files.make_folder(self.folder, 0o700)
+        make_state_folder(self.folder)
         time = self._clock()
         if newest is not None and newest.time >= time:
             # A clock that was set back must not make the newest backup look old.

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any
 
 from batchbook.errors import LedgerError
-from batchbook.storage import files
 from batchbook.storage.hosts import is_network_path
+from batchbook.storage.private import create_private, make_state_folder, not_shared
 from batchbook.storage.schema import SCHEMA, STAGING, VERSION
 
 UNFINISHED = ("running", "interrupted", "failed")
@@ -90,14 +90,14 @@ class Ledger:
 
     @classmethod
     def open(cls, path: Path, *, root: Path | None = None, allow_network: bool = False) -> Ledger:
-        """Open the ledger, creating it (file mode 0600, folder 0700) where there is none.
+        """Open the ledger, creating it (see `private`: who can read it) where there is none.
 
         `root` is the base folder (see `name_of`); without it the one that the ledger was opened with last counts.
 
         Raises LedgerError where it lies on a network file system (unless allowed), is damaged or cannot be opened.
         """
         try:
-            files.make_folder(path.parent, 0o700)
+            make_state_folder(path.parent)
         except OSError as error:
             raise LedgerError(
                 f"The folder of the ledger, {path.parent}, cannot be made: {error.strerror}.",
@@ -110,11 +110,17 @@ class Ledger:
                 "Put `paths: {ledger: ...}` on a local disk, or set `state: {allow_network: true}` at your own risk.",
             )
         try:
-            files.create_private(path)
+            create_private(path)
         except OSError as error:
             raise LedgerError(
                 f"The ledger {path} cannot be made: {error.strerror}.", "See that its folder can be written."
             ) from error
+        for trouble in filter(None, (not_shared(path.parent), not_shared(path))):
+            raise LedgerError(
+                f"The group of `state: {{group: ...}}` could not work with the ledger: {trouble}.",
+                f"Give it what is there already: chgrp -R GROUP '{path.parent}', chmod -R g+rwX '{path.parent}', "
+                f"chmod g+s '{path.parent}'.",
+            )
         ledger = cls(cls._connect(path), path, root)
         with ledger._named_errors():
             ledger._prepare(network)
