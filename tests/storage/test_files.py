@@ -159,6 +159,25 @@ def test_an_access_list_is_kept_or_named(tmp_path: Path, monkeypatch: pytest.Mon
     os.close(fd)
 
 
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="needs extended attributes")
+def test_attributes_that_people_set_are_kept_or_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("")
+    try:
+        os.setxattr(one, "user.xdg.tags", b"a,b")
+    except OSError:
+        pytest.skip("this file system has no attributes")
+    fd = files.create_exclusive(two)
+    assert copy_attributes(one, fd) == []
+    assert os.getxattr(two, "user.xdg.tags") == b"a,b"
+    monkeypatch.setattr(files, "ops", FaultyOperations(0, 0, refuse={"set_attribute": errno.ENOSPC}))
+    with pytest.raises(OSError, match="space"):
+        copy_attributes(one, fd)
+    monkeypatch.setattr(files, "ops", FaultyOperations(0, 0, refuse={"set_attribute": errno.ENOTSUP}))
+    assert copy_attributes(one, fd) == ["its attributes (user.xdg.tags)"]
+    os.close(fd)
+
+
 class _InPieces(files.Operations):
     """Copies a little at a time, as a system may."""
 

@@ -27,6 +27,7 @@ from batchbook.errors import BatchbookError, LedgerError, RunFailed, WorkbookInU
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.copying import copy_durably
 from batchbook.storage.ledger import Ledger
+from batchbook.storage.links import followed
 from batchbook.storage.pruning import prune
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import count_conflicts
@@ -117,7 +118,7 @@ class Attempt:
         if self._target.exists():
             with Book.open(self._target) as book:
                 self._backups.take(book.digest, "output", "before")
-        copy_durably(self._job.workbook.resolve(), self._target)
+        copy_durably(followed(self._job.workbook), self._target)
 
     def _writer_for(self, log: RunLog) -> WorkbookWriter:
         return WorkbookWriter(

@@ -20,6 +20,7 @@ from batchbook.batch.start import StartRequest
 from batchbook.batch.strategies import BatchPlan
 from batchbook.errors import UsageError
 from batchbook.storage.ledger import Ledger
+from batchbook.storage.links import followed
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import SaveLog
 from batchbook.storage.scratch import Spool
@@ -37,7 +38,7 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
             "A dry run shows what a fresh start would do; it cannot go on from a row, a batch or a run.",
             "Choose rows with --keys, --start-row and --end-row instead.",
         )
-    target = job.target.resolve()
+    target = followed(job.target)
     source = target if target.exists() else job.workbook
     with Ledger.vanishing(job.base.folder) as ledger, Book.open(source) as book:
         name = ledger.name_of(target)

@@ -18,6 +18,7 @@ from batchbook.errors import Finding, WorkbookDamaged, WorkbookError
 from batchbook.storage import files
 from batchbook.storage.attributes import copy_attributes
 from batchbook.storage.copying import content_hash, last_look
+from batchbook.storage.links import followed
 from batchbook.storage.private import make_state_folder
 from batchbook.storage.retention import superfluous
 from batchbook.storage.temporary import temporary_for
@@ -61,7 +62,7 @@ class BackupStore:
         *,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
-        self.workbook = workbook.resolve()
+        self.workbook = followed(workbook)
         self.folder = folder.resolve() / _folder_name(folder.resolve(), self.workbook)
         self.keep = keep
         self.keep_daily_days = keep_daily_days

@@ -14,6 +14,7 @@ from typing import Any
 
 from batchbook.errors import LedgerError
 from batchbook.storage.hosts import is_network_path
+from batchbook.storage.links import followed
 from batchbook.storage.private import create_private, make_state_folder, not_shared
 from batchbook.storage.schema import SCHEMA, STAGING, VERSION
 
@@ -295,7 +296,7 @@ class Ledger:
         So a folder that is moved or copied as a whole keeps what is known of its workbooks, and a copy's runs never
         mean the original's. Other workbooks go by their full path.
         """
-        target = workbook.resolve()
+        target = followed(workbook)
         if self._root is not None and target.is_relative_to(self._root):
             return target.relative_to(self._root).as_posix()
         return target.as_posix()

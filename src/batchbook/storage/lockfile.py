@@ -17,6 +17,7 @@ from typing import Any
 from filelock import lock_descriptor
 
 from batchbook.storage import files, hosts
+from batchbook.storage.links import followed
 
 _FIELDS = {"machine": str, "boot": str, "namespace": str, "pid": int, "start": int, "host": str, "user": str,
            "since": str, "command": str}  # fmt: skip
@@ -67,7 +68,7 @@ UNREADABLE = LockInfo()
 
 def lock_path(workbook: Path) -> Path:
     """Where the lock file of a workbook lies: beside the file itself, not beside a symbolic link to it."""
-    target = workbook.resolve()
+    target = followed(workbook)
     return target.with_name(f".{target.name}.batchbook-lock")
 
 
