@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchbook.errors import BatchbookError
+from batchbook.hiding import hide
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
 _LARGEST = 5_000_000
 _log_file: list[Path] = []
+
+
+class _Discreet(logging.Formatter):
+    """Lines and tracebacks without the secrets that may stand in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return hide(super().format(record))
 
 
 class _StateLog(RotatingFileHandler):
@@ -34,6 +42,12 @@ class _StateLog(RotatingFileHandler):
         return super()._open()
 
 
+def hide_in_last_resort() -> None:
+    """What loggers without a file say goes to standard error, without secrets too."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_Discreet("%(message)s"))
+
+
 def start_log(base: BaseConfig) -> None:
     """Log into the base folder's log file from now on. A log that cannot be written stops nothing."""
     from batchbook.storage.private import Access, accessible, make_state_folder
@@ -45,7 +59,7 @@ def start_log(base: BaseConfig) -> None:
         handler = _StateLog(base.log_file, access)
     except OSError:
         return
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
+    handler.setFormatter(_Discreet("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
     logger = logging.getLogger("batchbook")
     stop_log()
     logger.addHandler(handler)

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from batchbook.errors import BatchbookError
+from batchbook.hiding import hide
 
 # More findings than this on a screen help nobody; --json has them all.
 _MOST_FINDINGS = 50
@@ -34,7 +35,7 @@ manner = Manner()
 def say(text: str = "") -> None:
     """A line of the result; nothing where the result is one JSON object."""
     if not manner.json:
-        out(plain(text))
+        out(plain(hide(text)))
 
 
 def out(text: str) -> None:
@@ -48,7 +49,7 @@ def out(text: str) -> None:
 def note(text: str) -> None:
     """A line beside the result: a warning, a hint. A standard error that is gone stops nothing."""
     try:
-        print(plain(text), file=sys.stderr, flush=True)
+        print(plain(hide(text)), file=sys.stderr, flush=True)
     except OSError:
         drop(sys.stderr)
 
@@ -67,7 +68,16 @@ def show_json(content: Any) -> None:
 
 
 def _packed(content: Any) -> str:
-    return json.dumps(content, ensure_ascii=True, indent=2, default=str)
+    return json.dumps(_discreet(content), ensure_ascii=True, indent=2, default=lambda value: hide(str(value)))
+
+
+def _discreet(content: Any) -> Any:
+    """Plain data without secrets in its texts. (In the text of the whole a number could be taken for one.)"""
+    if isinstance(content, str):
+        return hide(content)
+    if isinstance(content, Mapping):
+        return {name: _discreet(value) for name, value in content.items()}
+    return [_discreet(value) for value in content] if isinstance(content, list | tuple) else content
 
 
 def _is_long(value: Any) -> bool:

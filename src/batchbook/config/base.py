@@ -19,6 +19,7 @@ from batchbook.config.layers import Layers
 from batchbook.config.models import JobDefaults, JobFile
 from batchbook.config.yamlfile import read_settings
 from batchbook.errors import ConfigurationError, Finding
+from batchbook.hiding import learn_environment
 
 BASE_FILE = Path("config") / "batchbook.yaml"
 
@@ -197,6 +198,7 @@ def load_base(folder: Path, environ: Mapping[str, str] = os.environ) -> BaseConf
 
 def read_base(folder: Path, environ: Mapping[str, str]) -> tuple[BaseConfig | None, list[Finding]]:
     """The base configuration of a folder, or what is wrong with it."""
+    learn_environment(environ)
     folder = _absolute(folder)
     file = folder / BASE_FILE if (folder / BASE_FILE).is_file() else None
     layers = Layers()

@@ -16,6 +16,7 @@ from typing import Any
 
 from filelock import lock_descriptor
 
+from batchbook.hiding import hide
 from batchbook.storage import files, hosts
 from batchbook.storage.links import followed
 
@@ -91,7 +92,7 @@ def _command() -> str:
     words = sys.argv or [""]
     name = Path(words[0]).name or "python"
     # The arguments of other programs are none of our business, and may hold a password.
-    return " ".join([name, *words[1:]])[:_COMMAND] if name.startswith("batchbook") else name
+    return hide(" ".join([name, *words[1:]]))[:_COMMAND] if name.startswith("batchbook") else name
 
 
 def packed(info: LockInfo) -> bytes:
