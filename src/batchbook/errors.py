@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from batchbook.hiding import hide
+
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -45,7 +47,7 @@ class Finding:
     def __str__(self) -> str:
         place = self.place()
         value = f" (found {self.value!r})" if self.value is not None else ""
-        return f"{place}: {self.message}{value}" if place else f"{self.message}{value}"
+        return hide(f"{place}: {self.message}{value}" if place else f"{self.message}{value}")
 
 
 class BatchbookError(Exception):
@@ -55,6 +57,7 @@ class BatchbookError(Exception):
     exit_code: ClassVar[int] = EXIT_FAILED
 
     def __init__(self, what: str, advice: str = "", *, findings: Sequence[Finding] = ()) -> None:
+        what, advice = hide(what), hide(advice)
         super().__init__(what, advice, tuple(findings))
         self.what = what
         self.advice = advice

@@ -40,10 +40,36 @@ def test_a_run_shows_its_attempts_saves_problems_and_counts(site):
     site.run("auto")
     with site.ledger() as ledger:
         shown = show_run(ledger, first.run_id)
+        problems, saves = list(shown["problems"]), list(shown["saves"])
     assert [one["result"] for one in shown["attempts"]] == ["interrupted", "completed_with_failures"]
     assert shown["rows"] == {"selected": 6, "done": 5, "rejected": 1}
-    assert [(one["key"], one["reason"]) for one in shown["problems"]] == [("K2", "bad data")]
-    assert {one["state"] for one in shown["saves"]} == {"saved"}
+    assert [(one["key"], one["reason"]) for one in problems] == [("K2", "bad data")]
+    assert {one["state"] for one in saves} == {"saved"}
+
+
+def test_each_attempt_shows_its_rows_and_the_time_of_each_phase_and_the_run_their_sum(site):
+    first = site.interrupted(4)
+    site.run("auto")
+    with site.ledger() as ledger:
+        shown = show_run(ledger, first.run_id)
+    attempts = shown["attempts"]
+    assert [one["rows"] for one in attempts] == [4, 2]
+    for one in attempts:
+        assert one["rows_per_second"] > 0
+        assert 0 < one["seconds"]["save"] < one["seconds"]["total"]
+        assert 0 < one["seconds"]["process"] + one["seconds"]["ledger"] < one["seconds"]["total"]
+    for phase in ("process", "ledger", "save", "total"):
+        assert shown["seconds"][phase] == pytest.approx(sum(one["seconds"][phase] for one in attempts), abs=0.001)
+
+
+def test_an_attempt_that_was_killed_shows_what_its_commits_tell_and_that_the_rest_is_unknown(site):
+    site.died(4)
+    with site.ledger() as ledger:
+        (attempt,) = show_run(ledger, "last")["attempts"]
+    assert (attempt["ended"], attempt["rows"]) == (None, 6)
+    assert attempt["seconds"]["process"] > 0
+    assert attempt["seconds"]["total"] >= 0
+    assert (attempt["seconds"]["ledger"], attempt["seconds"]["save"]) == (None, None)
 
 
 def test_the_difference_of_a_run_is_every_cell_before_and_after(site):

@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict
 
 from batchbook.batch.processors import Processor
 from batchbook.errors import ConfigurationError
+from tests.batch.helpers import Site
 
 
 class Options(BaseModel):
@@ -102,3 +103,83 @@ def test_a_class_that_cannot_be_made_says_why(site):
     site.make_job(Broken)
     with pytest.raises(ConfigurationError, match="making Broken raised OSError: no route"):
         site.run()
+
+
+# --- which modules ---
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{beside}/outside:work",
+        "../outside:work",
+        "..outside:work",
+        ".outside:work",
+        "outside.py:work",
+        "sub/inside:work",
+        "in side:work",
+        "out-side:work",
+        "outside:work()",
+        "outside:",
+        ":work",
+        "outside:__import__('os').system",
+        "file:///outside:work",
+    ],
+)
+def test_a_module_is_named_by_its_dotted_name_and_never_by_a_path(site, name):
+    outside = site.path.parent / "outside.py"
+    outside.write_text("raise SystemExit('it was run')\n")
+    (site.path / "sub").mkdir()
+    (site.path / "sub" / "inside.py").write_text("raise SystemExit('it was run')\n")
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        run_with(site, name.format(beside=site.path.parent))
+    assert not site.ledger_path.exists()
+
+
+def test_a_module_outside_of_the_jobs_folders_is_not_found(site, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (site.path.parent / "outside_module.py").write_text("raise SystemExit('it was run')\n")
+    with pytest.raises(ConfigurationError, match="there is no module 'outside_module'"):
+        run_with(site, "outside_module:work")
+
+
+def test_a_module_in_a_package_beside_the_job_is_found_by_its_dots_and_may_import_its_neighbours(site, module):
+    name = module("")
+    (site.path / f"{name}.py").unlink()
+    (site.path / name).mkdir()
+    (site.path / name / "__init__.py").write_text("")
+    (site.path / name / "helper.py").write_text("WORD = 'neighbour'\n")
+    (site.path / name / "steps.py").write_text(
+        "from .helper import WORD\nclass In:\n    @staticmethod\n    def work(row):\n        return {'Result': WORD}\n"
+    )
+    assert run_with(site, f"{name}.steps:In.work").rows.done == 6
+    assert site.results()["K1"] == "neighbour"
+
+
+def test_two_jobs_of_one_process_each_get_their_own_module_of_the_same_name(tmp_path, module, site):
+    name = module("def work(row):\n    return {'Result': 'first'}\n")
+    other = Site(tmp_path / "other")
+    (other.path / f"{name}.py").write_text("def work(row):\n    return {'Result': 'second'}\n")
+    run_with(site, f"{name}:work")
+    run_with(other, f"{name}:work")
+    run_with(site, f"{name}:work")
+    assert (set(site.results().values()), set(other.results().values())) == ({"first"}, {"second"})
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("json", "a module of Python's own"), ("openpyxl", "a module that is in use")]
+)
+def test_a_file_with_the_name_of_another_module_is_refused_and_that_module_stays(site, monkeypatch, name, said):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (site.path / f"{name}.py").write_text("def work(row): ...\n")
+    held = sys.modules[name]
+    with pytest.raises(ConfigurationError, match=said):
+        run_with(site, f"{name}:work")
+    assert sys.modules[name] is held
+
+
+def test_what_stands_in_a_cell_never_names_code_to_run(tmp_path):
+    names = ["os:system", "__import__('os').system('x')", "${HOME}", "{row}", "%(name)s", "!!python/object:os.system x"]
+    site = Site(tmp_path / "w", [[f"K{n}", name, None, None] for n, name in enumerate(names, 1)])
+    site.run()
+    assert list(site.results().values()) == [f"{name}!" for name in names]

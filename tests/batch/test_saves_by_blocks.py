@@ -103,5 +103,5 @@ def test_an_undo_whose_index_does_not_fit_writes_the_whole_sheet(site):
             connection.execute("UPDATE blocks SET content = ? WHERE digest = ?", [bytes(changed), digest])
     with site.ledger() as ledger:
         undone = undo_run(site.job().base, ledger, run, wait=0, clock=local_now, warn=print)
-    assert (undone.restored, undone.kept) == (ROWS, [])
+    assert (undone.restored, list(undone.kept)) == (ROWS, [])
     assert set(site.results().values()) == {None}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from batchbook.cli import output
-from batchbook.cli.output import plain, show_error, table
+from batchbook.cli.output import plain, show_error, show_json, table
 from batchbook.errors import ConfigurationError, Finding
 
 
@@ -103,3 +103,13 @@ def test_streams_that_were_closed_lead_nowhere(monkeypatch: pytest.MonkeyPatch) 
         print("words")
         print("words", file=err, flush=True)
         assert not out.isatty()
+
+
+@pytest.mark.parametrize("count", [0, 1, 500, 501, 1201])
+def test_a_long_list_is_written_piece_by_piece_as_one_object(count: int, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ({"place": place, "text": f"a\n\u00e9{place}"} for place in range(count))
+    show_json({"first": 1, "rows": rows, "more": iter("ab"), "last": {"x": None}})
+    shown = json.loads(capsys.readouterr().out)
+    assert list(shown) == ["first", "rows", "more", "last"]
+    assert [row["place"] for row in shown["rows"]] == list(range(count))
+    assert (shown["more"], shown["last"]) == (["a", "b"], {"x": None})

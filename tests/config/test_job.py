@@ -281,3 +281,18 @@ def test_no_content_of_a_job_makes_a_crash(
             load_job(job_at(folder, more, LEAST.replace("key: [name]\n", "")), None, {})
         except ConfigurationError as error:
             assert error.findings
+
+
+def test_a_variable_is_read_as_strictly_as_a_file(tmp_path: Path) -> None:
+    lists = ["[&a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lists += [f"&a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    for text, part in (
+        (", ".join(lists) + "]", "huge"),
+        ("{a: 1, a: 2}", "the key 'a' stands twice"),
+        ("!!python/object/apply:os.system [x]", "the tag"),
+        ("{<<: {a: 1}}", "merge keys"),
+        ("\udcff", "no text"),
+    ):
+        (said,) = complaints(tmp_path, "", environ={"BATCHBOOK_OPTIONS__X": text})
+        assert said.startswith("environment variable BATCHBOOK_OPTIONS__X: cannot be read as YAML: ")
+        assert part in said

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import sqlite3
+
 import openpyxl
 
-from tests.integration.helpers import Folder
-from tests.integration.test_changed_workbook import interrupted
+from tests.integration.helpers import JOB, Folder, interrupted
 
 
 def test_undo_puts_back_what_a_run_wrote_and_leaves_what_a_person_changed_since(folder: Folder) -> None:
@@ -95,3 +97,39 @@ def test_a_damaged_workbook_names_its_newest_backup_or_is_replaced_by_it_where_c
     assert called.code == 0, called.err
     assert "backup" in called.err
     assert [row[3] for row in folder.cells()] == ["name 1 has 1", "name 2 has 2"]
+
+
+def test_show_tells_the_time_of_each_phase_of_each_attempt_and_that_a_killed_ones_is_unknown(folder: Folder) -> None:
+    folder.make_job(batch={**JOB["batch"], "checkpoint_frequency": 1000})  # type: ignore[dict-item]
+    interrupted(folder, 7, signal.SIGKILL)
+    assert folder.run("run", "job.yaml", "--resume-auto").code == 0
+    said = folder.run("runs", "show", "last").out
+    first, second = (line for line in said.splitlines() if line.startswith("attempt"))
+    assert "it did not end by itself; 5 rows, process 0." in first
+    assert "ledger unknown, save unknown, total" in first
+    assert "completed; 7 rows, process" in second
+    assert "unknown" not in second
+    assert second.endswith("rows/s")
+    assert any(line.startswith("together: process") for line in said.splitlines())
+    shown = folder.run("runs", "show", "last", "--json").json
+    assert [one["rows"] for one in shown["attempts"]] == [5, 7]
+    assert sum(batch["rows"] for batch in shown["batches"]) == 12
+    assert shown["error"] is None
+
+
+def test_a_pruned_run_is_listed_and_shown_and_its_undo_says_when_it_was_pruned(folder: Folder) -> None:
+    old = folder.run("run", "job.yaml", "--json").json["run_id"]
+    connection = sqlite3.connect(folder.path / "data" / "checkpoints" / "ledger.db")
+    with connection:
+        connection.execute("UPDATE runs SET ended = '2020-01-01T00:00:00.000+00:00'")
+    connection.close()
+    young = folder.run("run", "job.yaml", "--json").json["run_id"]
+    for verb in ("undo", "diff"):
+        called = folder.run("runs", verb, old)
+        assert called.code == 2
+        assert f"The details of run {old} were pruned on 20" in called.err
+    said = folder.run("runs", "show", old).out
+    assert "its details were pruned on" in said
+    assert "rows: 12 selected, 12 done" in said
+    listed = {run["id"]: run["counts"] for run in folder.run("runs", "list", "--json").json["runs"]}
+    assert listed == {old: {"done": 12}, young: {"unchanged": 12}}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batchbook.storage import files
+from batchbook.storage import files, private
 from batchbook.storage.attributes import copy_attributes
 from tests.storage.helpers import FaultyOperations, names
 
@@ -18,7 +18,7 @@ def test_a_file_that_is_there_is_never_overwritten_by_a_new_one(tmp_path: Path) 
     (tmp_path / "a").write_text("kept")
     with pytest.raises(FileExistsError):
         files.create_exclusive(tmp_path / "a")
-    files.create_private(tmp_path / "a")
+    private.create_private(tmp_path / "a")
     assert (tmp_path / "a").read_text() == "kept"
 
 
@@ -30,9 +30,9 @@ def test_a_link_is_not_followed_by_a_new_file(tmp_path: Path) -> None:
 
 
 def test_private_files_are_for_their_owner_only(tmp_path: Path) -> None:
-    files.create_private(tmp_path / "a")
-    files.write_private(tmp_path / "b", [b"o", b"ne"])
-    files.write_private(tmp_path / "b", [b"two"])
+    private.create_private(tmp_path / "a")
+    private.write_private(tmp_path / "b", [b"o", b"ne"])
+    private.write_private(tmp_path / "b", [b"two"])
     for name in "ab":
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
     assert (tmp_path / "b").read_bytes() == b"two"
@@ -45,7 +45,7 @@ def test_a_private_file_is_whole_or_as_before(tmp_path: Path, monkeypatch: pytes
         file.write_bytes(b"old")
         monkeypatch.setattr(files, "ops", FaultyOperations(k, errno.ENOSPC))
         with pytest.raises(OSError, match="No space"):
-            files.write_private(file, [b"new"])
+            private.write_private(file, [b"new"])
         assert file.read_bytes() == b"old"
         assert names(tmp_path) == {"a"}
 
@@ -156,6 +156,25 @@ def test_an_access_list_is_kept_or_named(tmp_path: Path, monkeypatch: pytest.Mon
     os.setxattr(one, "system.posix_acl_access", acl)
     monkeypatch.setattr(files, "ops", FaultyOperations(0, 0, refuse={"set_attribute": errno.EPERM}))
     assert copy_attributes(one, fd) == ["its access list"]
+    os.close(fd)
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="needs extended attributes")
+def test_attributes_that_people_set_are_kept_or_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("")
+    try:
+        os.setxattr(one, "user.xdg.tags", b"a,b")
+    except OSError:
+        pytest.skip("this file system has no attributes")
+    fd = files.create_exclusive(two)
+    assert copy_attributes(one, fd) == []
+    assert os.getxattr(two, "user.xdg.tags") == b"a,b"
+    monkeypatch.setattr(files, "ops", FaultyOperations(0, 0, refuse={"set_attribute": errno.ENOSPC}))
+    with pytest.raises(OSError, match="space"):
+        copy_attributes(one, fd)
+    monkeypatch.setattr(files, "ops", FaultyOperations(0, 0, refuse={"set_attribute": errno.ENOTSUP}))
+    assert copy_attributes(one, fd) == ["its attributes (user.xdg.tags)"]
     os.close(fd)
 
 

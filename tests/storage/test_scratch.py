@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from batchbook.errors import LedgerError
-from batchbook.storage.scratch import Scratch
+from batchbook.storage.scratch import Scratch, Spool
 
 
 def test_more_rows_than_its_cache_are_all_there_again_in_order() -> None:
@@ -51,3 +51,16 @@ def test_a_failure_says_what_to_do() -> None:
     with pytest.raises(LedgerError, match="temporary tables") as caught:
         scratch.execute("INSERT INTO nowhere VALUES (1)")
     assert "SQLITE_TMPDIR" in caught.value.advice
+
+
+@pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1203])
+def test_a_spool_gives_back_what_was_added_in_order_as_often_as_asked(count: int) -> None:
+    spool = Spool()
+    for place in range(count):
+        spool.append({"place": place, "text": "\u00e9"})
+    assert len(spool) == count
+    assert [one["place"] for one in spool] == list(range(count))
+    spool.append("last")
+    assert list(spool)[-1] == "last"
+    spool.clear()
+    assert (len(spool), list(spool)) == (0, [])

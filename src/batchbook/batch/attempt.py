@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,11 +27,15 @@ from batchbook.errors import BatchbookError, LedgerError, RunFailed, WorkbookInU
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.copying import copy_durably
 from batchbook.storage.ledger import Ledger
+from batchbook.storage.links import followed
+from batchbook.storage.pruning import prune
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import count_conflicts
 from batchbook.storage.trouble import advice_for
 from batchbook.xlsx import Book
 
+_PRUNE_SHARE, _LEAST_PRUNE, _MOST_PRUNE = 0.05, 2.0, 30.0
+"""How long the end of a run may take to prune old ones: this share of its own time, within these seconds."""
 _GUESSED_BYTES_A_SECOND = 20e6
 """How fast a save is taken to be before one was measured."""
 
@@ -114,7 +119,7 @@ class Attempt:
         if self._target.exists():
             with Book.open(self._target) as book:
                 self._backups.take(book.digest, "output", "before")
-        copy_durably(self._job.workbook.resolve(), self._target)
+        copy_durably(followed(self._job.workbook), self._target)
 
     def _writer_for(self, log: RunLog) -> WorkbookWriter:
         return WorkbookWriter(
@@ -274,7 +279,7 @@ class Attempt:
         if written.saved:
             self._saves += 1
             self._last_save_seconds = time.monotonic() - started
-        self._log.checkpoint(self._manager.now(), self._writer.seen)
+        self._log.checkpoint(self._manager.now(), self._writer.seen, self._manager.attempt, self._tracker.times)
         if written.moved:
             self._tell(written.reconciled)
         self._listen(Saved(self._saves, written.cells, time.monotonic() - started, written.conflicts))
@@ -330,10 +335,22 @@ class Attempt:
             stopped_with=self._stop.exit_code if status == "interrupted" else None,
             reference=self._assembly.reference,
         )
-        self._manager.end(self._log, status, error.code if error else status, result.as_dict())
+        self._manager.end(self._log, status, error.code if error else status, result.as_dict(), self._tracker.times)
         try:
             write_report(self._job.base.reports, self._log, result.as_dict())
         except OSError as trouble:
             self._warn(f"the report could not be written: {trouble}; `batchbook runs show {run}` has the same")
-            return replace(result, report=None)
+            result = replace(result, report=None)
+        if error is None and not self._stop.stopping:
+            self._prune()
         return result
+
+    def _prune(self) -> None:
+        """Drop the details of old runs, in a small share of the time that this run took; trouble is a warning."""
+        seconds = min(max(_PRUNE_SHARE * self._tracker.seconds.total, _LEAST_PRUNE), _MOST_PRUNE)
+        now = self._clock()
+        before = now - dt.timedelta(days=self._job.base.history.details_days)
+        try:
+            prune(self._ledger, before, seconds=seconds, now=self._manager.now(), stopping=lambda: self._stop.stopping)
+        except LedgerError as trouble:
+            self._warn(f"the details of old runs could not be pruned; the next run tries again. {trouble.what}")

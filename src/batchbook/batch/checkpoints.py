@@ -11,7 +11,7 @@ from typing import Any
 from batchbook.batch.outcomes import RowOutcome
 from batchbook.batch.start import ResumeSummary, duration
 from batchbook.storage.hosts import this_process
-from batchbook.storage.ledger import Ledger, RunRecord
+from batchbook.storage.ledger import Ledger, RunRecord, Times
 from batchbook.storage.runlog import Checkpoint, RunLog, Selected, StoredOutcome
 from batchbook.tables.codec import canonical, decanonical, dumps, pack_rows
 from batchbook.tables.keys import key_of_text, key_shown
@@ -174,12 +174,16 @@ class CheckpointManager:
         kept = [stored(outcome, earlier.get(outcome.taken.ordinal, ())) for outcome in outcomes]
         log.commit(batch, self._attempt, kept, self.now(), seconds)
 
-    def end(self, log: RunLog, status: str, result: str, summary: Mapping[str, Any] | None) -> None:
+    def end(
+        self, log: RunLog, status: str, result: str, summary: Mapping[str, Any] | None, times: Times | None = None
+    ) -> None:
         """Record how this attempt ended; a run that completed gives up its resumable state, its history stays."""
         now = self.now()
         with self.ledger.transaction():
             self.ledger.update_run(log.run.id, status=status, ended=now, active=now, summary=summary)
             self.ledger.end_attempt(log.run.id, self._attempt, now, result)
+            if times is not None:
+                self.ledger.keep_times(log.run.id, self._attempt, times)
             if status in ("completed", "completed_with_failures"):
                 log.clear_state()
 

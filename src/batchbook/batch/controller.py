@@ -19,6 +19,8 @@ from batchbook.batch.waiting import take_lock, wait_until_closed
 from batchbook.config import JobConfig
 from batchbook.errors import WorkbookDamaged
 from batchbook.storage.ledger import Ledger
+from batchbook.storage.links import followed
+from batchbook.storage.private import Access, accessible
 from batchbook.storage.saver import sweep
 from batchbook.storage.settling import settle_dead_holder, settle_intents
 from batchbook.xlsx import Book, Limits, within
@@ -58,7 +60,8 @@ class BatchController:
 
     def run(self) -> RunResult:
         """Do the whole run; see the class."""
-        with within(Limits.of(self._job.base.limits)):
+        base = self._job.base
+        with within(Limits.of(base.limits)), accessible(Access.of(base.state.group)):
             return self._whole()
 
     def _whole(self) -> RunResult:
@@ -74,7 +77,7 @@ class BatchController:
 
     def _look(self, assembly: Assembly) -> None:
         """Look at the workbook before anything is made or locked: what is wrong with it is said, nothing is written."""
-        target = self._job.target.resolve()
+        target = followed(self._job.target)
         source = target if target.exists() else self._job.workbook
         try:
             with Book.open(source) as book:
@@ -85,7 +88,7 @@ class BatchController:
                 raise  # else there may be a backup, which is looked for under the lock
 
     def _locked(self, assembly: Assembly) -> RunResult:
-        base, target = self._job.base, self._job.target.resolve()
+        base, target = self._job.base, followed(self._job.target)
         with ExitStack() as stack:
             on_dead = partial(settle_dead_holder, target, warn=self._warn)
             lock = take_lock(target, base.ledger, self._request.wait, self._stop, on_dead)

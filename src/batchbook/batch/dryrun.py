@@ -14,14 +14,16 @@ from batchbook.batch.outcomes import Counts, RowOutcome
 from batchbook.batch.planning import Planner
 from batchbook.batch.processor import BatchProcessor, RowFeed
 from batchbook.batch.progress import CellChange, Listener, ProgressTracker, RunStarted
-from batchbook.batch.report import RunResult, peak_rss
+from batchbook.batch.report import RunResult, peak_rss, vars_of
 from batchbook.batch.selection import Selector, SideBySide, must_have_keys, taken_rows
 from batchbook.batch.start import StartRequest
 from batchbook.batch.strategies import BatchPlan
 from batchbook.errors import UsageError
 from batchbook.storage.ledger import Ledger
+from batchbook.storage.links import followed
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import SaveLog
+from batchbook.storage.scratch import Spool
 from batchbook.tables.codec import decanonical
 from batchbook.tables.keys import key_of_text, key_shown
 from batchbook.tables.table import Table
@@ -36,7 +38,7 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
             "A dry run shows what a fresh start would do; it cannot go on from a row, a batch or a run.",
             "Choose rows with --keys, --start-row and --end-row instead.",
         )
-    target = job.target.resolve()
+    target = followed(job.target)
     source = target if target.exists() else job.workbook
     with Ledger.vanishing(job.base.folder) as ledger, Book.open(source) as book:
         name = ledger.name_of(target)
@@ -59,10 +61,12 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
         _process(processor, feed, manager, log, tracker, stop, job.batch.usable_size)
         saves = SaveLog(ledger, log.run.id, name, manager.now)
         Planner(job, ledger, name, saves, log).plan(table, known)
-        changes = list(_changes(saves, table, assembly))
-        for change in changes:
+        changes = Spool()
+        for change in _changes(saves, table, assembly):
             listener(change)
-        return _result(assembly, log, tracker, tuple(changes), saves.plan_size()[1], stop)
+            shown = dataclasses.replace(change, before=_plain(change.before), after=_plain(change.after))
+            changes.append(vars_of(shown))
+        return _result(assembly, log, tracker, changes, saves.plan_size()[1], stop)
 
 
 def _process(
@@ -101,7 +105,7 @@ def _result(
     assembly: Assembly,
     log: RunLog,
     tracker: ProgressTracker,
-    changes: tuple[CellChange, ...],
+    changes: Spool,
     conflicts: int,
     stop: StopToken,
 ) -> RunResult:
@@ -109,7 +113,6 @@ def _result(
     counts = Counts.of(log.run.selected, log.counts())
     if not stop.stopping:
         counts.must_balance()
-    shown = tuple(dataclasses.replace(c, before=_plain(c.before), after=_plain(c.after)) for c in changes)
     return RunResult(
         run_id=None,
         job=job.job,
@@ -126,7 +129,7 @@ def _result(
         report=None,
         stopped_with=stop.exit_code if stop.stopping else None,
         reference=assembly.reference,
-        changes=shown,
+        changes=changes,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ from batchbook.batch.checkpoints import shown_key
 from batchbook.batch.report import conflicts_in, problems_of
 from batchbook.config import BaseConfig
 from batchbook.errors import UsageError
-from batchbook.storage.ledger import Ledger, RunRecord
+from batchbook.storage.ledger import AttemptRecord, Ledger, RunRecord
 from batchbook.storage.lock import WorkbookLock
+from batchbook.storage.pruning import pruned_run
 from batchbook.storage.runlog import Checkpoint, RunLog
-from batchbook.storage.savelog import changes_of, saves_of
+from batchbook.storage.savelog import Change, changes_of, count_conflicts, count_saves, saves_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +69,45 @@ def find_run(ledger: Ledger, name: str) -> RunRecord:
     return found
 
 
+def counts_of(ledger: Ledger, run: RunRecord) -> Mapping[str, int]:
+    """How many rows of a run ended in each outcome; kept for ever."""
+    pruned = pruned_run(ledger, run.id)
+    return pruned.counts if pruned is not None else RunLog(ledger, run).counts()
+
+
+def must_have_details(ledger: Ledger, run: RunRecord, for_what: str) -> None:
+    """UsageError where a run's details were pruned. Asked after they were read, it vouches for what was read."""
+    pruned = pruned_run(ledger, run.id)
+    if pruned is not None:
+        raise UsageError(
+            f"The details of run {run.id} were pruned on {pruned.at[:10]}: {for_what}.",
+            "Only its summary is kept (`batchbook runs show`). `history: {details_days: N}` in config/batchbook.yaml "
+            "says how long details of later runs are kept.",
+        )
+
+
 def list_runs(ledger: Ledger) -> list[RunLine]:
     """All runs, newest first."""
     return [
         RunLine(
             run.id, run.job, run.status, run.started, run.ended, str(ledger.path_of(run.workbook)), run.selected,
-            RunLog(ledger, run).counts(), run.note,
+            counts_of(ledger, run), run.note,
         )
         for run in ledger.runs()
     ]  # fmt: skip
 
 
 def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
-    """Everything about a run as plain data: its end, attempts, saves, problems and conflicts."""
+    """Everything about a run as plain data: its end, attempts, saves, problems and conflicts.
+
+    `batches`, `saves`, `problems` and `conflicts` are iterators, to be used before the ledger is closed: they can be
+    longer than memory. Where details were pruned they are empty, and `pruned` says when and how many there were.
+    """
     run = find_run(ledger, name)
     log = RunLog(ledger, run)
+    pruned = pruned_run(ledger, run.id)
+    attempts = [_attempt(log, attempt) for attempt in ledger.attempts(run.id)]
+    counted = _counted(ledger, log) if pruned is None else (pruned.batches, pruned.saves, pruned.conflicts)
     return {
         "run_id": run.id,
         "job": run.job,
@@ -91,30 +118,76 @@ def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
         "ended": run.ended,
         "note": run.note,
         "reference": dict(run.reference),
-        "rows": {"selected": run.selected, **log.counts()},
-        "attempts": [
-            {
-                "number": a.number, "started": a.started, "ended": a.ended, "how": a.how, "result": a.result,
-                "host": a.holder.get("host"), "pid": a.holder.get("pid"),
-            }
-            for a in ledger.attempts(run.id)
-        ],
-        "batches": [dict(batch) for batch in log.batches()],
-        "saves": [{"id": s.id, "at": s.at, "state": s.state, "backup": s.backup} for s in saves_of(ledger, run.id)],
-        "problems": list(problems_of(log)),
-        "conflicts": list(conflicts_in(log)),
-        "seconds": (run.summary or {}).get("seconds"),
+        "rows": {"selected": run.selected, **counts_of(ledger, run)},
+        "seconds": _together([attempt["seconds"] for attempt in attempts]),
+        "rows_per_second": _rate(sum(attempt["rows"] or 0 for attempt in attempts), attempts),
+        "counted": dict(zip(("batches", "saves", "conflicts"), counted, strict=True)),
+        "pruned": pruned.at if pruned is not None else None,
+        "attempts": attempts,
+        "batches": iter(()) if pruned else (dict(batch) for batch in log.batches()),
+        "saves": iter(()) if pruned else (
+            {"id": s.id, "at": s.at, "state": s.state, "backup": s.backup} for s in saves_of(ledger, run.id)
+        ),
+        "problems": iter(()) if pruned else problems_of(log),
+        "conflicts": iter(()) if pruned else conflicts_in(log),
     }  # fmt: skip
 
 
+def _counted(ledger: Ledger, log: RunLog) -> tuple[int, int, int]:
+    return log.batch, count_saves(ledger, log.run.id), count_conflicts(ledger, log.run.id)
+
+
+def _attempt(log: RunLog, attempt: AttemptRecord) -> dict[str, Any]:
+    """One attempt with its times; of one that died, what its commits tell and what its last checkpoint recorded."""
+    times = attempt.times
+    rows = times.rows if times else None
+    seconds = {n: round(getattr(times, n), 4) if times else None for n in ("total", "process", "ledger", "save")}
+    done = log.attempt_rows(attempt.number) if attempt.ended is None else None
+    if done is not None:
+        began = dt.datetime.fromisoformat(attempt.started)
+        lasted = (dt.datetime.fromisoformat(done.last) - began).total_seconds()
+        rows = done.rows
+        seconds |= {"process": round(done.seconds, 4), "total": max(round(lasted, 4), seconds["total"] or 0.0)}
+    return {
+        "number": attempt.number, "started": attempt.started, "ended": attempt.ended, "how": attempt.how,
+        "result": attempt.result, "host": attempt.holder.get("host"), "pid": attempt.holder.get("pid"),
+        "rows": rows, "seconds": seconds, "rows_per_second": _rate(rows, [{"seconds": seconds}]),
+    }  # fmt: skip
+
+
+def _together(parts: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """The sum of what is known of each phase, None where nothing is."""
+    together: dict[str, float | None] = {}
+    for name in ("total", "process", "ledger", "save"):
+        known = [part[name] for part in parts if part[name] is not None]
+        together[name] = round(sum(filter(None, known)), 4) if known else None
+    return together
+
+
+def _rate(rows: int | None, attempts: Sequence[Mapping[str, Any]]) -> float | None:
+    """Rows a second over the whole time of some attempts, None where that is not known."""
+    total = sum(attempt["seconds"]["total"] or 0.0 for attempt in attempts)
+    return round(rows / total, 2) if rows is not None and total > 0 else None
+
+
 def diff_run(ledger: Ledger, name: str) -> Iterator[CellDifference]:
-    """Every cell that a run changed, before and after; rows of detail sheets as a whole."""
-    for change in changes_of(ledger, find_run(ledger, name).id):
-        before, after = json.loads(change.before), json.loads(change.after)
-        for column in after:
-            yield CellDifference(
-                change.sheet, shown_key(change.key), change.number, column, before.get(column), after[column]
-            )
+    """Every cell that a run changed, before and after; rows of detail sheets as a whole.
+
+    UsageError where the run's details were pruned.
+    """
+    run = find_run(ledger, name)
+    changes = changes_of(ledger, run.id)
+    first = next(changes, None)
+    # Asked when the reading has begun: from there on it sees the ledger as it was then, whatever is pruned.
+    must_have_details(ledger, run, "what it changed is no longer known")
+    return (one for change in chain(filter(None, [first]), changes) for one in _differences(change))
+
+
+def _differences(change: Change) -> Iterator[CellDifference]:
+    before, after = json.loads(change.before), json.loads(change.after)
+    key = shown_key(change.key)
+    for column in after:
+        yield CellDifference(change.sheet, key, change.number, column, before.get(column), after[column])
 
 
 # --- checkpoints ---------------------------------------------------------------------------------------------------

@@ -12,9 +12,10 @@ from batchbook.batch.outcomes import Outcome, RowOutcome, TakenRow
 from batchbook.batch.processors import DetailSheet, RowResult
 from batchbook.config import Marks
 from batchbook.errors import Rejected, RowSignal, Unknown
+from batchbook.hiding import hide, secret_in
 from batchbook.tables.codec import pack_rows, same
 from batchbook.xlsx import check_value
-from batchbook.xlsx.values import CellValue
+from batchbook.xlsx.values import CellValue, Link
 
 LONGEST_REASON = 1000
 """Reasons end up in cells and on screens."""
@@ -140,6 +141,8 @@ class Judge:
         problem = check_value(value, date1904=self.date1904)
         if problem:
             raise ContractError(f"the value for {name!r} cannot be written: {problem}")
+        if secret_in(_text_of(value)):
+            raise ContractError(f"the value for {name!r} holds a secret from the environment; it is not written")
         return value  # type: ignore[no-any-return]
 
     def _checked_details(
@@ -162,6 +165,10 @@ class Judge:
         return pack_rows(rows) != ([] if known is None else known.of(taken.key))
 
 
+def _text_of(value: CellValue) -> str:
+    return f"{value.url}\n{value.text}" if isinstance(value, Link) else value if isinstance(value, str) else ""
+
+
 def _said(error: BaseException) -> str:
     name = type(error).__name__
     try:
@@ -173,6 +180,6 @@ def _said(error: BaseException) -> str:
 
 def _short(reason: object) -> str:
     """A reason as one line that fits a cell and can be stored: what is not valid text is shown by its code."""
-    text = str(reason).encode("utf-8", "backslashreplace").decode()
+    text = hide(str(reason)).encode("utf-8", "backslashreplace").decode()
     folded = " ".join(text.split())
     return folded if len(folded) <= LONGEST_REASON else folded[: LONGEST_REASON - 1] + "…"

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -15,9 +19,15 @@ from pydantic import ValidationError
 from batchbook.batch.processors import FunctionProcessor, JobContext, Processor
 from batchbook.config import JobConfig, did_you_mean
 from batchbook.errors import BatchbookError, ConfigurationError, Finding
+from batchbook.hiding import learn
 
 GROUP = "batchbook.processors"
 """Installed packages offer processors under this entry point group."""
+
+
+_NAME = re.compile(r"(?!\d)\w+(\.(?!\d)\w+)*")
+_brought: set[str] = set()
+"""Top modules that were imported here for a job: another job may have its own under the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +45,12 @@ class Target:
 def find_processor(job: JobConfig) -> Target:
     """Import what the job's `processor:` names; ConfigurationError saying why where that fails.
 
-    The job file's folder and the base folder are on the import path.
+    A module is named by its full dotted name. It is looked for in the job file's folder, in the base folder, then
+    among the installed packages; never by a path, and nothing but the job file says which.
     """
-    for folder in (job.base.folder, job.path.parent):
-        if str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
+    for folder in (str(job.base.folder), str(job.path.parent)):
+        # Also where it is on the path already: what lies beside this job file comes before what another job brought.
+        sys.path[:] = [folder, *(other for other in sys.path if other != folder)]
     name = job.processor
     target = _import(job, *name.split(":", 1)) if ":" in name else _entry_point(job, name)
     if inspect.isclass(target):
@@ -51,6 +62,11 @@ def find_processor(job: JobConfig) -> Target:
 
 
 def _import(job: JobConfig, module_name: str, attribute: str) -> Any:
+    if not _NAME.fullmatch(module_name) or not _NAME.fullmatch(attribute):
+        raise _wrong(
+            job, f"{module_name}:{attribute} is not a module's full name and what it holds (names joined by dots)"
+        )
+    _make_room(job, module_name)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -62,6 +78,7 @@ def _import(job: JobConfig, module_name: str, attribute: str) -> Any:
         ) from error
     except Exception as error:  # any code of a user's may run, and fail, at import
         raise _wrong(job, f"importing {module_name} raised {_where(error, module_name)}") from error
+    _brought.add(module_name.partition(".")[0])
     found: Any = module
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -69,6 +86,29 @@ def _import(job: JobConfig, module_name: str, attribute: str) -> Any:
             raise _wrong(job, f"the module {module_name} has no {attribute!r}{did_you_mean(attribute, public)}")
         found = getattr(found, part)
     return found
+
+
+def _make_room(job: JobConfig, module_name: str) -> None:
+    """Forget a module of the same name that another job of this process brought from its own folder.
+
+    A module beside the job file whose name is that of one loaded from elsewhere could be had only by breaking who uses
+    that one: it is refused.
+    """
+    top = module_name.partition(".")[0]
+    loaded = sys.modules.get(top)
+    importlib.invalidate_caches()
+    beside = PathFinder.find_spec(top, [str(job.path.parent), str(job.base.folder)])
+    if beside is None or beside.origin is None:
+        return
+    if top in sys.stdlib_module_names:
+        raise _wrong(job, f"{beside.origin} has the name of a module of Python's own; give it another name")
+    held = getattr(loaded, "__file__", None)
+    if loaded is None or held is None or Path(held).resolve() == Path(beside.origin).resolve():
+        return
+    if top not in _brought:
+        raise _wrong(job, f"{beside.origin} has the name of a module that is in use, {held}; give it another name")
+    for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
+        del sys.modules[name]
 
 
 def _where(error: Exception, module_name: str) -> str:
@@ -104,6 +144,43 @@ def _wrong(job: JobConfig, message: str) -> ConfigurationError:
     )
 
 
+_REFERENCE = re.compile(r"\$(\$)?\{([^{}]*)\}")
+
+
+def _with_secrets(job: JobConfig, environ: Mapping[str, str]) -> dict[str, Any]:
+    """The job's options with ``${NAME}`` in their texts replaced by environment variables; ``$${`` stays as ``${``.
+
+    Only the processor gets the values: the job's definition, and all that is said of it, has the names.
+    """
+    missing: list[Finding] = []
+
+    def filled(value: Any, place: str) -> Any:
+        if isinstance(value, Mapping):
+            return {key: filled(item, f"{place}.{key}") for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [filled(item, f"{place}[{number}]") for number, item in enumerate(value, 1)]
+        return _REFERENCE.sub(lambda found: _referred(found, place), value) if isinstance(value, str) else value
+
+    def _referred(found: re.Match[str], place: str) -> str:
+        escaped, name = found.groups()
+        if escaped:
+            return found.group()[1:]
+        if not environ.get(name):
+            missing.append(Finding(f"{place} needs the environment variable {name!r}, which is not set", job.path.name))
+            return ""
+        learn([(name, environ[name])])
+        return environ[name]
+
+    options = {name: filled(value, f"options.{name}") for name, value in job.options.items()}
+    if missing:
+        raise ConfigurationError(
+            f"The options of {job.path.name} refer to environment variables that are not set.",
+            "Set them for the process that runs the job; write `$${` for a text that holds `${`.",
+            findings=missing,
+        )
+    return options
+
+
 def make_processor(job: JobConfig, target: Target, context: JobContext) -> Processor:
     """An instance for one run; ConfigurationError where the options do not fit or it cannot be made."""
     if not target.is_class:
@@ -112,7 +189,7 @@ def make_processor(job: JobConfig, target: Target, context: JobContext) -> Proce
         return FunctionProcessor(target.target, context)
     kind: type[Processor] = target.target
     try:
-        options = kind.Options.model_validate(dict(job.options))
+        options = kind.Options.model_validate(_with_secrets(job, os.environ))
     except ValidationError as error:
         findings = [
             Finding(f"options.{'.'.join(map(str, one['loc']))}: {one['msg']}", job.path.name, value=one.get("input"))
@@ -120,7 +197,7 @@ def make_processor(job: JobConfig, target: Target, context: JobContext) -> Proce
         ]
         raise ConfigurationError(
             f"The options of {job.path.name} do not fit the processor.", "Mend the places named.", findings=findings
-        ) from error
+        ) from None  # its own text holds parts of the values, secrets among them
     try:
         return kind(options, context)
     except BatchbookError:

@@ -9,7 +9,7 @@ from typing import Any
 
 from batchbook.batch.assembly import Assembly
 from batchbook.batch.checkpoints import Candidate, CheckpointManager
-from batchbook.batch.history import find_run
+from batchbook.batch.history import find_run, must_have_details
 from batchbook.batch.outcomes import Outcome
 from batchbook.batch.progress import Listener, Resumed, Warned
 from batchbook.batch.recovery import difference, restore_checkpoint
@@ -164,6 +164,7 @@ class Opening:
         wanted = find_run(self._manager.ledger, self._request.run or "")
         log = RunLog(self._manager.ledger, wanted)
         keys = KeySet(outcome.key for outcome in log.outcomes() if outcome.outcome == Outcome.FAILED)
+        must_have_details(self._manager.ledger, wanted, "which of its rows failed is no longer known")
         if not len(keys):
             self._listen(Warned(f"run {wanted.id} has no failed rows; there is nothing to do"))
         self._keep_results(candidate)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from batchbook.batch.outcomes import Counts, Outcome, RowOutcome
+from batchbook.storage.ledger import Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,12 @@ class ProgressTracker:
         self._by_outcome = dict(before)
         self.seconds = Seconds()
         self._new = 0
+
+    @property
+    def times(self) -> Times:
+        """Where the time went so far, and how many rows this attempt did."""
+        seconds = self.seconds
+        return Times(self._new, seconds.process, seconds.ledger, seconds.save, seconds.total)
 
     @property
     def counts(self) -> Counts:

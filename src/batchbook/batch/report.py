@@ -17,8 +17,10 @@ from batchbook.batch.outcomes import Counts, Outcome
 from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_OUTCOMES, BatchbookError
 from batchbook.storage import files
 from batchbook.storage.ledger import Ledger
+from batchbook.storage.private import make_state_folder, write_private
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import conflicts_of
+from batchbook.storage.scratch import Spool
 from batchbook.storage.temporary import SUFFIX
 
 _PROBLEMS = (Outcome.REJECTED, Outcome.UNKNOWN, Outcome.FAILED, Outcome.GONE)
@@ -47,8 +49,8 @@ class RunResult:
     """The exit code of an interrupted run (128 and the signal's number)."""
     reference: Mapping[str, str] = field(default_factory=dict)
     """The date of each set of reference data."""
-    changes: tuple[Any, ...] | None = None
-    """The cell changes of a dry run."""
+    changes: Spool | None = None
+    """The cell changes of a dry run, as plain data."""
 
     @property
     def exit_code(self) -> int:
@@ -61,8 +63,8 @@ class RunResult:
             self.status, EXIT_FAILED
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """The result as plain data."""
+    def as_dict(self, *, spooled: bool = False) -> dict[str, Any]:
+        """The result as plain data; with `spooled` the changes of a dry run stay an iterable that takes no memory."""
         plain: dict[str, Any] = {
             "run_id": self.run_id,
             "job": self.job,
@@ -82,7 +84,7 @@ class RunResult:
         if self.reference:
             plain["reference"] = dict(self.reference)
         if self.changes is not None:
-            plain["changes"] = [vars_of(change) for change in self.changes]
+            plain["changes"] = self.changes if spooled else list(self.changes)
         return plain
 
 
@@ -127,8 +129,8 @@ def conflicts_in(log: RunLog) -> Iterator[dict[str, Any]]:
 def write_report(folder: Path, log: RunLog, result: Mapping[str, Any]) -> Path:
     """Write the run's report (JSON) below the reports folder; gives its path."""
     path = folder / f"{log.run.id}.json"
-    files.make_folder(folder, 0o700)
-    files.write_private(path, (text.encode() for text in _pieces(log, result)))
+    make_state_folder(folder)
+    write_private(path, (text.encode() for text in _pieces(log, result)))
     return path
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from batchbook.batch.checkpoints import shown_key
 from batchbook.batch.details import content, has_sheet, planned_rows, read_details
-from batchbook.batch.history import find_run
+from batchbook.batch.history import find_run, must_have_details
 from batchbook.batch.processors import DetailSheet
 from batchbook.batch.recovery import backup_store
 from batchbook.config import BaseConfig
@@ -24,6 +24,7 @@ from batchbook.storage.owners import check_not_open
 from batchbook.storage.runchanges import RunChanges
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged, sweep
+from batchbook.storage.scratch import Spool
 from batchbook.storage.settling import settle_dead_holder, settle_intents
 from batchbook.tables.codec import canonical, decanonical, dumps, pack
 from batchbook.tables.merge import NEVER, merge_cell
@@ -41,7 +42,8 @@ class Undone:
     run: str
     undo_run: str
     restored: int = 0
-    kept: list[str] = field(default_factory=list)
+    kept: Spool = field(default_factory=Spool)
+    """Texts."""
 
 
 def undo_run(
@@ -55,6 +57,8 @@ def undo_run(
             f"Finish it with --resume-auto, or give it up with `batchbook checkpoints clear {run.id}`; then undo it.",
         )
     changes = RunChanges(ledger, run.id)
+    # Asked after the changes were read: a pruning that begins meanwhile says so before it takes the first of them.
+    must_have_details(ledger, run, "it can no longer be undone")
     if not changes:
         raise UsageError(f"Run {run.id} changed nothing in the workbook.", "`batchbook runs list` shows the runs.")
     workbook = ledger.path_of(run.workbook)
@@ -132,7 +136,8 @@ class _Undo:
     def _plan(self, book: Book) -> BookEdits | None:
         self._saves.clear_plan()
         self._changes.begin()
-        self._done.restored, self._done.kept = 0, []
+        self._done.restored = 0
+        self._done.kept.clear()
         table = self._table(book)
         with self._ledger.temporary():
             self._plan_cells(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,9 +13,10 @@ import typer
 
 from batchbook import __version__
 from batchbook.cli import backups, check, checkpoints, init, run, runs, status, unlock
-from batchbook.cli.logs import log_error, log_file, log_unexpected, stop_log
+from batchbook.cli.logs import hide_in_last_resort, log_error, log_file, log_unexpected, stop_log
 from batchbook.cli.output import fill_streams, manner, note, out, show_error, show_error_json
 from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, BatchbookError, UsageError
+from batchbook.hiding import hide, learn_environment
 
 app = typer.Typer(
     name="batchbook",
@@ -64,6 +66,8 @@ def main() -> None:
 
 def call(arguments: Sequence[str]) -> int:
     """Do what the arguments say and give the exit code; every error ends here, in words."""
+    learn_environment(os.environ)
+    hide_in_last_resort()
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     manner.json, manner.verbose = "--json" in own, "--verbose" in own
     manner.verb = next((word for word in own if not word.startswith("-")), "")
@@ -112,7 +116,7 @@ def _usage(error: Any) -> int:
 
 def _unexpected(error: Exception) -> int:
     log_unexpected(error)
-    said = f"{type(error).__name__}: {error}".splitlines()[0]
+    said = hide(f"{type(error).__name__}: {error}").splitlines()[0]
     file = log_file()
     advice = f"Details are in {file}." if file else "Run it again with --verbose for details."
     note(f"batchbook: unexpected error, a fault in batchbook or in a processor's module: {said}")

@@ -63,11 +63,12 @@ def restore(
     from functools import partial
 
     from batchbook.storage import WorkbookLock, check_not_open
+    from batchbook.storage.links import followed
     from batchbook.storage.saver import sweep
     from batchbook.storage.settling import settle_dead_holder
 
     store = _store(workbook)
-    target = workbook.resolve()
+    target = followed(workbook)
     ledger = base_for(workbook).ledger
     with WorkbookLock(
         target, run=None, ledger=ledger, wait=wait, on_dead=partial(settle_dead_holder, target, warn=note)
@@ -84,9 +85,10 @@ def restore(
 
 def _store(workbook: Path) -> BackupStore:
     from batchbook.batch.recovery import backup_store
+    from batchbook.storage.links import followed
 
     # The workbook itself may be damaged or gone: that is when its backups are wanted.
-    return backup_store(base_for(workbook), workbook.resolve())
+    return backup_store(base_for(workbook), followed(workbook))
 
 
 def _chosen(store: BackupStore, workbook: Path, name: str | None) -> Backup:

@@ -9,22 +9,58 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchbook.errors import BatchbookError
+from batchbook.hiding import hide
 
 if TYPE_CHECKING:
+    from io import TextIOWrapper
+
     from batchbook.config import BaseConfig
+    from batchbook.storage.private import Access
 
 _LARGEST = 5_000_000
 _log_file: list[Path] = []
 
 
+class _Discreet(logging.Formatter):
+    """Lines and tracebacks without the secrets that may stand in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return hide(super().format(record))
+
+
+class _StateLog(RotatingFileHandler):
+    """A log file that only those can read who can read the other state."""
+
+    def __init__(self, path: Path, access: Access) -> None:
+        self._access = access
+        super().__init__(path, maxBytes=_LARGEST, backupCount=3, encoding="utf-8", delay=True)
+
+    def _open(self) -> TextIOWrapper:
+        from batchbook.storage.private import accessible, create_private
+
+        with accessible(self._access):
+            create_private(Path(self.baseFilename))
+        return super()._open()
+
+
+def hide_in_last_resort() -> None:
+    """What loggers without a file say goes to standard error, without secrets too."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_Discreet("%(message)s"))
+
+
 def start_log(base: BaseConfig) -> None:
     """Log into the base folder's log file from now on. A log that cannot be written stops nothing."""
+    from batchbook.storage.private import Access, accessible, make_state_folder
+
+    access = Access.of(base.state.group)
     try:
-        base.log_file.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(base.log_file, maxBytes=_LARGEST, backupCount=3, encoding="utf-8", delay=True)
+        with accessible(access):
+            make_state_folder(base.log_file.parent)
+        handler = _StateLog(base.log_file, access)
     except OSError:
         return
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
+    handler.setFormatter(_Discreet("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
     logger = logging.getLogger("batchbook")
     stop_log()
     logger.addHandler(handler)

@@ -6,15 +6,18 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from batchbook.errors import BatchbookError
+from batchbook.hiding import hide
 
 # More findings than this on a screen help nobody; --json has them all.
 _MOST_FINDINGS = 50
+_PAGE = 500
 
 
 @dataclass(slots=True)
@@ -32,7 +35,7 @@ manner = Manner()
 def say(text: str = "") -> None:
     """A line of the result; nothing where the result is one JSON object."""
     if not manner.json:
-        out(plain(text))
+        out(plain(hide(text)))
 
 
 def out(text: str) -> None:
@@ -46,14 +49,55 @@ def out(text: str) -> None:
 def note(text: str) -> None:
     """A line beside the result: a warning, a hint. A standard error that is gone stops nothing."""
     try:
-        print(plain(text), file=sys.stderr, flush=True)
+        print(plain(hide(text)), file=sys.stderr, flush=True)
     except OSError:
         drop(sys.stderr)
 
 
 def show_json(content: Any) -> None:
-    """The one object of ``--json``, in ASCII: that is right whatever the encoding of standard output."""
-    out(json.dumps(content, ensure_ascii=True, indent=2, default=str))
+    """The one object of ``--json``, in ASCII: that is right whatever the encoding of standard output.
+
+    Values that are iterables other than lists, tuples and mappings are written as lists, piece by piece: they can be
+    longer than memory.
+    """
+    if isinstance(content, dict) and any(_is_long(value) for value in content.values()):
+        for piece in _pieces(content):
+            out(piece)
+    else:
+        out(_packed(content))
+
+
+def _packed(content: Any) -> str:
+    return json.dumps(_discreet(content), ensure_ascii=True, indent=2, default=lambda value: hide(str(value)))
+
+
+def _discreet(content: Any) -> Any:
+    """Plain data without secrets in its texts. (In the text of the whole a number could be taken for one.)"""
+    if isinstance(content, str):
+        return hide(content)
+    if isinstance(content, Mapping):
+        return {name: _discreet(value) for name, value in content.items()}
+    return [_discreet(value) for value in content] if isinstance(content, list | tuple) else content
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes | list | tuple | Mapping)
+
+
+def _pieces(content: Mapping[str, Any]) -> Iterator[str]:
+    start = "{\n"
+    for name, value in content.items():
+        if not _is_long(value):
+            yield f"{start}{json.dumps(name)}: {_packed(value)}"
+        else:
+            yield f"{start}{json.dumps(name)}: ["
+            values, comma = iter(value), ""
+            while page := list(islice(values, _PAGE)):
+                yield comma + ",\n".join(map(_packed, page))
+                comma = ","
+            yield "]"
+        start = ","
+    yield "}"
 
 
 def fill_streams() -> None:

@@ -16,10 +16,12 @@ def base_for(workbook: Path | None = None) -> BaseConfig:
     """The base configuration that counts here, or for a workbook; the log goes there from now on."""
     from batchbook.cli.logs import start_log
     from batchbook.config import find_base, load_base
+    from batchbook.storage.private import Access, use_access
     from batchbook.xlsx.limits import Limits, use_limits
 
     base = load_base(find_base(workbook=workbook, cwd=Path.cwd()))
     use_limits(Limits.of(base.limits))
+    use_access(Access.of(base.state.group))
     # A folder that never saw a run is left as it is.
     if base.file is not None or base.ledger.exists():
         start_log(base)

@@ -193,7 +193,7 @@ def _finish(result: RunResult, problems: list[str], *, quiet: bool) -> int:
         log_error(result.error)
         show_error(result.error, json=False)
     if manner.json:
-        show_json(result.as_dict())
+        show_json(result.as_dict(spooled=True))
     elif not quiet and (result.run_id is not None or result.error is None):
         for line in (*summary(result.as_dict()), *problems):
             say(line)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,24 +57,44 @@ def list_all(
 
 @app.command("show")
 def show(run: Run, json: Json = False) -> None:
-    """Show everything about a run: attempts, saves, problems, conflicts."""
+    """Show everything about a run: attempts with the time of each phase, saves, problems, conflicts."""
     from batchbook.batch.history import show_run
 
     with ledger_here() as (_, ledger):
         found = show_run(ledger, run)
-    if manner.json:
-        show_json({**found, "error": None})
-        return
-    for name in ("run_id", "job", "status", "workbook", "sheet", "started", "ended", "note"):
-        if found[name]:
-            say(f"{name.replace('_', ' ')}: {found[name]}")
-    say(f"rows: {_counted(found['rows'])}")
-    say(f"batches: {len(found['batches'])}, saves: {len(found['saves'])}")
-    for attempt in found["attempts"]:
-        ended = f"{_short(attempt['ended'])} {attempt['result']}" if attempt["ended"] else "it did not end by itself"
-        say(f"attempt {attempt['number']} ({attempt['how']}): {_short(attempt['started'])} to {ended}")
-    _some("problems", [f"row {p['row']} [{p['key']}] {p['outcome']}: {p['reason']}" for p in found["problems"]])
-    _some("conflicts", [_conflict(conflict) for conflict in found["conflicts"]])
+        if manner.json:
+            show_json({**found, "error": None})
+            return
+        for name in ("run_id", "job", "status", "workbook", "sheet", "started", "ended", "note"):
+            if found[name]:
+                say(f"{name.replace('_', ' ')}: {found[name]}")
+        say(f"rows: {_counted(found['rows'])}")
+        counted = found["counted"]
+        say(f"batches: {counted['batches']:,}, saves: {counted['saves']:,}, conflicts: {counted['conflicts']:,}")
+        for attempt in found["attempts"]:
+            say(_attempt(attempt))
+        if len(found["attempts"]) > 1:
+            say(f"together: {_times(found['seconds'], found['rows_per_second'])}")
+        if found["pruned"]:
+            say(f"its details were pruned on {_short(found['pruned'])}: what it did to each row is no longer known")
+        _some("problems", (f"row {p['row']} [{p['key']}] {p['outcome']}: {p['reason']}" for p in found["problems"]))
+        _some("conflicts", (_conflict(conflict) for conflict in found["conflicts"]))
+
+
+def _attempt(one: dict[str, Any]) -> str:
+    ended = f"{_short(one['ended'])} {one['result']}" if one["ended"] else "it did not end by itself"
+    rows = f"{one['rows']:,} rows, " if one["rows"] is not None else ""
+    times = _times(one["seconds"], one["rows_per_second"])
+    return f"attempt {one['number']} ({one['how']}): {_short(one['started'])} to {ended}; {rows}{times}"
+
+
+def _times(seconds: dict[str, float | None], rate: float | None) -> str:
+    """Where the time went; a phase of an attempt that died before it was recorded is said to be unknown."""
+    parts = [
+        f"{name} {'unknown' if seconds[name] is None else f'{seconds[name]:,.2f} s'}"
+        for name in ("process", "ledger", "save", "total")
+    ]
+    return ", ".join([*parts, *([f"{rate:,.1f} rows/s"] if rate is not None else [])])
 
 
 def _conflict(one: dict[str, Any]) -> str:
@@ -88,7 +109,7 @@ def diff(run: Run, json: Json = False) -> None:
 
     with ledger_here() as (_, ledger):
         if manner.json:
-            show_json({"changes": [_line(change) for change in diff_run(ledger, run)], "error": None})
+            show_json({"changes": map(_line, diff_run(ledger, run)), "error": None})
             return
         count = 0
         for change in diff_run(ledger, run):
@@ -118,13 +139,21 @@ def _line(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in type(record).__dataclass_fields__}
 
 
-def _some(title: str, lines: list[str]) -> None:
-    if lines:
-        say(f"{title}: {len(lines)}")
-    for line in lines[:_MOST_LINES]:
+def _some(title: str, lines: Iterable[str]) -> None:
+    """The first lines under a title with their number; the others are only counted."""
+    first, rest = _first(lines)
+    if first:
+        say(f"{title}: {len(first) + rest}")
+    for line in first:
         say(f"  {line}")
-    if len(lines) > _MOST_LINES:
-        say(f"  and {len(lines) - _MOST_LINES} more (--json has all)")
+    if rest:
+        say(f"  and {rest} more (--json has all)")
+
+
+def _first(lines: Iterable[str]) -> tuple[list[str], int]:
+    each = iter(lines)
+    first = list(islice(each, _MOST_LINES))
+    return first, sum(1 for _ in each)
 
 
 def _counted(counts: Any) -> str:

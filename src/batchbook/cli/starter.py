@@ -22,6 +22,7 @@ paths:
   cache: data/cache
 
 backups: {keep: 10, daily_days: 30, auto_restore: false}
+history: {details_days: 90}   # what runs did to each row is kept so long; their summaries for ever
 logging: {level: info}
 
 # What every job gets where it says nothing:

@@ -23,9 +23,10 @@ def unlock(
     Needed only where that cannot be proved from here (it ran on another machine, say).
     """
     from batchbook.storage import break_lock, read_lock
+    from batchbook.storage.links import followed
 
     base_for(workbook)
-    target = workbook.resolve()
+    target = followed(workbook)
     held = read_lock(target)
     if held is None:
         if manner.json:

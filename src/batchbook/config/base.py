@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from batchbook.config.layers import Layers
 from batchbook.config.models import JobDefaults, JobFile
 from batchbook.config.yamlfile import read_settings
 from batchbook.errors import ConfigurationError, Finding
+from batchbook.hiding import learn_environment
 
 BASE_FILE = Path("config") / "batchbook.yaml"
 
@@ -47,10 +49,29 @@ class BackupSettings(Settings):
     auto_restore: bool = Field(default=False, description="true or false")
 
 
+def _group_name(value: str) -> str:
+    if sys.platform == "win32":
+        raise ValueError("is not available on Windows: give the folder's access list to the group instead")
+    import grp  # does not exist on Windows
+
+    try:
+        group = grp.getgrnam(value).gr_gid
+    except KeyError:
+        raise ValueError(f"names the group {value!r}, which does not exist on this machine") from None
+    if os.geteuid() != 0 and group not in (os.getegid(), *os.getgroups()):
+        raise ValueError(
+            f"names the group {value!r}, of which this user is no member (a new membership counts from the next login)"
+        )
+    return value
+
+
 class StateSettings(Settings):
-    """``state:``, where the ledger may lie."""
+    """``state:``, where the ledger may lie, and the group that shares ledger, backups, reports and logs."""
 
     allow_network: bool = Field(default=False, description="true or false")
+    group: Annotated[Text, AfterValidator(_group_name)] | None = Field(
+        default=None, description="the name of a group of this machine"
+    )
 
 
 class HistorySettings(Settings):
@@ -177,6 +198,7 @@ def load_base(folder: Path, environ: Mapping[str, str] = os.environ) -> BaseConf
 
 def read_base(folder: Path, environ: Mapping[str, str]) -> tuple[BaseConfig | None, list[Finding]]:
     """The base configuration of a folder, or what is wrong with it."""
+    learn_environment(environ)
     folder = _absolute(folder)
     file = folder / BASE_FILE if (folder / BASE_FILE).is_file() else None
     layers = Layers()

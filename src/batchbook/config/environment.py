@@ -4,27 +4,27 @@ The name after ``BATCHBOOK_`` is the key in capitals, with two underscores for e
 file or of the base configuration (their keys differ). Where the setting is a text, the value is taken as it stands;
 else it is read as YAML, so ``5`` is a number, ``true`` a truth value and ``[a, b]`` a list. Names below ``columns``,
 ``options`` and ``workbooks`` match what the files have whatever their case, and are in lower case otherwise.
-A name that is no setting is an error, except secrets (``BATCHBOOK_SECRET_...``) and the names in `OTHER_NAMES`.
+A name that is no setting is an error, except secrets: ``BATCHBOOK_SECRET_...`` and the
+names in `hiding.OTHER_SECRETS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel
 
 from batchbook.config.checking import field_at, known_keys
 from batchbook.config.layers import Layers
 from batchbook.config.suggest import did_you_mean
-from batchbook.errors import Finding
+from batchbook.config.yamlfile import parse_yaml
+from batchbook.errors import ConfigurationError, Finding
+from batchbook.hiding import is_secret
 
 PREFIX = "BATCHBOOK_"
-SECRET_PREFIX = "BATCHBOOK_SECRET_"
-OTHER_NAMES = frozenset({"BATCHBOOK_NVD_API_KEY"})
-"""Variables that are read elsewhere: secrets, which never stand in a file."""
 
 
 def lay_environment(layers: Layers, model: type[BaseModel], environ: Mapping[str, str]) -> list[Finding]:
@@ -37,11 +37,11 @@ def lay_environment(layers: Layers, model: type[BaseModel], environ: Mapping[str
         path = _as_in_files(path, layers.data)
         try:
             layers.set(path, _value(environ[name], model, path), f"environment variable {name}")
-        except RecursionError:
-            findings.append(Finding("is nested too deeply", file=f"environment variable {name}"))
-        # What looks like a date or has a tag and is none ends in whatever the making of the value raises.
-        except (yaml.YAMLError, ValueError, LookupError, AttributeError):
-            findings.append(Finding("cannot be read as YAML", file=f"environment variable {name}", value=environ[name]))
+        except (ConfigurationError, ValueError) as error:
+            said = error.findings[0].message if isinstance(error, ConfigurationError) and error.findings else "no text"
+            findings.append(
+                Finding(f"cannot be read as YAML: {said}", file=f"environment variable {name}", value=environ[name])
+            )
     return findings
 
 
@@ -56,11 +56,7 @@ def unknown_names(models: tuple[type[BaseModel], ...], environ: Mapping[str, str
 
 
 def _settings(environ: Mapping[str, str]) -> list[str]:
-    return [
-        name
-        for name in environ
-        if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX) and name not in OTHER_NAMES
-    ]
+    return [name for name in environ if name.startswith(PREFIX) and not is_secret(name)]
 
 
 def _path(name: str) -> tuple[str, ...]:
@@ -89,7 +85,8 @@ def _value(text: str, model: type[BaseModel], path: tuple[str, ...]) -> Any:
     field = field_at(model, path)
     if field is not None and _is_text(field.annotation):
         return text
-    return yaml.safe_load(text)
+    # As a file is read: plain values only, no key twice, no aliases that make a short text huge.
+    return parse_yaml(text.encode(), Path("the value")).data
 
 
 def _is_text(annotation: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What is around a file's content: owner, group, access list, permissions."""
+"""What is around a file's content: owner, group, access list, permissions, the attributes that people set."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from batchbook.storage import files
 
-_NOT_KEPT = {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+_NOT_KEPT = {errno.EPERM, errno.EACCES, errno.E2BIG, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 _ACL = "system.posix_acl_access"
 
 
 def copy_attributes(source: Path, fd: int) -> list[str]:
-    """Give an open file the owner, group, access list and permissions of another; says what could not be kept."""
+    """Give an open file what is around another one's content (see above); says what could not be kept."""
     if sys.platform == "win32":
         return []
     found = source.stat()
     lost = _copy_owner(found, os.fstat(fd), fd)
     lost += _copy_access_list(source, fd)
+    lost += _copy_user_attributes(source, fd)
     mode = stat.S_IMODE(found.st_mode)
-    if lost:
+    if (os.fstat(fd).st_uid, os.fstat(fd).st_gid) != (found.st_uid, found.st_gid):
         mode &= 0o777  # set-user-id and the like are not for another owner
     if _refused(lambda: files.ops.chmod(fd, mode)) and stat.S_IMODE(os.fstat(fd).st_mode) != mode:
         lost.append(f"its permissions ({mode:o})")
@@ -61,6 +63,29 @@ def _copy_access_list(source: Path, fd: int) -> list[str]:
         value = wanted
         refused = _refused(lambda: files.ops.set_attribute(fd, _ACL, value))
     return ["its access list"] if refused else []
+
+
+def _copy_user_attributes(source: Path, fd: int) -> list[str]:
+    """Tags, comments, origin: `user.` attributes. Those of other kinds are the system's own."""
+    lost = []
+    for name in _user_attributes(source):
+        try:
+            value = os.getxattr(source, name)
+        except OSError:
+            lost.append(name)
+            continue
+        if _refused(partial(files.ops.set_attribute, fd, name, value)):
+            lost.append(name)
+    return [f"its attributes ({', '.join(lost)})"] if lost else []
+
+
+def _user_attributes(file: Path) -> list[str]:
+    if sys.platform != "linux":
+        return []
+    try:
+        return [name for name in os.listxattr(file) if name.startswith("user.")]
+    except OSError:
+        return []
 
 
 def _access_list(file: Path | int) -> bytes | None:

@@ -18,6 +18,8 @@ from batchbook.errors import Finding, WorkbookDamaged, WorkbookError
 from batchbook.storage import files
 from batchbook.storage.attributes import copy_attributes
 from batchbook.storage.copying import content_hash, replace_unchanged
+from batchbook.storage.links import followed
+from batchbook.storage.private import make_state_folder
 from batchbook.storage.retention import superfluous
 from batchbook.storage.temporary import temporary_for
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, named_trouble
@@ -60,7 +62,7 @@ class BackupStore:
         *,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
-        self.workbook = workbook.resolve()
+        self.workbook = followed(workbook)
         self.folder = folder.resolve() / _folder_name(folder.resolve(), self.workbook)
         self.keep = keep
         self.keep_daily_days = keep_daily_days
@@ -104,7 +106,7 @@ class BackupStore:
         return backup
 
     def _keep(self, short: str, run: str, kind: BackupKind, newest: Backup | None) -> Backup:
-        files.make_folder(self.folder, 0o700)
+        make_state_folder(self.folder)
         time = self._clock()
         if newest is not None and newest.time >= time:
             # A clock that was set back must not make the newest backup look old.

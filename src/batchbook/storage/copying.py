@@ -8,6 +8,7 @@ from pathlib import Path
 
 from batchbook.errors import WorkbookError
 from batchbook.storage import files
+from batchbook.storage.links import followed
 from batchbook.storage.temporary import Temporary, temporary_for
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, named_trouble
 from batchbook.xlsx import digest_of
@@ -18,7 +19,7 @@ def copy_durably(source: Path, target: Path) -> str:
 
     The caller holds the target's lock. Raises SaveFailed, and WorkbookChanged if source or target change meanwhile.
     """
-    target = target.resolve()
+    target = followed(target)
     digest, before = digest_of(source), state_of(target)
     with named_trouble(target):
         check_writable(target)

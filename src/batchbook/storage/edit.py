@@ -14,6 +14,7 @@ from typing import BinaryIO, TypeAlias
 
 from batchbook.errors import ConfigurationError, SaveFailed, WorkbookDamaged, WorkbookNotSupported
 from batchbook.storage.copying import replace_unchanged, state_of
+from batchbook.storage.links import followed
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.lockfile import LockInfo
 from batchbook.storage.owners import check_not_open
@@ -64,7 +65,7 @@ def edit_workbook(
     Either everything is written, or a WorkbookError is raised and the target is as it was. `wait` is how many
     seconds to wait while another process of batchbook has the target locked.
     """
-    source, target = Path(source), Path(target).resolve()
+    source, target = Path(source), followed(Path(target))
     with Book.open(source) as book:
         same = target.exists() and target.samefile(source)
         planned = BookEdits(cells=_planned(book, edits))

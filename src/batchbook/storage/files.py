@@ -10,10 +10,8 @@ import ctypes
 import errno
 import io
 import os
-import secrets
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -266,31 +264,6 @@ def clone_or_copy(source: int, target: int) -> str:
             raise
     copy_content(source, target)
     return "copy"
-
-
-def create_private(path: Path) -> None:
-    """Create an empty file that only its owner can read; one that is there stays as it is."""
-    with suppress(FileExistsError):
-        os.close(create_exclusive(path, 0o600))
-
-
-def write_private(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file that only its owner can read, whole or not at all; its content comes in pieces."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.batchbook-tmp")
-    try:
-        fd = create_exclusive(temporary, 0o600)
-        try:
-            for piece in pieces:
-                write(fd, piece)
-            fsync(fd)
-        finally:
-            os.close(fd)
-        replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            unlink(temporary)
-        raise
-    fsync_folder(path.parent)
 
 
 class OutputStream(io.RawIOBase):

@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Any
 
 from batchbook.errors import LedgerError
-from batchbook.storage import files
 from batchbook.storage.hosts import is_network_path
+from batchbook.storage.links import followed
+from batchbook.storage.private import create_private, make_state_folder, not_shared
 from batchbook.storage.schema import SCHEMA, STAGING, VERSION
 
 UNFINISHED = ("running", "interrupted", "failed")
@@ -55,6 +56,17 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """Where the time of one attempt went, in seconds, and how many rows it did."""
+
+    rows: int
+    process: float
+    ledger: float
+    save: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """One process that worked on a run: how it was started, who it was, how it ended."""
 
@@ -65,6 +77,8 @@ class AttemptRecord:
     holder: Mapping[str, Any]
     how: str
     result: str | None
+    times: Times | None
+    """As of its end, or of its last checkpoint where it did not end by itself; None where it came to neither."""
 
 
 class Ledger:
@@ -77,14 +91,14 @@ class Ledger:
 
     @classmethod
     def open(cls, path: Path, *, root: Path | None = None, allow_network: bool = False) -> Ledger:
-        """Open the ledger, creating it (file mode 0600, folder 0700) where there is none.
+        """Open the ledger, creating it (see `private`: who can read it) where there is none.
 
         `root` is the base folder (see `name_of`); without it the one that the ledger was opened with last counts.
 
         Raises LedgerError where it lies on a network file system (unless allowed), is damaged or cannot be opened.
         """
         try:
-            files.make_folder(path.parent, 0o700)
+            make_state_folder(path.parent)
         except OSError as error:
             raise LedgerError(
                 f"The folder of the ledger, {path.parent}, cannot be made: {error.strerror}.",
@@ -97,11 +111,17 @@ class Ledger:
                 "Put `paths: {ledger: ...}` on a local disk, or set `state: {allow_network: true}` at your own risk.",
             )
         try:
-            files.create_private(path)
+            create_private(path)
         except OSError as error:
             raise LedgerError(
                 f"The ledger {path} cannot be made: {error.strerror}.", "See that its folder can be written."
             ) from error
+        for trouble in filter(None, (not_shared(path.parent), not_shared(path))):
+            raise LedgerError(
+                f"The group of `state: {{group: ...}}` could not work with the ledger: {trouble}.",
+                f"Give it what is there already: chgrp -R GROUP '{path.parent}', chmod -R g+rwX '{path.parent}', "
+                f"chmod g+s '{path.parent}'.",
+            )
         ledger = cls(cls._connect(path), path, root)
         with ledger._named_errors():
             ledger._prepare(network)
@@ -162,6 +182,8 @@ class Ledger:
 
     def _prepare(self, network: bool) -> None:
         run = self._connection.execute
+        # Of a new file only: pages that pruning frees can be given back (no measurable cost while rows are written).
+        run("PRAGMA auto_vacuum = INCREMENTAL")
         if network:
             run("PRAGMA locking_mode = EXCLUSIVE")
             run("PRAGMA journal_mode = DELETE")
@@ -253,6 +275,15 @@ class Ledger:
             row: sqlite3.Row | None = self._connection.execute(sql, tuple(values)).fetchone()
             return row
 
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Wait only so long for another process that is writing, instead of `BUSY_SECONDS`."""
+        self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        try:
+            yield
+        finally:
+            self.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+
     def check(self) -> list[str]:
         """What SQLite finds wrong with the file; empty when it is sound."""
         return [row[0] for row in self.query("PRAGMA integrity_check(20)") if row[0] != "ok"]
@@ -265,7 +296,7 @@ class Ledger:
         So a folder that is moved or copied as a whole keeps what is known of its workbooks, and a copy's runs never
         mean the original's. Other workbooks go by their full path.
         """
-        target = workbook.resolve()
+        target = followed(workbook)
         if self._root is not None and target.is_relative_to(self._root):
             return target.relative_to(self._root).as_posix()
         return target.as_posix()
@@ -326,8 +357,22 @@ class Ledger:
 
     def attempts(self, run: str) -> list[AttemptRecord]:
         """All attempts of a run in order."""
+        times = {
+            row[0]: Times(*tuple(row)[1:])
+            for row in self.query("SELECT attempt, rows, process, ledger, save, total FROM times WHERE run = ?", [run])
+        }
         rows = self.query("SELECT * FROM attempts WHERE run = ? ORDER BY number", [run])
-        return [AttemptRecord(**{**dict(row), "holder": json.loads(row["holder"])}) for row in rows]
+        return [
+            AttemptRecord(**{**dict(row), "holder": json.loads(row["holder"])}, times=times.get(row["number"]))
+            for row in rows
+        ]
+
+    def keep_times(self, run: str, attempt: int, times: Times) -> None:
+        """Record where the time of an attempt went so far; within a transaction."""
+        self.execute(
+            "INSERT OR REPLACE INTO times VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [run, attempt, times.rows, times.process, times.ledger, times.save, times.total],
+        )
 
 
 def folded(header: str) -> str:

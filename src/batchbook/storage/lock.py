@@ -21,6 +21,7 @@ from typing import Any
 
 from batchbook.errors import UsageError, WorkbookError, WorkbookInUse, WorkbookMissing
 from batchbook.storage import files, hosts
+from batchbook.storage.links import followed
 from batchbook.storage.lockfile import (
     UNREADABLE,
     WINDOWS,
@@ -109,7 +110,7 @@ class WorkbookLock:
         wait: float = 0,
         on_dead: Callable[[LockInfo], None] | None = None,
     ) -> None:
-        self.workbook = workbook.resolve()
+        self.workbook = followed(workbook)
         self.path = lock_path(workbook)
         self._run = run
         self._ledger = ledger
@@ -296,7 +297,7 @@ def break_lock(workbook: Path, reason: str) -> LockInfo | None:
     if not reason.strip():
         raise UsageError("A lock is not taken away without a reason.", "Say why its holder cannot be alive.")
     try:
-        return _broken(workbook.resolve(), reason)
+        return _broken(followed(workbook), reason)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -16,7 +16,9 @@ from typing import Any
 
 from filelock import lock_descriptor
 
+from batchbook.hiding import hide
 from batchbook.storage import files, hosts
+from batchbook.storage.links import followed
 
 _FIELDS = {"machine": str, "boot": str, "namespace": str, "pid": int, "start": int, "host": str, "user": str,
            "since": str, "command": str}  # fmt: skip
@@ -67,7 +69,7 @@ UNREADABLE = LockInfo()
 
 def lock_path(workbook: Path) -> Path:
     """Where the lock file of a workbook lies: beside the file itself, not beside a symbolic link to it."""
-    target = workbook.resolve()
+    target = followed(workbook)
     return target.with_name(f".{target.name}.batchbook-lock")
 
 
@@ -90,7 +92,7 @@ def _command() -> str:
     words = sys.argv or [""]
     name = Path(words[0]).name or "python"
     # The arguments of other programs are none of our business, and may hold a password.
-    return " ".join([name, *words[1:]])[:_COMMAND] if name.startswith("batchbook") else name
+    return hide(" ".join([name, *words[1:]]))[:_COMMAND] if name.startswith("batchbook") else name
 
 
 def packed(info: LockInfo) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from batchbook.errors import WorkbookInUse
+from batchbook.storage.links import followed
 
 MOST = 4096
 """Owner files are small; no more is read of one."""
@@ -50,7 +51,7 @@ class WorkbookOpen(WorkbookInUse):
 
 def owner_of(workbook: Path) -> Owner | None:
     """Who has the workbook open, by the owner files beside it (and beside a symbolic link that leads to it)."""
-    for place in dict.fromkeys((workbook.resolve(), workbook.absolute())):
+    for place in dict.fromkeys((followed(workbook), workbook.absolute())):
         owner = _libreoffice(place) or _excel(place)
         if owner is not None:
             return owner

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from batchbook.storage.ledger import Ledger, RunRecord
+from batchbook.storage.ledger import Ledger, RunRecord, Times
 
 _PENDING = "NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.run = ?1 AND o.ordinal = s.ordinal AND o.superseded = 0)"
 _PAGE = 5000
@@ -57,6 +57,15 @@ class Checkpoint:
     digest: str
     counts: Mapping[str, int]
     chain: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRows:
+    """What the commits of one attempt tell: rows processed, the seconds that took, the time of the last commit."""
+
+    rows: int
+    seconds: float
+    last: str
 
 
 class RunLog:
@@ -248,6 +257,14 @@ class RunLog:
             [self.run.id],
         )
 
+    def attempt_rows(self, attempt: int) -> AttemptRows | None:
+        """What an attempt committed, None where that is nothing."""
+        row = self.ledger.one(
+            """SELECT sum(rows), sum(seconds), max(at) FROM commits WHERE run = ? AND attempt = ? AND batch > 0""",
+            [self.run.id, attempt],
+        )
+        return AttemptRows(*row) if row and row[0] else None
+
     # --- the chain -------------------------------------------------------------------------------------------------
 
     def sound_until(self) -> int:
@@ -285,8 +302,11 @@ class RunLog:
 
     # --- checkpoints -----------------------------------------------------------------------------------------------
 
-    def checkpoint(self, at: str, digest: str) -> Checkpoint:
-        """Record the state after a save: commits so far, the workbook's digest, the counts, the head of the chain."""
+    def checkpoint(self, at: str, digest: str, attempt: int = 0, times: Times | None = None) -> Checkpoint:
+        """Record the state after a save: commits so far, the workbook's digest, the counts, the head of the chain.
+
+        `times` is where the time of an attempt went so far.
+        """
         row = self.ledger.one("SELECT coalesce(max(number), 0) + 1 FROM checkpoints WHERE run = ?", [self.run.id])
         number = int(row[0]) if row else 1
         point = Checkpoint(self.run.id, number, self._seq, self.batch, at, digest, self.counts(), self._chain)
@@ -296,6 +316,8 @@ class RunLog:
                 [point.run, number, point.seq, point.batch, at, digest, json.dumps(dict(point.counts)), point.chain],
             )
             self.ledger.update_run(self.run.id, digest=digest, active=at)
+            if times is not None:
+                self.ledger.keep_times(self.run.id, attempt, times)
         return point
 
     def checkpoints(self) -> list[Checkpoint]:

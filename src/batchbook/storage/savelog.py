@@ -194,6 +194,12 @@ def open_intents(ledger: Ledger, workbook: str) -> list[SaveRecord]:
     return [SaveRecord(*row) for row in rows]
 
 
+def count_saves(ledger: Ledger, run: str) -> int:
+    """How many times a run replaced the workbook."""
+    row = ledger.one("SELECT count(*) FROM saves WHERE run = ? AND state = 'saved' AND new <> ''", [run])
+    return int(row[0]) if row else 0
+
+
 def saves_of(ledger: Ledger, run: str) -> list[SaveRecord]:
     """All saves of a run in order."""
     return [SaveRecord(*row) for row in ledger.query("SELECT * FROM saves WHERE run = ? ORDER BY id", [run])]

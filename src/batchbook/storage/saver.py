@@ -19,6 +19,7 @@ from batchbook.errors import SaveFailed, WorkbookDamaged, WorkbookError, Workboo
 from batchbook.storage import files
 from batchbook.storage.backups import Backup, BackupKind, BackupStore
 from batchbook.storage.copying import replace_unchanged, state_of
+from batchbook.storage.links import followed
 from batchbook.storage.temporary import Temporary, is_temporary_of
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, does_not_read_back, named_trouble
 from batchbook.xlsx import Book, SheetIndex, SheetIndexes, SpliceReceipt, digest_of, inspect, verify
@@ -61,7 +62,7 @@ class AtomicSaver:
     """Saves one workbook for one run. The caller holds the workbook's lock and has looked for owner files."""
 
     def __init__(self, workbook: Path, journal: SaveJournal | None, backups: BackupStore | None, run: str) -> None:
-        self.workbook = workbook.resolve()
+        self.workbook = followed(workbook)
         self.journal = journal
         self.backups = backups
         self.run = run
@@ -202,7 +203,7 @@ class _Save:
 
 def sweep(workbook: Path) -> list[Path]:
     """Remove the temporary files that dead processes left beside a workbook. The caller holds its lock."""
-    target = workbook.resolve()
+    target = followed(workbook)
     swept = []
     with suppress(OSError):
         for path in target.parent.iterdir():
@@ -218,7 +219,7 @@ def settle(workbook: Path, old: str, new: str, temporary: str) -> Settled:
     The caller holds the lock. "changed" also where the workbook is gone or damaged; where the system does not let it
     be read nothing is known and nothing is settled: WorkbookUnreadable.
     """
-    target = workbook.resolve()
+    target = followed(workbook)
     try:
         found = digest_of(target)
     except WorkbookUnreadable:

@@ -6,8 +6,8 @@ are outside the hash chain that runs over the commits of a run.
 
 from __future__ import annotations
 
-VERSION = 2
-"""Version 1 had no blocks, no facts, and no index of saves by run."""
+VERSION = 3
+"""Version 1 had no blocks, no facts, and no index of saves by run; version 2 no pruned runs and no attempts' times."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -64,6 +64,16 @@ CREATE TABLE IF NOT EXISTS conflicts (
     kept TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS conflicts_by_run ON conflicts (run);
+CREATE INDEX IF NOT EXISTS conflicts_by_save ON conflicts (save);
+CREATE TABLE IF NOT EXISTS times (
+    run TEXT NOT NULL, attempt INTEGER NOT NULL, rows INTEGER NOT NULL, process REAL NOT NULL, ledger REAL NOT NULL,
+    save REAL NOT NULL, total REAL NOT NULL, PRIMARY KEY (run, attempt),
+    FOREIGN KEY (run, attempt) REFERENCES attempts (run, number) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pruned (
+    run TEXT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE, at TEXT NOT NULL, counts TEXT NOT NULL,
+    batches INTEGER NOT NULL, saves INTEGER NOT NULL, conflicts INTEGER NOT NULL, finished INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS blocks (
     workbook TEXT NOT NULL, digest TEXT NOT NULL, part TEXT NOT NULL, content BLOB NOT NULL,

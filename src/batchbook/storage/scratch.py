@@ -6,6 +6,7 @@ survive, so nothing is journalled or synced.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -69,6 +70,39 @@ class Scratch:
         connection = getattr(self, "_connection", None)
         if connection is not None:
             connection.close()
+
+
+class Spool:
+    """A list of plain values (JSON data) that can be longer than memory: it is added to, counted and gone through."""
+
+    def __init__(self) -> None:
+        self._scratch = Scratch("CREATE TABLE kept (place INTEGER PRIMARY KEY, value TEXT NOT NULL);")
+        self._page: list[tuple[str]] = []
+        self._count = 0
+
+    def append(self, value: Any) -> None:
+        """Add a value at the end."""
+        self._page.append((json.dumps(value, ensure_ascii=False),))
+        self._count += 1
+        if len(self._page) >= _PAGE:
+            self._write()
+
+    def _write(self) -> None:
+        page, self._page = self._page, []
+        self._scratch.execute_many("INSERT INTO kept (value) VALUES (?)", page)
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self._page, self._count = [], 0
+        self._scratch.execute("DELETE FROM kept")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Any]:
+        self._write()
+        for (text,) in self._scratch.query("SELECT value FROM kept ORDER BY place"):
+            yield json.loads(text)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from batchbook.errors import BatchbookError
 from batchbook.storage.ledger import Ledger
+from batchbook.storage.links import followed
 from batchbook.storage.lockfile import LockInfo
 from batchbook.storage.savelog import open_intents, settle_abandoned, settle_saved, settle_unsure
 from batchbook.storage.saver import settle
@@ -33,6 +34,6 @@ def settle_dead_holder(workbook: Path, info: LockInfo, *, warn: Callable[[str], 
         return
     try:
         with Ledger.open(Path(info.ledger)) as ledger:
-            settle_intents(ledger, workbook.resolve())
+            settle_intents(ledger, followed(workbook))
     except BatchbookError as error:
         warn(f"the ledger of the process that held {workbook.name} before cannot be settled: {error.what}")
