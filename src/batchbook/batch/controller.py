@@ -98,6 +98,7 @@ class BatchController:
             ledger = stack.enter_context(
                 Ledger.open(base.ledger, root=base.folder, allow_network=base.state.allow_network)
             )
+            ledger.must_be_sound(ledger.name_of(target))
             settle_intents(ledger, target)
             sweep(target)
             attempt = Attempt(

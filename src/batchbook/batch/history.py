@@ -15,6 +15,7 @@ from batchbook.config import BaseConfig
 from batchbook.errors import UsageError
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.lock import WorkbookLock
+from batchbook.storage.mending import must_know_changes
 from batchbook.storage.runlog import Checkpoint, RunLog
 from batchbook.storage.savelog import changes_of, saves_of
 
@@ -109,7 +110,9 @@ def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
 
 def diff_run(ledger: Ledger, name: str) -> Iterator[CellDifference]:
     """Every cell that a run changed, before and after; rows of detail sheets as a whole."""
-    for change in changes_of(ledger, find_run(ledger, name).id):
+    run = find_run(ledger, name)
+    must_know_changes(ledger, run.id)
+    for change in changes_of(ledger, run.id):
         before, after = json.loads(change.before), json.loads(change.after)
         for column in after:
             yield CellDifference(
