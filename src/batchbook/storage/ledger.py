@@ -21,7 +21,8 @@ UNFINISHED = ("running", "interrupted", "failed")
 """Statuses of a run that can be taken up again."""
 
 BUSY_SECONDS = 30.0
-_DAMAGE = ("malformed", "not a database", "disk image", "corrupt", "decode to UTF-8", "unsupported file format")
+_DAMAGE = ("malformed", "not a database", "disk image", "corrupt", "decode to UTF-8", "unsupported file format",
+           "no such")  # fmt: skip
 
 _WAY_OUT = (
     "The workbook itself is not touched. Move the file (with its -wal and -shm) aside, or put a copy from before back, "
