@@ -1,0 +1,90 @@
+"""A process that counts in a workbook, round by round, while others do the same.
+
+Arguments: workbook, number of the process (from 1), rounds, seed, chance of dying in a round.
+
+A round takes the lock, reads the counter in B1, saves it raised by one, and notes both ends in the file ``log``. Each
+fifth round writes the process's own cell by `edit_workbook` instead, which takes the lock itself.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import batchbook
+from batchbook.storage.edit import edit_workbook
+from batchbook.storage.lock import LockInfo, WorkbookLock
+from batchbook.storage.saver import AtomicSaver, sweep
+from batchbook.storage.settling import settle_dead_holder
+from batchbook.xlsx import Book, BookEdits, splice
+
+WAIT = 120.0
+
+
+def note(folder: Path, *words: object) -> None:
+    """One line of the log, at its end whoever else writes there."""
+    fd = os.open(folder / "log", os.O_WRONLY | os.O_APPEND)
+    os.write(fd, (" ".join(map(str, (*words, os.getpid()))) + "\n").encode())
+    os.close(fd)
+
+
+def on_dead(workbook: Path, info: LockInfo) -> None:
+    settle_dead_holder(workbook, info)
+    inside = workbook.with_name("inside")
+    if inside.exists() and inside.read_text() in ("", str(info.pid)):
+        inside.unlink()
+    note(workbook.parent, "dead", info.pid)
+
+
+def counter(book: Book) -> int:
+    _, cells = next(book.rows("Data"))
+    value = cells[2].value
+    assert isinstance(value, int)
+    return value
+
+
+def count(workbook: Path) -> None:
+    inside = workbook.with_name("inside")
+    with WorkbookLock(workbook, run="count", ledger=None, wait=WAIT, on_dead=partial(on_dead, workbook)):
+        fd = os.open(inside, os.O_CREAT | os.O_EXCL | os.O_WRONLY)  # fails where two are in here at once
+        os.write(fd, str(os.getpid()).encode())
+        os.close(fd)
+        sweep(workbook)
+        note(workbook.parent, "begin")
+        with Book.open(workbook) as book:
+            value, digest = counter(book) + 1, book.digest
+        edits = {"Data": iter([(1, {2: value})])}
+        AtomicSaver(workbook, None, None, "count").save(
+            digest, lambda book, out: splice(book, BookEdits(cells=edits), out), full_verify=False, backup_kind=None
+        )
+        note(workbook.parent, "end", value)
+        inside.unlink()
+
+
+def main() -> None:
+    workbook, number, rounds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    dice, chance = random.Random(int(sys.argv[4])), float(sys.argv[5])
+    assert batchbook
+    for done in range(1, rounds + 1):
+        if dice.random() < chance:
+            # Somewhere in the round, most often while it holds the lock.
+            threading.Thread(target=_die, args=(dice.random() * 0.05,), daemon=True).start()
+        if done % 5 == 0:
+            edit_workbook(workbook, workbook, {"Data": {f"C{number}": done}}, wait=WAIT)
+        else:
+            count(workbook)
+
+
+def _die(seconds: float) -> None:
+    time.sleep(seconds)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()
