@@ -19,6 +19,7 @@ from pathlib import Path
 
 import batchbook
 from batchbook.storage.edit import edit_workbook
+from batchbook.storage.hosts import start_ticks
 from batchbook.storage.lock import LockInfo, WorkbookLock
 from batchbook.storage.saver import AtomicSaver, sweep
 from batchbook.storage.settling import settle_dead_holder
@@ -36,9 +37,6 @@ def note(folder: Path, *words: object) -> None:
 
 def on_dead(workbook: Path, info: LockInfo) -> None:
     settle_dead_holder(workbook, info)
-    inside = workbook.with_name("inside")
-    if inside.exists() and inside.read_text() in ("", str(info.pid)):
-        inside.unlink()
     note(workbook.parent, "dead", info.pid)
 
 
@@ -49,12 +47,21 @@ def counter(book: Book) -> int:
     return value
 
 
+def enter(inside: Path) -> None:
+    """Leave this process's number inside; fails where another one that lives is there."""
+    if inside.exists():
+        assert start_ticks(int(inside.read_text())) in (None, -1), "two are in here at once"
+        inside.unlink()
+    own = inside.with_name(f"inside-{os.getpid()}")
+    own.write_text(str(os.getpid()))
+    os.link(own, inside)  # fails where another one has just come in
+    own.unlink()
+
+
 def count(workbook: Path) -> None:
     inside = workbook.with_name("inside")
     with WorkbookLock(workbook, run="count", ledger=None, wait=WAIT, on_dead=partial(on_dead, workbook)):
-        fd = os.open(inside, os.O_CREAT | os.O_EXCL | os.O_WRONLY)  # fails where two are in here at once
-        os.write(fd, str(os.getpid()).encode())
-        os.close(fd)
+        enter(inside)
         sweep(workbook)
         note(workbook.parent, "begin")
         with Book.open(workbook) as book:
