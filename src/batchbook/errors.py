@@ -120,6 +120,13 @@ class LedgerError(BatchbookError):
     code = "ledger"
 
 
+class LedgerDamaged(LedgerError):
+    """The ledger does not hold what was written into it; nothing was changed."""
+
+    code = "ledger-damaged"
+    exit_code = EXIT_CANNOT_RESUME
+
+
 class WorkbookError(BatchbookError):
     """A workbook cannot be read or edited; nothing was written."""
 

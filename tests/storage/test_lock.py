@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +68,13 @@ def ended() -> int:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
+
+
+def without_os_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_fd: int, **_: object) -> bool:
+        raise OSError(errno.ENOSYS, "no locks")
+
+    monkeypatch.setattr(lockfile, "lock_descriptor", none)
 
 
 # --- one holder ------------------------------------------------------------------------------------------------------
@@ -298,10 +306,7 @@ def test_on_a_network_disk_a_process_that_is_gone_is_proof(workbook: Path, netwo
 def test_without_os_locks_an_earlier_boot_is_proof_on_a_local_disk(
     workbook: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none(_fd: int, **_: object) -> bool:
-        raise OSError(errno.ENOSYS, "no locks")
-
-    monkeypatch.setattr(lockfile, "lock_descriptor", none)
+    without_os_locks(monkeypatch)
     leave_behind(workbook, boot="another boot")
     with lock(workbook), pytest.raises(WorkbookLocked):
         lock(workbook).acquire()
@@ -351,6 +356,133 @@ def test_a_forked_child_does_not_keep_a_dead_parents_lock(workbook: Path) -> Non
     finally:
         if child:
             os.kill(child, signal.SIGKILL)
+
+
+@posix
+def test_a_number_that_another_process_has_now_does_not_keep_a_lock(workbook: Path, network: None) -> None:
+    process = started("-c", "import time; time.sleep(60)")
+    try:
+        # Alive under the number of the holder, but begun at another time: another process.
+        leave_behind(workbook, pid=process.pid, start=12345)
+        with lock(workbook):
+            pass
+        start = hosts.start_ticks(process.pid)
+        assert start is not None
+        leave_behind(workbook, pid=process.pid, start=start)
+        with pytest.raises(WorkbookLocked, match=str(process.pid)):
+            lock(workbook).acquire()
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("changes", [{"namespace": "1"}, {"machine": "m", "boot": "b", "host": "elsewhere"}])
+def test_without_os_locks_nobody_of_another_namespace_or_host_is_taken_for_dead(
+    workbook: Path, monkeypatch: pytest.MonkeyPatch, ended: int, changes: dict[str, str]
+) -> None:
+    without_os_locks(monkeypatch)
+    info = leave_behind(workbook, pid=ended, **changes)
+    with pytest.raises(WorkbookLocked) as caught:
+        lock(workbook).acquire()
+    assert "batchbook unlock" in caught.value.advice
+    assert info.since in caught.value.what, "since when it is held is said"
+    assert read_lock(workbook) == info
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b'\n{"pid": -1}'])
+def test_without_os_locks_an_unreadable_lock_counts_as_held_until_it_is_unlocked(
+    workbook: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    without_os_locks(monkeypatch)
+    lock_path(workbook).write_bytes(content)
+    with pytest.raises(WorkbookLocked, match="cannot be read"):
+        lock(workbook).acquire()
+    assert lock_path(workbook).read_bytes() == content
+    assert break_lock(workbook, "the machine was switched off") is not None
+    with lock(workbook):
+        pass
+
+
+def test_of_two_that_break_one_lock_at_once_only_one_gets_it(
+    workbook: Path, monkeypatch: pytest.MonkeyPatch, ended: int
+) -> None:
+    # Without OS locks nothing but the rename keeps them apart.
+    without_os_locks(monkeypatch)
+    leave_behind(workbook, pid=ended)
+    first = lock(workbook, run="first")
+
+    def overtaken(_info: LockInfo) -> None:
+        # The slow one has judged the holder dead; a quick one takes the lock over in between.
+        if not first.held:
+            first.acquire()
+
+    with pytest.raises(WorkbookLocked) as caught:
+        lock(workbook, run="slow", on_dead=overtaken).acquire()
+    assert caught.value.holder.run == "first"
+    info = read_lock(workbook)
+    assert info is not None
+    assert info.run == "first", "the lock of the quick one was put back"
+    first.release()
+    assert names(workbook.parent) == {"book.xlsx"}
+
+
+def test_without_os_locks_a_lock_that_is_taken_away_at_once_is_not_held(
+    workbook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_os_locks(monkeypatch)
+    taken = []
+
+    def third_one(_seconds: float) -> None:
+        # While the new holder waits, a slow breaker takes its file away and a third one makes a new one.
+        if not taken:
+            lock_path(workbook).unlink()
+            taken.append(leave_behind(workbook, run="third"))
+
+    monkeypatch.setattr(module.time, "sleep", third_one)
+    slow = lock(workbook)
+    with pytest.raises(WorkbookLocked) as caught:
+        slow.acquire()
+    assert caught.value.holder.run == "third"
+    assert not slow.held
+    assert read_lock(workbook) == taken[0]
+
+
+def test_many_that_break_one_lock_at_once_get_it_one_after_the_other(folder: Path, ended: int) -> None:
+    workbook = folder / "book.xlsx"
+    for _ in range(2):
+        leave_behind(workbook, pid=ended)
+        counted, logged, dead = contend(folder, workers=6, rounds=1, chance=0)
+        assert counted == logged == 6
+        assert dead == [str(ended)], "the dead one was settled once"
+
+
+UNSHARE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None or subprocess.run([*UNSHARE, "true"], capture_output=True).returncode != 0,
+    reason="needs unshare and the right to use it",
+)
+def test_a_holder_in_a_container_is_seen_from_outside_and_its_death_too(workbook: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    line = [*UNSHARE, sys.executable, "-c", HOLD, str(workbook)]
+    outer = subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert outer.stdout is not None
+        assert outer.stdout.readline() == "held\n"
+        info = read_lock(workbook)
+        assert info is not None
+        assert info.namespace != hosts.pid_namespace()
+        assert info.alive is None, "its number means nothing here"
+        with pytest.raises(WorkbookLocked):
+            lock(workbook).acquire()
+        with pytest.raises(WorkbookLocked):
+            break_lock(workbook, "I see no such process")
+    finally:
+        outer.kill()
+        outer.wait()
+    with lock(workbook, wait=10):
+        pass
 
 
 # --- many ------------------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from batchbook.tables.codec import same
-from batchbook.tables.merge import NEVER, merge_cell
+from batchbook.tables.merge import LOST, NEVER, merge_cell
 
 cells = st.one_of(st.none(), st.sampled_from(["a", "b", "c", 1, 2.5, True]))
 lasts = st.one_of(st.just(NEVER), cells)
@@ -21,6 +22,15 @@ def test_what_a_person_changed_during_the_run_stays_and_is_listed():
 def test_what_a_person_changed_between_two_runs_stays_and_is_listed():
     merged = merge_cell(taken="theirs", last="old", current="theirs", ours="new")
     assert (merged.write, merged.conflict, merged.base) == (False, True, "old")
+
+
+@pytest.mark.parametrize(
+    ("taken", "current", "write", "conflict"),
+    [("a", "a", False, True), ("ours", "ours", False, False), (None, None, True, False), ("a", None, False, True)],
+)
+def test_where_the_record_of_what_was_written_is_lost_only_a_blank_is_free(taken, current, write, conflict):
+    merged = merge_cell(taken=taken, last=LOST, current=current, ours="ours")
+    assert (merged.write, merged.conflict) == (write, conflict)
 
 
 def test_a_cell_emptied_between_runs_is_free_and_is_written():

@@ -12,6 +12,7 @@ from batchbook.batch.outcomes import RowOutcome
 from batchbook.batch.start import ResumeSummary, duration
 from batchbook.storage.hosts import this_process
 from batchbook.storage.ledger import Ledger, RunRecord, Times
+from batchbook.storage.mending import mend
 from batchbook.storage.runlog import Checkpoint, RunLog, Selected, StoredOutcome
 from batchbook.tables.codec import canonical, decanonical, dumps, pack_rows
 from batchbook.tables.keys import key_of_text, key_shown
@@ -84,7 +85,11 @@ class CheckpointManager:
             problems.append("its list of rows is damaged")
         if run.sheet != asked.sheet:
             problems.append(f"the sheet is {asked.sheet!r} now, then {run.sheet!r}")
-        age = self.clock() - dt.datetime.fromisoformat(run.active)
+        try:
+            age = self.clock() - dt.datetime.fromisoformat(run.active)
+        except (TypeError, ValueError):
+            problems.append(f"when it was last active cannot be read ({run.active!r})")
+            return problems
         if age > asked.max_age:
             problems.append(
                 f"it was last active {duration(age.total_seconds())} ago, "
@@ -153,15 +158,20 @@ class CheckpointManager:
         self.ledger.update_run(older.id, status="superseded", ended=self.now(), note=f"set aside by run {newer}")
         RunLog(self.ledger, older).clear_state()
 
-    def resume(self, run: RunRecord, how: str) -> tuple[RunLog, int]:
-        """Take up a run again; gives its log and how many results a damaged tail cost."""
+    def mend(self, run: RunRecord) -> tuple[RunRecord, tuple[str, ...]]:
+        """Take back what the record of a run does not prove; gives the run as it is then, and what was damaged."""
+        found = mend(RunLog(self.ledger, run))
+        mended = self.ledger.run(run.id)
+        assert mended is not None
+        return mended, found.lines
+
+    def resume(self, run: RunRecord, how: str) -> RunLog:
+        """Take up a run again, whose record is known to be sound (`mend`)."""
         log = RunLog(self.ledger, run)
-        sound = log.sound_until()
-        lost = log.cut(sound) if sound != log.seq else 0
         with self.ledger.transaction():
             self.ledger.update_run(run.id, status="running", ended=None, active=self.now())
             self._attempt = self.ledger.add_attempt(run.id, self.now(), this_process(), how)
-        return log, lost
+        return log
 
     @property
     def attempt(self) -> int:

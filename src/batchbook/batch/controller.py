@@ -12,18 +12,18 @@ from batchbook.batch.dryrun import dry_run
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.memory import MemoryReader
 from batchbook.batch.progress import Listener, Warned
-from batchbook.batch.recovery import backup_store, open_or_restore
+from batchbook.batch.recovery import backup_store, open_or_restore, with_backup
 from batchbook.batch.report import RunResult, sweep_reports
 from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.waiting import take_lock, wait_until_closed
 from batchbook.config import JobConfig
-from batchbook.errors import WorkbookDamaged
+from batchbook.errors import ConfigurationError, WorkbookDamaged, WorkbookNotSupported
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.links import followed
 from batchbook.storage.private import Access, accessible
 from batchbook.storage.saver import sweep
 from batchbook.storage.settling import settle_dead_holder, settle_intents
-from batchbook.xlsx import Book, Limits, within
+from batchbook.xlsx import Book, Limits, check_whole, within
 
 
 def local_now() -> dt.datetime:
@@ -80,12 +80,18 @@ class BatchController:
         target = followed(self._job.target)
         source = target if target.exists() else self._job.workbook
         try:
-            with Book.open(source) as book:
-                assembly.table(book)
-                assembly.check_own_sheets(book)
+            try:
+                with Book.open(source) as book:
+                    assembly.table(book)
+                    assembly.check_own_sheets(book)
+            except ConfigurationError:
+                check_whole(source)  # a header is not missing where the file is damaged
+                raise
         except WorkbookDamaged:
             if self._request.dry_run or source != target:
                 raise  # else there may be a backup, which is looked for under the lock
+        except WorkbookNotSupported as error:
+            raise with_backup(error, source, backup_store(self._job.base, source)) from error
 
     def _locked(self, assembly: Assembly) -> RunResult:
         base, target = self._job.base, followed(self._job.target)
@@ -98,9 +104,12 @@ class BatchController:
                 wait_until_closed(target, self._job, self._stop, self._warn)
                 open_or_restore(target, backups, base, self._warn)
                 backups.drop_live_links()
+            else:
+                check_whole(self._job.workbook)  # the output is made from it
             ledger = stack.enter_context(
                 Ledger.open(base.ledger, root=base.folder, allow_network=base.state.allow_network)
             )
+            ledger.must_be_sound(ledger.name_of(target))
             settle_intents(ledger, target)
             sweep(target)
             sweep_reports(base.reports, ledger, ledger.name_of(target))

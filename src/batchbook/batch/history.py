@@ -17,6 +17,7 @@ from batchbook.config import BaseConfig
 from batchbook.errors import UsageError
 from batchbook.storage.ledger import AttemptRecord, Ledger, RunRecord
 from batchbook.storage.lock import WorkbookLock
+from batchbook.storage.mending import must_know_changes
 from batchbook.storage.pruning import pruned_run
 from batchbook.storage.runlog import Checkpoint, RunLog
 from batchbook.storage.savelog import Change, changes_of, count_conflicts, count_saves, saves_of
@@ -180,6 +181,7 @@ def diff_run(ledger: Ledger, name: str) -> Iterator[CellDifference]:
     first = next(changes, None)
     # Asked when the reading has begun: from there on it sees the ledger as it was then, whatever is pruned.
     must_have_details(ledger, run, "what it changed is no longer known")
+    must_know_changes(ledger, run.id)
     return (one for change in chain(filter(None, [first]), changes) for one in _differences(change))
 
 

@@ -19,6 +19,7 @@ from batchbook.errors import CannotResume, ChoiceNeeded, UsageError
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.ledger import RunRecord
 from batchbook.storage.runlog import RunLog, Selected
+from batchbook.storage.savelog import saves_of, unsave
 from batchbook.tables.keys import KeySet, key_of_text, matches
 from batchbook.tables.table import Table
 from batchbook.xlsx import Book
@@ -98,13 +99,33 @@ class Opening:
         """The newest unfinished run, if it can be resumed; why not is said aloud."""
         for candidate in self._manager.candidates():
             if candidate.valid and self._target.exists():
-                return candidate
+                return self._mended(candidate)
             self._listen(
                 Warned(
                     f"run {candidate.run.id} cannot be resumed: {'; '.join(candidate.problems) or 'its output is gone'}"
                 )
             )
         return None
+
+    def _mended(self, candidate: Candidate) -> Candidate:
+        """The same run with nothing in its record that is not certain; what was damaged is said aloud."""
+        run, lines = self._manager.mend(candidate.run)
+        for line in (*lines, *self._put_back(run)):
+            self._listen(Warned(f"run {run.id}: {line}"))
+        return Candidate(run, ())
+
+    def _put_back(self, run: RunRecord) -> Iterator[str]:
+        """Results are unsaved again where the workbook is as it was before a save of this run (a restored backup)."""
+        with Book.open(self._target) as book:
+            digest = book.digest
+        if digest == run.digest:
+            return
+        ledger = self._manager.ledger
+        saves = [save for save in saves_of(ledger, run.id) if save.state == "saved" and save.new]
+        before = [save.id for save in saves if save.old == digest]
+        if before and saves[-1].new != digest:
+            count = unsave(ledger, run.id, [save.id for save in saves if save.id >= before[-1]])
+            yield f"the workbook is as it was before save {before[-1]}; {count} results go in again"
 
     def _ask(self, candidate: Candidate) -> Begun:
         summary = self._manager.summary(candidate.run, workbook_changed=self._changed(candidate.run))
@@ -131,6 +152,7 @@ class Opening:
         """A new run: instead of all unfinished ones where it does all rows, else instead of the one named."""
         selector = self._selector if only is None else replace(self._selector, only=only)
         whole = only is None and not skip and not self._filters
+        self._say_what_is_not_known()
         self._before_fresh(whole)
         older = [run.id for run in self._manager.unfinished()] if whole else [instead_of or ""]
         with Book.open(self._target) as book:
@@ -144,6 +166,17 @@ class Opening:
         if self._request.keys:
             self._name_missing_keys(log)
         return Begun(log, None)
+
+    def _say_what_is_not_known(self) -> None:
+        ledger = self._manager.ledger
+        if ledger.runs(workbook=self._manager.definition.workbook) or not self._backups.list():
+            return
+        self._listen(
+            Warned(
+                f"the ledger knows of no run over {self._target.name}, though there are backups of it: results that "
+                "people wrote over cannot be told from the machine's, and are written anew"
+            )
+        )
 
     def _name_missing_keys(self, log: RunLog) -> None:
         found = [key_of_text(selected.key) for selected in log.selection()]
@@ -173,7 +206,7 @@ class Opening:
     def _keep_results(self, candidate: Candidate | None) -> None:
         """Results of an unfinished run go into the workbook before another run touches it."""
         if candidate is not None:
-            log, _ = self._manager.resume(candidate.run, self._request.mode)
+            log = self._manager.resume(candidate.run, self._request.mode)
             self._settle(log)
             self._manager.end(log, "interrupted", "made way for another run", None)
             self._listen(Warned(f"run {log.run.id} is unfinished; its results so far are saved"))
@@ -199,9 +232,7 @@ class Opening:
                     raise UsageError("Nothing was started; the checkpoint is kept.", "Give --on-change to choose.")
                 choice = answer
             lines.append(f"on the change: {choice}")
-        log, lost = self._manager.resume(run, self._request.mode)
-        if lost:
-            lines.append(f"{lost} results at the end of the ledger were damaged; their rows are done again")
+        log = self._manager.resume(run, self._request.mode)
         self._listen(Resumed(run.id, tuple(lines)))
         if changed and choice != "merge":
             log = self._take_side(log, choice)
@@ -215,8 +246,7 @@ class Opening:
         if choice == "checkpoint":
             restore_checkpoint(ledger, log.run, self._backups)
         else:
-            with ledger.transaction():
-                log.drop_unsaved()
+            log.drop_unsaved(self._manager.attempt, self._manager.now())
         run = ledger.run(log.run.id)
         assert run is not None
         return RunLog(ledger, run)

@@ -15,12 +15,12 @@ from batchbook.batch.outcomes import Outcome
 from batchbook.batch.selection import row_key
 from batchbook.config import JobConfig
 from batchbook.storage.ledger import Ledger, folded
-from batchbook.storage.runlog import RunLog, Selected, StoredOutcome
+from batchbook.storage.runlog import RunLog, Selected, StoredOutcome, dropped
 from batchbook.storage.runrows import RunRow, RunRows
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, has_unsure, last_written, unsure_cells
 from batchbook.tables.codec import canonical, decanonical, dumps, pack, same
 from batchbook.tables.keys import KeyIndex, key_of_text
-from batchbook.tables.merge import NEVER, Never, merge_cell
+from batchbook.tables.merge import LOST, NEVER, Never, merge_cell
 from batchbook.tables.table import Table, TableRow
 from batchbook.xlsx.values import CellValue
 
@@ -32,7 +32,8 @@ _PAGE = 1000
 class _History:
     """What the machine wrote last in a row, and what it may have written: canonical texts of header to value."""
 
-    last: str = "{}"
+    last: str | None = "{}"
+    """None where the ledger's record of it is damaged."""
     unsure: str = "{}"
 
 
@@ -113,7 +114,8 @@ class Planner:
         conflicts: list[ConflictRecord],
     ) -> None:
         taken, ours = decanonical(outcome.taken), decanonical(outcome.writes)
-        last = {folded(title): value for title, value in decanonical(history.last).items()}
+        last = {folded(title): value for title, value in decanonical(history.last or "{}").items()}
+        never = LOST if history.last is None else NEVER
         unsure = decanonical(history.unsure)
         confirmed: dict[str, CellValue] = {}
         before: dict[str, CellValue] = {}
@@ -124,7 +126,7 @@ class Planner:
             title = table.title(name)
             # A header may have been exchanged for another one that the job allows.
             names = (folded(one) for one in (title, *self._job.headers(name)))
-            written: CellValue | Never = next((last[one] for one in names if one in last), NEVER)
+            written: CellValue | Never = next((last[one] for one in names if one in last), never)
             overwrite = self._job.on_person_edit(name) == "overwrite"
             now, before_run = current.get(name), taken.get(name)
             if title in unsure and same(now, unsure[title]):
@@ -182,10 +184,14 @@ class Planner:
         rejected = self._commit_rejected(rows, commit)
         gone, doubled = self._commit_missing(rows, index, commit)
         redo = rows.count("redo")
-        if redo:
-            with self._ledger.transaction():
-                rows.drop("redo")
+        self._commit_redone(rows, commit)
         return Reconciled(gone, rejected + doubled, redo, matching.new_rows)
+
+    def _commit_redone(self, rows: RunRows, commit: Callable[[list[StoredOutcome]], None]) -> None:
+        after = 0
+        while page := rows.judged("redo", after, _PAGE):
+            after = page[-1][0].selected.ordinal
+            commit([dropped(row.selected) for row, _ in page])
 
     def _commit_rejected(self, rows: RunRows, commit: Callable[[list[StoredOutcome]], None]) -> int:
         count = after = 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from batchbook.batch.start import WorkbookDifference
 from batchbook.config import BaseConfig
-from batchbook.errors import CannotResume, WorkbookDamaged
+from batchbook.errors import CannotResume, WorkbookDamaged, WorkbookError
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.runlog import RunLog
@@ -16,7 +16,7 @@ from batchbook.storage.savelog import saves_of, unsave
 from batchbook.tables.codec import decanonical, same
 from batchbook.tables.keys import key_of_text
 from batchbook.tables.table import Table, TableRow
-from batchbook.xlsx import Book
+from batchbook.xlsx import check_whole
 
 Warn = Callable[[str], None]
 _EXAMPLES = 5
@@ -28,25 +28,37 @@ def backup_store(base: BaseConfig, workbook: Path) -> BackupStore:
 
 
 def open_or_restore(workbook: Path, backups: BackupStore, base: BaseConfig, warn: Warn) -> None:
-    """See that the workbook can be read; a damaged one is named with its newest valid backup, or replaced by it.
+    """See that the workbook is sound to the last byte; a damaged one is named with its newest valid backup, or
+    replaced by it.
 
     Raises WorkbookDamaged unless `backups: {auto_restore: true}` and there is a valid backup.
     """
     try:
-        with Book.open(workbook):
-            return
+        check_whole(workbook)
     except WorkbookDamaged as error:
         newest = backups.newest_valid()
-        if newest is None:
-            raise
-        if not base.backups.auto_restore:
-            raise WorkbookDamaged(
-                error.what,
-                f"The newest valid backup is {newest.path.name}; put it back with "
-                f"`batchbook backups restore {workbook} {newest.path.name}`.",
-            ) from error
+        if newest is None or not base.backups.auto_restore:
+            raise with_backup(error, workbook, backups) from error
         warn(f"{error.what} It is replaced by its newest valid backup, {newest.path.name}.")
         backups.restore(newest)
+
+
+def with_backup(error: WorkbookError, workbook: Path, backups: BackupStore) -> WorkbookError:
+    """The error of a workbook that cannot be used, with its newest sound backup in the advice."""
+    advice = " ".join(filter(None, (error.advice, backup_offer(workbook, backups))))
+    return type(error)(error.what, advice, findings=error.findings)
+
+
+def backup_offer(workbook: Path, backups: BackupStore) -> str:
+    """What to do about a damaged workbook: its newest sound backup and the command that puts it back."""
+    newest = backups.newest_valid()
+    if newest is not None:
+        return (
+            f"The newest valid backup is {newest.path.name}; put it back with "
+            f"`batchbook backups restore {workbook} {newest.path.name}`."
+        )
+    kept = len(backups.list())
+    return f"None of its {kept} backups is sound." if kept else "There is no backup of it."
 
 
 def difference(log: RunLog, table: Table) -> WorkbookDifference:

@@ -20,6 +20,7 @@ from batchbook.config import BaseConfig
 from batchbook.errors import BatchbookError, CannotSave, ConfigurationError, UsageError
 from batchbook.storage.ledger import Ledger, RunRecord, folded
 from batchbook.storage.lock import WorkbookLock
+from batchbook.storage.mending import must_know_changes
 from batchbook.storage.owners import check_not_open
 from batchbook.storage.runchanges import RunChanges
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog
@@ -56,6 +57,7 @@ def undo_run(
             f"Run {run.id} is unfinished: what is undone now, its resume would not do again.",
             f"Finish it with --resume-auto, or give it up with `batchbook checkpoints clear {run.id}`; then undo it.",
         )
+    must_know_changes(ledger, run.id)
     changes = RunChanges(ledger, run.id)
     # Asked after the changes were read: a pruning that begins meanwhile says so before it takes the first of them.
     must_have_details(ledger, run, "it can no longer be undone")

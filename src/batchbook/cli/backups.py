@@ -10,7 +10,7 @@ import typer
 from batchbook.cli.options import Json, Wait
 from batchbook.cli.output import manner, note, say, show_json, show_table
 from batchbook.cli.places import WAIT_SECONDS, base_for
-from batchbook.errors import EXIT_OK, EXIT_WORKBOOK, UsageError
+from batchbook.errors import EXIT_OK, EXIT_WORKBOOK, UsageError, WorkbookDamaged
 
 if TYPE_CHECKING:
     from batchbook.storage import Backup, BackupStore
@@ -47,6 +47,12 @@ def verify(workbook: Workbook, json: Json = False) -> int:
             note(f"  {finding}")
     if not checked:
         say(f"There is no backup of {workbook}.")
+    sound = next((name for name, findings in checked.items() if not findings), None)
+    if any(checked.values()) and not manner.json:
+        note(
+            "A damaged backup is never put back, and can be deleted. "
+            + (f"The newest sound one is {sound}." if sound else "No backup is sound: the next run takes a new one.")
+        )
     return EXIT_WORKBOOK if any(checked.values()) else EXIT_OK
 
 
@@ -95,8 +101,13 @@ def _chosen(store: BackupStore, workbook: Path, name: str | None) -> Backup:
     kept = store.list()
     if name is None:
         newest = store.newest_valid()
+        if newest is None and kept:
+            raise WorkbookDamaged(
+                f"None of the {len(kept)} backups of {workbook} is sound.",
+                "`batchbook backups verify` says what is wrong with each; look for a copy elsewhere.",
+            )
         if newest is None:
-            raise UsageError(f"There is no sound backup of {workbook}.", "See `batchbook backups verify`.")
+            raise UsageError(f"There is no backup of {workbook}.", "`batchbook backups list` shows what there is.")
         return newest
     found = [backup for backup in kept if backup.path.name == name or backup.path == Path(name).absolute()]
     if not found:

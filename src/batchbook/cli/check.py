@@ -71,13 +71,19 @@ def _complain(finding: str) -> None:
 
 def check_workbook(path: Path) -> Checked:
     """Whether a workbook is sound, what it holds, and who has it."""
+    from batchbook.batch.recovery import backup_offer, backup_store
     from batchbook.config import find_base, load_base
     from batchbook.storage import owner_of, read_lock
     from batchbook.xlsx import Book, Limits, inspect, use_limits
 
     checked = Checked(str(path), "workbook")
     try:
-        use_limits(Limits.of(load_base(find_base(workbook=path, cwd=Path.cwd())).limits))
+        base = load_base(find_base(workbook=path, cwd=Path.cwd()))
+        use_limits(Limits.of(base.limits))
+    except BatchbookError as error:
+        checked.failed(error)
+        return checked
+    try:
         with Book.open(path) as book:
             names = ", ".join(_sheet(sheet.name, sheet.state) for sheet in book.sheets)
             checked.remarks.append(f"{len(book.sheets)} worksheets: {names}")
@@ -85,6 +91,9 @@ def check_workbook(path: Path) -> Checked:
         checked.exit_code = EXIT_WORKBOOK if checked.findings else EXIT_OK
     except BatchbookError as error:
         checked.failed(error)
+    if checked.exit_code == EXIT_WORKBOOK:
+        checked.remarks.append(backup_offer(path.resolve(), backup_store(base, path.resolve())))
+    if checked.findings:
         return checked
     owner = owner_of(path)
     if owner is not None:

@@ -21,7 +21,7 @@ from batchbook.storage.owners import check_not_open
 from batchbook.storage.saver import AtomicSaver, sweep
 from batchbook.storage.temporary import temporary_for
 from batchbook.storage.trouble import EditFailed, check_writable, confirm, does_not_read_back, named_trouble
-from batchbook.xlsx import Book, BookEdits, CellValue, SpliceReceipt, parse_cell, splice, verify
+from batchbook.xlsx import Book, BookEdits, CellValue, SpliceReceipt, digest_of, parse_cell, splice, verify
 from batchbook.xlsx.edits import RowEdit, RowsAlike
 from batchbook.xlsx.places import COLUMN_NUMBERS, MAX_COLUMN, MAX_ROW
 
@@ -76,9 +76,9 @@ def edit_workbook(
                 check_not_open(target)
             if not same:
                 return _write(book, planned, target)
-            digest = book.digest
             book.close()
-            return _save(target, planned, digest)
+            # As it is now: whoever had the lock until now has changed it, and these edits come after that.
+            return _save(target, planned, digest_of(target))
 
 
 def _settle(target: Path, holder: LockInfo) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from batchbook.errors import LedgerError
+from batchbook.errors import LedgerDamaged, LedgerError
+from batchbook.storage import seals
 from batchbook.storage.hosts import is_network_path
 from batchbook.storage.links import followed
 from batchbook.storage.private import create_private, make_state_folder, not_shared
@@ -22,7 +23,14 @@ UNFINISHED = ("running", "interrupted", "failed")
 """Statuses of a run that can be taken up again."""
 
 BUSY_SECONDS = 30.0
-_DAMAGE = ("malformed", "not a database", "disk image", "corrupt")
+_DAMAGE = ("malformed", "not a database", "disk image", "corrupt", "decode to UTF-8", "unsupported file format",
+           "no such")  # fmt: skip
+
+_WAY_OUT = (
+    "The workbook itself is not touched. Move the file (with its -wal and -shm) aside, or put a copy from before back, "
+    "and run again with --start-fresh. Without its ledger a run cannot tell what people wrote over earlier results; "
+    "`batchbook backups list` shows the workbook's earlier states."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,10 @@ class Ledger:
                 f"The ledger {path} would lie on a network file system, where SQLite's locks cannot be relied on.",
                 "Put `paths: {ledger: ...}` on a local disk, or set `state: {allow_network: true}` at your own risk.",
             )
+        log = path.with_name(f"{path.name}-wal")
+        if path.exists() and not path.stat().st_size and log.exists() and log.stat().st_size:
+            # SQLite would take it for a new one and throw the log away.
+            raise LedgerDamaged(f"The ledger {path} is damaged: it is empty, but its log {log.name} is not.", _WAY_OUT)
         try:
             create_private(path)
         except OSError as error:
@@ -177,7 +189,8 @@ class Ledger:
             ) from error
         connection.row_factory = sqlite3.Row
         connection.create_function("merge_cells", 2, merge_cells, deterministic=True)
-        connection.create_function("drop_cells", 2, drop_cells, deterministic=True)
+        for name, count, function in _SEALING:
+            connection.create_function(name, count, function, deterministic=True)
         return connection
 
     def _prepare(self, network: bool) -> None:
@@ -203,6 +216,7 @@ class Ledger:
             with self.transaction():  # another process may have been first: nothing is made twice
                 for statement in filter(str.strip, SCHEMA.split(";")):
                     run(statement)
+                seals.seal_unsealed(self)
                 run(f"PRAGMA user_version = {VERSION}")
 
     def close(self) -> None:
@@ -225,11 +239,7 @@ class Ledger:
             # Of a damaged file even the text that an error quotes may be no text.
             text = str(error)
             if isinstance(error, UnicodeDecodeError) or any(word in text for word in _DAMAGE):
-                advice = (
-                    "The workbook itself is not touched. Move the file (with its -wal and -shm) aside and start fresh; "
-                    "`batchbook backups list` shows the workbook's earlier states."
-                )
-                raise LedgerError(f"{self._called} is damaged: {text}.", advice) from error
+                raise self._damaged(text) from error
             advice = "See that the disk has room and the folder can be written; then run again with --resume-auto."
             raise LedgerError(f"{self._called} failed: {text}.", advice) from error
 
@@ -284,9 +294,22 @@ class Ledger:
         finally:
             self.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
-    def check(self) -> list[str]:
-        """What SQLite finds wrong with the file; empty when it is sound."""
-        return [row[0] for row in self.query("PRAGMA integrity_check(20)") if row[0] != "ok"]
+    def check(self, table: str = "") -> list[str]:
+        """What SQLite finds wrong with the file, or with one table and its indexes; empty when it is sound."""
+        return [row[0] for row in self.query(f"PRAGMA integrity_check({table or 20})") if row[0] != "ok"]
+
+    def must_be_sound(self, workbook: str) -> None:
+        """LedgerDamaged where the file's structure is not sound, before anything of it is believed.
+
+        All of it where a run over that workbook (its name here) is to be taken up again or settled; otherwise only
+        the values last written matter.
+        """
+        wrong = self.check("" if any(run.unfinished for run in self.runs(workbook=workbook)) else "written")
+        if wrong:
+            raise self._damaged("; ".join(wrong[:3]).rstrip("."))
+
+    def _damaged(self, text: str) -> LedgerDamaged:
+        return LedgerDamaged(f"{self._called} is damaged: {text}.", _WAY_OUT)
 
     # --- workbooks -------------------------------------------------------------------------------------------------
 
@@ -391,12 +414,34 @@ def merge_cells(older: str, newer: str) -> str:
     return _packed({**json.loads(drop_cells(older, newer)), **json.loads(newer)})
 
 
+def merge_sealed(workbook: str, sheet: str, key: str, older: str, newer: str) -> str:
+    """`merge_cells` for the values last written in a row; a text whose seal does not fit counts for nothing."""
+    known = (seals.unsealed(workbook, sheet, key, text) or "{}" for text in (older, newer))
+    return seals.sealed(workbook, sheet, key, merge_cells(*known))
+
+
+def drop_sealed(workbook: str, sheet: str, key: str, cells: str, others: str) -> str:
+    """`drop_cells` for the values last written in a row; what is damaged stays so."""
+    known = seals.unsealed(workbook, sheet, key, cells)
+    return cells if known is None else seals.sealed(workbook, sheet, key, drop_cells(known, others))
+
+
+_SEALING: Sequence[tuple[str, int, Callable[..., Any]]] = (
+    ("sealed", 4, seals.sealed), ("merge_sealed", 5, merge_sealed), ("drop_sealed", 5, drop_sealed),
+)  # fmt: skip
+
+
 def _packed(cells: Mapping[str, Any]) -> str:
     return json.dumps(cells, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _record(row: sqlite3.Row) -> RunRecord:
     plain = dict(row)
-    for name in ("reference", "settings", "summary"):
-        plain[name] = None if plain[name] is None else json.loads(plain[name])
+    try:
+        for name in ("reference", "settings", "summary"):
+            plain[name] = None if plain[name] is None else json.loads(plain[name])
+    except (ValueError, TypeError) as error:
+        raise LedgerDamaged(
+            f"The ledger's record of run {plain['id']!r} is damaged: its {name} cannot be read.", _WAY_OUT
+        ) from error
     return RunRecord(**plain)

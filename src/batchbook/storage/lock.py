@@ -174,7 +174,8 @@ class WorkbookLock:
 
     def _settle_in(self, fd: int) -> LockInfo | None:
         """The lock file is new and made by us. Somebody may have found it empty and be about to take it away."""
-        if os_lock(fd) is False:
+        locked = os_lock(fd)
+        if locked is False:
             if hosts.is_network_path(self.path):
                 self._withdraw(fd)
             else:
@@ -184,6 +185,13 @@ class WorkbookLock:
             os.close(fd)
             return _FREED
         self._write(fd)
+        if locked is None:
+            # Only the file's name says who has it: one who judged the dead holder before us may just be taking ours
+            # away, and cannot put it back where a third one has come in between.
+            time.sleep(GRACE)
+            if not is_named(self.path, fd):
+                os.close(fd)
+                return _FREED
         self._fd, self._pid = fd, os.getpid()
         _held.add(self)
         return None
@@ -226,6 +234,8 @@ class WorkbookLock:
                 log.info("the lock of %s is taken over from %s", self.workbook, info)
                 if self._on_dead is not None:
                     self._on_dead(info)
+                    if not is_named(self.path, fd):
+                        return _FREED  # settling took a while, and another one was faster
             put_away(self.path, fd)
         finally:
             os.close(fd)

@@ -26,6 +26,8 @@ _DETAILS = (
        (SELECT c.save, c.sheet, c.key FROM saves s JOIN changes c ON c.save = s.id WHERE s.run = ?1 LIMIT ?2)""",
     "DELETE FROM conflicts WHERE id IN (SELECT id FROM conflicts WHERE run = ?1 LIMIT ?2)",
     "DELETE FROM commits WHERE (run, seq) IN (SELECT run, seq FROM commits WHERE run = ?1 LIMIT ?2)",
+    """DELETE FROM seals WHERE save IN
+       (SELECT t.save FROM saves s JOIN seals t ON t.save = s.id WHERE s.run = ?1 LIMIT ?2)""",
     "DELETE FROM saves WHERE id IN (SELECT id FROM saves WHERE run = ?1 LIMIT ?2)",
     # Ended runs have given these two up already, unless one was ended by hand in another way.
     "DELETE FROM checkpoints WHERE (run, number) IN (SELECT run, number FROM checkpoints WHERE run = ?1 LIMIT ?2)",

@@ -12,6 +12,8 @@ from batchbook.storage.ledger import Ledger, RunRecord, Times
 
 _PENDING = "NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.run = ?1 AND o.ordinal = s.ordinal AND o.superseded = 0)"
 _PAGE = 5000
+DROPPED = "dropped"
+"""Outcome of a row whose result no longer holds: a link of the chain that says so, and never counts itself."""
 # Why the queries below name their index: without statistics SQLite goes through all rows of a run by the primary key.
 
 OUTCOME_COLUMNS = "ordinal, key, number, outcome, reason, inputs, taken, writes, details"
@@ -42,7 +44,12 @@ class StoredOutcome:
 
     def hashed(self) -> bytes:
         """What the chain covers of it."""
-        return json.dumps([getattr(self, name) for name in self.__slots__], ensure_ascii=False).encode()
+        return json.dumps([getattr(self, name) for name in self.__slots__], ensure_ascii=False, default=repr).encode()
+
+
+def dropped(row: Selected) -> StoredOutcome:
+    """The result of this row no longer holds: committed, it makes the row pending again."""
+    return StoredOutcome(row.ordinal, row.key, row.number, DROPPED, "", "", "{}", "{}", "{}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +169,8 @@ class RunLog:
     def commit(self, batch: int, attempt: int, outcomes: Sequence[StoredOutcome], at: str, seconds: float) -> None:
         """Make outcomes durable, as one link of the chain. Batch 0: found out while merging, not processed.
 
-        A row that had an outcome in this run already (it was done again) has the older one superseded.
+        A row that had an outcome in this run already (it was done again) has the older one superseded. Outcomes are
+        either all `dropped` or none.
         """
         seq = self._seq + 1
         chain = _link(self._chain, seq, batch, outcomes)
@@ -176,6 +184,8 @@ class RunLog:
                 f"INSERT INTO outcomes (run, seq, {OUTCOME_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 ((run, seq, *(getattr(o, n) for n in StoredOutcome.__slots__)) for o in outcomes),
             )
+            if outcomes and outcomes[0].outcome == DROPPED:
+                self.ledger.execute("UPDATE outcomes SET superseded = 1 WHERE run = ? AND seq = ?", [run, seq])
             self.ledger.execute(
                 "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [run, seq, batch, attempt, at, len(outcomes), seconds, chain],
@@ -233,13 +243,29 @@ class RunLog:
         )
         return {row[0]: row[1] for row in rows}
 
-    def drop_unsaved(self) -> None:
-        """Results that are not in the workbook no longer hold: their rows are pending again. Within a transaction."""
-        self.ledger.execute(
-            """UPDATE outcomes INDEXED BY outcomes_unsaved SET superseded = 1
-               WHERE run = ? AND superseded = 0 AND save IS NULL""",
-            [self.run.id],
+    def drop_unsaved(self, attempt: int, at: str) -> None:
+        """Results that are not in the workbook no longer hold: their rows are pending again."""
+        sql = """SELECT ordinal, key, number FROM outcomes INDEXED BY outcomes_unsaved
+                 WHERE run = ? AND superseded = 0 AND save IS NULL LIMIT ?"""
+        while page := [Selected(*row) for row in self.ledger.query(sql, [self.run.id, _PAGE])]:
+            self.commit(0, attempt, [dropped(row) for row in page], at, 0.0)
+
+    def drop_revived(self) -> int:
+        """Of each row only the latest outcome can count; gives how many others did. Within a transaction."""
+        return self.ledger.execute(
+            """UPDATE outcomes SET superseded = 1 WHERE run = ?1 AND superseded = 0 AND (outcome = ?2 OR EXISTS
+               (SELECT 1 FROM outcomes n INDEXED BY outcomes_by_row
+                WHERE n.run = ?1 AND n.ordinal = outcomes.ordinal AND n.seq > outcomes.seq))""",
+            [self.run.id, DROPPED],
+        ).rowcount
+
+    def drop_checkpoints_ahead(self) -> int:
+        """Forget checkpoints of commits that the chain does not have; gives how many. Within a transaction."""
+        wrong = [point.number for point in self.checkpoints() if self.chain_at(point.seq) != point.chain]
+        self.ledger.execute_many(
+            "DELETE FROM checkpoints WHERE run = ? AND number = ?", ((self.run.id, number) for number in wrong)
         )
+        return len(wrong)
 
     def batches(self) -> Iterator[sqlite3.Row]:
         """One row a batch: batch, attempt, started, rows, seconds, first (place in the selection), key of the first."""
@@ -280,6 +306,8 @@ class RunLog:
                 [self.run.id, commit["seq"]],
             )
             outcomes = [StoredOutcome(*row) for row in rows]
+            if any(type(outcome.ordinal) is not int for outcome in outcomes):
+                break
             chain = _link(chain, commit["seq"], commit["batch"], outcomes)
             if commit["seq"] != sound + 1 or len(outcomes) != commit["rows"] or chain != commit["chain"]:
                 break

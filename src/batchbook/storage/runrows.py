@@ -95,11 +95,3 @@ class RunRows:
         """How many rows have a verdict."""
         row = self._ledger.one("SELECT count(*) FROM temp.run_rows WHERE verdict = ?", [verdict])
         return int(row[0]) if row else 0
-
-    def drop(self, verdict: Verdict) -> None:
-        """The results of these rows no longer hold: they are pending again. Within a transaction."""
-        self._ledger.execute(
-            """UPDATE outcomes SET superseded = 1 WHERE run = ? AND superseded = 0 AND ordinal IN
-               (SELECT ordinal FROM temp.run_rows WHERE verdict = ?)""",
-            [self._run, verdict],
-        )

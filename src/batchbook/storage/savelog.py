@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from batchbook.storage import seals
 from batchbook.storage.blockindexes import BlockIndexes
-from batchbook.storage.ledger import Ledger
+from batchbook.storage.ledger import Ledger, merge_cells
 from batchbook.xlsx import SheetIndex
 
 
@@ -153,8 +154,9 @@ class SaveLog:
             [self.run, save],
         )
         run(
-            """INSERT INTO written SELECT ?, sheet, key, cells FROM temp.staged_confirmed WHERE true
-               ON CONFLICT DO UPDATE SET cells = merge_cells(cells, excluded.cells)""",
+            """INSERT INTO written SELECT ?1, sheet, key, sealed(?1, sheet, key, cells) FROM temp.staged_confirmed
+               WHERE true
+               ON CONFLICT DO UPDATE SET cells = merge_sealed(workbook, sheet, key, cells, excluded.cells)""",
             [self.workbook],
         )
         run(
@@ -162,6 +164,7 @@ class SaveLog:
                (SELECT 1 FROM temp.staged_outcomes t WHERE t.seq = outcomes.seq AND t.ordinal = outcomes.ordinal)""",
             [save, self.run],
         )
+        seals.put_seal(self.ledger, save, seals.outcomes_staged(self.ledger))
 
     def saved(self, save: int, backup: str | None) -> None:
         """Record durably that the workbook was replaced, and what the machine wrote last in each cell."""
@@ -215,12 +218,13 @@ def settle_saved(ledger: Ledger, save: int, backup: str | None) -> None:
             [save],
         )
         ledger.execute(
-            """INSERT INTO written SELECT s.workbook, c.sheet, c.key, c.after
+            """INSERT INTO written SELECT s.workbook, c.sheet, c.key, sealed(s.workbook, c.sheet, c.key, c.after)
                FROM changes c JOIN saves s ON s.id = c.save WHERE c.save = ?
-               ON CONFLICT DO UPDATE SET cells = merge_cells(cells, excluded.cells)""",
+               ON CONFLICT DO UPDATE SET cells = merge_sealed(workbook, sheet, key, cells, excluded.cells)""",
             [save],
         )
         _remember_persons(ledger, save)
+        seals.reseal(ledger, save)
 
 
 def _remember_persons(ledger: Ledger, save: int) -> None:
@@ -229,9 +233,10 @@ def _remember_persons(ledger: Ledger, save: int) -> None:
     Without this a cell that the machine never wrote would hold just what the next run found there, free to be written.
     """
     ledger.execute(
-        """INSERT INTO written SELECT s.workbook, c.sheet, c.key, json_object(c.column, json(c.base))
+        """INSERT INTO written
+           SELECT s.workbook, c.sheet, c.key, sealed(s.workbook, c.sheet, c.key, json_object(c.column, json(c.base)))
            FROM conflicts c JOIN saves s ON s.id = c.save WHERE c.save = ? AND c.kept = 'theirs'
-           ON CONFLICT DO UPDATE SET cells = merge_cells(excluded.cells, cells)""",
+           ON CONFLICT DO UPDATE SET cells = merge_sealed(workbook, sheet, key, excluded.cells, cells)""",
         [save],
     )
 
@@ -245,6 +250,25 @@ def settle_unsure(ledger: Ledger, save: int) -> None:
         ledger.execute("UPDATE saves SET state = 'unsure' WHERE id = ?", [save])
         _unsave_outcomes(ledger, save)
         ledger.execute("DELETE FROM conflicts WHERE save = ?", [save])
+        seals.reseal(ledger, save)
+
+
+def settle_damaged(ledger: Ledger, save: int, run: str) -> int:
+    """The record of a save is not what was written: nothing of it is believed.
+
+    Gives how many outcomes are unsaved again. Within a transaction.
+    """
+    ledger.execute("UPDATE saves SET state = 'damaged' WHERE id = ?", [save])
+    count = unsave_outcomes(ledger, run, save)
+    ledger.execute("DELETE FROM changes WHERE save = ?", [save])
+    ledger.execute("DELETE FROM conflicts WHERE save = ?", [save])
+    seals.put_seal(ledger, save, seals.NO_OUTCOMES)
+    return count
+
+
+def unsave_outcomes(ledger: Ledger, run: str, save: int) -> int:
+    """Outcomes of a run that a save brought count as unsaved again; gives how many. Within a transaction."""
+    return ledger.execute("UPDATE outcomes SET save = NULL WHERE run = ? AND save = ?", [run, save]).rowcount
 
 
 def _unsave_outcomes(ledger: Ledger, save: int) -> None:
@@ -286,6 +310,7 @@ def settle_abandoned(ledger: Ledger, save: int) -> None:
         _unsave_outcomes(ledger, save)
         ledger.execute("DELETE FROM changes WHERE save = ?", [save])
         ledger.execute("DELETE FROM conflicts WHERE save = ?", [save])
+        seals.reseal(ledger, save)
 
 
 def unsave(ledger: Ledger, run: str, saves: Iterable[int]) -> int:
@@ -293,24 +318,51 @@ def unsave(ledger: Ledger, run: str, saves: Iterable[int]) -> int:
     count = 0
     with ledger.transaction():
         for save in saves:
-            cursor = ledger.execute("UPDATE outcomes SET save = NULL WHERE run = ? AND save = ?", [run, save])
-            count += cursor.rowcount
+            count += unsave_outcomes(ledger, run, save)
             # What the machine wrote there is gone from the workbook: it is no longer what an edit is weighed against.
             ledger.execute(
-                """UPDATE written SET cells = drop_cells(cells, c.after)
+                """UPDATE written
+                   SET cells = drop_sealed(written.workbook, written.sheet, written.key, written.cells, c.after)
                    FROM changes c JOIN saves s ON s.id = c.save
                    WHERE c.save = ? AND written.workbook = s.workbook
                      AND written.sheet = c.sheet AND written.key = c.key""",
                 [save],
             )
             ledger.execute("UPDATE saves SET state = 'undone' WHERE id = ?", [save])
+            seals.reseal(ledger, save)
     return count
 
 
-def last_written(ledger: Ledger, workbook: str, sheet: str, keys: Sequence[str]) -> dict[str, str]:
-    """By key: what the machine wrote last in the row's cells, as canonical JSON text of header to value."""
+def last_written(ledger: Ledger, workbook: str, sheet: str, keys: Sequence[str]) -> dict[str, str | None]:
+    """By key: what the machine wrote last in the row's cells, as canonical JSON text of header to value.
+
+    Where that is damaged it is put together from what the saves changed; None where that is no longer kept either.
+    """
     sql = "SELECT key, cells FROM written WHERE workbook = ? AND sheet = ? AND key IN ({})"
-    return _by_key(ledger, sql, [workbook, sheet], keys)
+    found: dict[str, str | None] = {}
+    for key, text in _by_key(ledger, sql, [workbook, sheet], keys).items():
+        cells = seals.unsealed(workbook, sheet, key, text)
+        found[key] = _written_by_saves(ledger, workbook, sheet, key) if cells is None else cells
+    return found
+
+
+def _written_by_saves(ledger: Ledger, workbook: str, sheet: str, key: str) -> str | None:
+    """What sound saves wrote in a row, the later ones counting; it takes the place of the damaged record."""
+    rows = ledger.query(
+        """SELECT s.id, c.after FROM saves s JOIN changes c ON c.save = s.id
+           WHERE s.workbook = ? AND s.state = 'saved' AND c.sheet = ? AND c.key = ? ORDER BY s.id""",
+        [workbook, sheet, key],
+    )
+    cells: str | None = None
+    for save, after in list(rows):
+        if not seals.faults(ledger, save, None):
+            cells = merge_cells(cells or "{}", after)
+    if cells is not None:
+        ledger.execute(
+            "UPDATE written SET cells = sealed(workbook, sheet, key, ?) WHERE workbook = ? AND sheet = ? AND key = ?",
+            [cells, workbook, sheet, key],
+        )
+    return cells
 
 
 def changes_of(ledger: Ledger, run: str) -> Iterator[Change]:

@@ -1,13 +1,15 @@
 """The ledger's tables.
 
 Rows of `outcomes` and `commits` are written once; only `save` and `superseded` of an outcome change later, and they
-are outside the hash chain that runs over the commits of a run.
+are outside the hash chain that runs over the commits of a run. Those, what saves changed and the values last written
+have seals (see `seals`).
 """
 
 from __future__ import annotations
 
 VERSION = 3
-"""Version 1 had no blocks, no facts, and no index of saves by run; version 2 no pruned runs and no attempts' times."""
+"""Version 1 had no blocks, no facts, and no index of saves by run; version 2 no pruned runs, no attempts' times, no
+seals."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -57,6 +59,10 @@ CREATE TABLE IF NOT EXISTS changes (
     save INTEGER NOT NULL REFERENCES saves (id) ON DELETE CASCADE, sheet TEXT NOT NULL, key TEXT NOT NULL,
     number INTEGER NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, PRIMARY KEY (save, sheet, key)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seals (
+    save INTEGER PRIMARY KEY REFERENCES saves (id) ON DELETE CASCADE, changes TEXT NOT NULL, conflicts TEXT NOT NULL,
+    outcomes TEXT NOT NULL, seal TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS conflicts (
     id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     save INTEGER REFERENCES saves (id) ON DELETE CASCADE, sheet TEXT NOT NULL, key TEXT NOT NULL,

@@ -9,14 +9,19 @@ from batchbook.errors import BatchbookError
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.links import followed
 from batchbook.storage.lockfile import LockInfo
-from batchbook.storage.savelog import open_intents, settle_abandoned, settle_saved, settle_unsure
+from batchbook.storage.savelog import open_intents, settle_abandoned, settle_damaged, settle_saved, settle_unsure
 from batchbook.storage.saver import settle
+from batchbook.storage.seals import faults
 
 
 def settle_intents(ledger: Ledger, workbook: Path) -> int:
     """Settle every open save of a workbook in a ledger; gives how many there were. Needs the workbook's lock."""
     intents = open_intents(ledger, ledger.name_of(workbook))
     for save in intents:
+        if faults(ledger, save.id, None):
+            with ledger.transaction():
+                settle_damaged(ledger, save.id, save.run)
+            continue
         ended = settle(workbook, save.old, save.new, save.temporary)
         if ended == "saved":
             settle_saved(ledger, save.id, None)

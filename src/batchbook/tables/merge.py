@@ -18,9 +18,12 @@ class Never(Enum):
     """Marks a cell that the machine has never written."""
 
     WRITTEN = "never written"
+    KNOWN = "no longer known"
 
 
 NEVER: Final = Never.WRITTEN
+LOST: Final = Never.KNOWN
+"""What the machine wrote last is no longer known: whatever stands there may be a person's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,12 @@ def merge_cell(
 ) -> Merged:
     """Decide on one cell.
 
-    taken: what it held when the run took the row; last: what the machine wrote last (NEVER: nothing); current: what it
+    taken: what it held when the run took the row; last: what the machine wrote last (NEVER: nothing; LOST: the
+    record of it is damaged); current: what it
     holds now; ours: what the run wants there; overwrite: the job's `on_person_edit` for the column.
     """
+    if last is LOST and not _blank(taken) and not _blank(current):
+        return Merged(write=overwrite and not same(current, ours), conflict=not same(current, ours), base=None)
     base = None if _blank(taken) else (taken if isinstance(last, Never) else last)
     if same(current, ours):
         return Merged(write=False, conflict=False, base=base)

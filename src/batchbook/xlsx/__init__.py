@@ -10,7 +10,7 @@ from batchbook.xlsx.places import Range, letters, parse_cell, parse_range
 from batchbook.xlsx.refusals import CellRefused
 from batchbook.xlsx.splice import BookEdits, SpliceReceipt, splice
 from batchbook.xlsx.values import CellValue, ErrorValue, Formula, Link
-from batchbook.xlsx.verify import inspect, verify
+from batchbook.xlsx.verify import check_whole, inspect, verify
 from batchbook.xlsx.wholesheet import SheetColumn, SheetContent
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "SpliceReceipt",
     "TableRange",
     "check_value",
+    "check_whole",
     "digest_of",
     "inspect",
     "letters",

@@ -74,14 +74,17 @@ class SheetIndex:
         text = json.dumps(facts).encode()
         head = struct.pack("<LLL", _FORM, len(text), len(self.blocks))
         blocks = (_BLOCK.pack(b.packed, b.size, b.crc, b.packed_crc, b.last_row) for b in self.blocks)
-        return head + text + b"".join(blocks)
+        data = head + text + b"".join(blocks)
+        # Which row lies in which block is checked by nothing else.
+        return data + struct.pack("<L", crc32(data))
 
     @classmethod
     def unpack(cls, data: bytes) -> SheetIndex:
         """The inverse of `pack`; ValueError where the bytes are no index."""
         try:
+            data, (total,) = data[:-4], struct.unpack("<L", data[-4:])
             form, length, count = struct.unpack_from("<LLL", data)
-            if form != _FORM or len(data) != 12 + length + count * _BLOCK.size:
+            if form != _FORM or total != crc32(data) or len(data) != 12 + length + count * _BLOCK.size:
                 raise ValueError("not the index of a sheet")
             facts: Mapping[str, Any] = json.loads(data[12 : 12 + length])
             return cls(

@@ -45,6 +45,13 @@ def verify(path: Path | str, receipt: SpliceReceipt, *, full: bool) -> None:
         container.close()
 
 
+def check_whole(path: Path | str) -> None:
+    """Open a workbook and read every part of it to its end. Raises WorkbookDamaged."""
+    with Book.open(path) as book:
+        for entry in book.container.entries:
+            check_content(book.container, entry)
+
+
 def check_content(container: Container, entry: Entry) -> None:
     """Read a part to its end, which checks its length and checksum. Raises WorkbookDamaged."""
     with container.in_part(entry.name):
