@@ -110,7 +110,7 @@ class People:
         for line in self.lines:
             line.typed = set()
             if line.key is None or self._doubled(line.key):
-                if line.values:
+                if any(line.values.get(one) is not None for one in ("Key", *READ, *WRITTEN)):
                     self.unnamed.append(line)
                 continue
             known = self.last.get(line.key, {})

@@ -1,6 +1,6 @@
 """Somebody who edits the sample workbook in a process of its own, at random moments, while a run is going.
 
-Called as: person.py WORKBOOK HOW SEED SECONDS. HOW is "replace" (a new file is put in the place of the old one) or
+Called as: person.py WORKBOOK HOW SEED STOP; it ends when there is a file STOP. HOW is "replace" (a new file is put in the place of the old one) or
 "rude" (the file is truncated and written anew where it is, as openpyxl does). Prints, as JSON, what was done to which
 package; a workbook that changed between being read and being written is read again, as careful people would do.
 """
@@ -92,14 +92,17 @@ def attempt(path: Path, how: str, choose: random.Random, number: int, done: dict
 
 
 def main() -> None:
-    path, how, seed, seconds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+    path, how, seed, stop = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
     choose = random.Random(seed)
     done: dict[str, Any] = {"notes": {}, "results": {}, "deleted": [], "inserted": [], "columns": {}, "saves": 0}
-    end, number = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
+    number, first = 0, digest(path)
+    while digest(path) == first and not stop.exists():
+        time.sleep(0.01)  # the run has its rows once it has saved for the first time
+    while not stop.exists():
         number += 1
-        done["saves"] += attempt(path, how, choose, number, done)
-        time.sleep(choose.uniform(0.0, 0.3))
+        if attempt(path, how, choose, number, done):
+            done["saves"] += 1
+            time.sleep(choose.uniform(0.0, 0.3))
     print(json.dumps(done))
 
 

@@ -104,7 +104,7 @@ class SaveLog:
             """DELETE FROM temp.staged_conflicts WHERE rowid IN (
                    SELECT s.rowid FROM temp.staged_conflicts s JOIN conflicts c
                    ON c.run = ? AND c.sheet = s.sheet AND c.key = s.key AND c.column = s.column
-                   AND c.theirs = s.theirs AND c.ours = s.ours AND c.kept = s.kept AND c.kept = 'theirs')""",
+                   AND c.theirs = s.theirs AND c.ours = s.ours AND c.kept = s.kept)""",
             [self.run],
         )
 
@@ -252,7 +252,8 @@ def settle_unsure(ledger: Ledger, save: int) -> None:
     with ledger.transaction():
         ledger.execute("UPDATE saves SET state = 'unsure' WHERE id = ?", [save])
         _unsave_outcomes(ledger, save)
-        ledger.execute("DELETE FROM conflicts WHERE save = ?", [save])
+        # What was overwritten can no longer be found in the sheet; all else is found again.
+        ledger.execute("DELETE FROM conflicts WHERE save = ? AND kept = 'theirs'", [save])
 
 
 def _unsave_outcomes(ledger: Ledger, save: int) -> None:
