@@ -1,8 +1,9 @@
 """Somebody who edits the sample workbook in a process of its own, at random moments, while a run is going.
 
-Called as: person.py WORKBOOK HOW SEED STOP; it ends when there is a file STOP. HOW is "replace" (a new file is put in the place of the old one) or
-"rude" (the file is truncated and written anew where it is, as openpyxl does). Prints, as JSON, what was done to which
-package; a workbook that changed between being read and being written is read again, as careful people would do.
+Called as: person.py WORKBOOK HOW SEED STOP; it ends when there is a file STOP. HOW is "replace" (a new file is put in
+the place of the old one) or "rude" (the file is truncated and written anew where it is, as openpyxl does). Prints, as
+JSON, what was done to which package; a workbook that changed between being read and being written is read again, as
+careful people would do.
 """
 
 from __future__ import annotations

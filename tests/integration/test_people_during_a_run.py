@@ -118,12 +118,5 @@ def test_nothing_is_lost_on_either_side_while_a_person_edits_during_the_run(revi
 def test_nothing_is_lost_while_other_people_edit_during_the_run(review: Folder, how: str, seed: int) -> None:
     packages = [row["Package Name"] for row in rows(review)]
     called, done = at_once(review, how, seed)
-    print(
-        "saves of the person:",
-        done["saves"],
-        "of the run:",
-        called.json["saves"],
-        "merges:",
-        called.err.count("merged"),
-    )
+    print(f"{how} {seed}: {done['saves']} saves of the person, {called.json['saves']} of the run")
     judge(review, called, done, packages)
