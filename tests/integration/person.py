@@ -32,8 +32,10 @@ def places(sheet: Any) -> tuple[dict[str, int], dict[str, int]]:
     return columns, rows
 
 
-def edit(sheet: Any, choose: random.Random, number: int, done: dict[str, Any]) -> None:
+def edit(sheet: Any, choose: random.Random, done: dict[str, Any]) -> None:
     """One edit of one row, noted in `done`."""
+    done["edits"] += 1
+    number = done["edits"]
     columns, rows = places(sheet)
     name = choose.choice([one for one in rows if one not in done["deleted"]])
     what = choose.choice(["note", "note", "result", "delete", "insert", "column"])
@@ -63,13 +65,13 @@ def digest(path: Path) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest()
 
 
-def attempt(path: Path, how: str, choose: random.Random, number: int, done: dict[str, Any]) -> bool:
+def attempt(path: Path, how: str, choose: random.Random, done: dict[str, Any]) -> bool:
     """Open, edit, save; gives whether the edit is in the file."""
     tried = json.loads(json.dumps(done))
     before = digest(path)
     book = openpyxl.load_workbook(path)
     for _ in range(choose.randint(1, 3)):
-        edit(book["Packages"], choose, number, tried)
+        edit(book["Packages"], choose, tried)
     aside = path.with_name("person.xlsx")
     book.save(aside)
     content = aside.read_bytes()
@@ -95,13 +97,20 @@ def attempt(path: Path, how: str, choose: random.Random, number: int, done: dict
 def main() -> None:
     path, how, seed, stop = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
     choose = random.Random(seed)
-    done: dict[str, Any] = {"notes": {}, "results": {}, "deleted": [], "inserted": [], "columns": {}, "saves": 0}
-    number, first = 0, digest(path)
+    done: dict[str, Any] = {
+        "edits": 0,
+        "notes": {},
+        "results": {},
+        "deleted": [],
+        "inserted": [],
+        "columns": {},
+        "saves": 0,
+    }
+    first = digest(path)
     while digest(path) == first and not stop.exists():
         time.sleep(0.01)  # the run has its rows once it has saved for the first time
     while not stop.exists():
-        number += 1
-        if attempt(path, how, choose, number, done):
+        if attempt(path, how, choose, done):
             done["saves"] += 1
             time.sleep(choose.uniform(0.0, 0.3))
     print(json.dumps(done))
