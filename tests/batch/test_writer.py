@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import json
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import openpyxl
@@ -11,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batchbook.batch import waiting
 from batchbook.batch import writer as module
 from batchbook.batch.controller import BatchController
-from batchbook.batch.progress import BatchDone, Saved
+from batchbook.batch.progress import BatchDone, RowsCommitted, Saved
 from batchbook.batch.start import StartRequest
 from batchbook.storage import saver
-from tests.batch.helpers import HEADERS, Site, people
+from tests.batch.helpers import HEADERS, SETTINGS, Died, Site, people
 
 
 def during(site, edits):
@@ -182,7 +185,7 @@ def test_a_mark_that_cannot_be_written_costs_only_itself(tmp_path):
     assert "merged" in site.rows()[1][4]
 
 
-# --- whatever people do -----------------------------------------------------------------------------------------------
+# --- whatever people do ---------------------------------------------------------------------------------------------
 
 
 class Person:
@@ -400,3 +403,171 @@ def test_numbers_in_a_column_that_a_person_shows_as_dates_are_no_persons_edits(s
     result = site.run()
     assert (result.conflicts, result.rows.done) == (0, 6)
     assert openpyxl.load_workbook(site.book)["Data"]["C2"].number_format == "yyyy-mm-dd"
+
+
+# --- rows that the run has not reached yet, or has saved already ----------------------------------------------------
+
+
+def test_what_a_person_types_during_the_run_into_a_row_not_yet_taken_stays_and_is_listed(site):
+    result = during(site, {1: lambda: site.cell("C7", "mine")})
+    assert site.results()["K6"] == "mine"
+    assert conflicts(site, result) == {("K6", "mine", "name 6!", "theirs")}
+
+
+def test_what_a_person_types_between_a_kill_and_the_resume_into_a_row_not_yet_taken_stays(site):
+    assert site.died(3) < 6
+    site.cell("C7", "mine")
+    result = site.run("auto")
+    assert site.results()["K6"] == "mine"
+    assert conflicts(site, result) == {("K6", "mine", "name 6!", "theirs")}
+
+
+def test_a_death_between_such_a_result_and_its_save_changes_nothing(site):
+    site.died(3)
+    site.cell("C7", "mine")
+    committed = []
+
+    def dying(event):
+        if isinstance(event, RowsCommitted):
+            committed.append(event.counts.ended)
+            raise Died
+
+    with contextlib.suppress(Died):
+        BatchController(site.job(), StartRequest(mode="auto"), events=dying).run()
+    assert committed == [6]
+    result = site.run("auto")
+    assert site.results()["K6"] == "mine"
+    assert conflicts(site, result) == {("K6", "mine", "name 6!", "theirs")}
+
+
+def test_an_old_result_emptied_during_the_run_before_its_row_was_taken_stays_empty_and_is_listed(site):
+    site.run()
+    site.use(lambda row: {"Result": "second"})
+    result = during(site, {1: lambda: site.cell("C7", None)})
+    assert site.results()["K6"] is None
+    assert conflicts(site, result) == {("K6", None, "second", "theirs")}
+
+
+def test_a_saved_result_that_a_person_changed_or_emptied_during_the_run_is_listed_once(site):
+    site.make_job(batch={**SETTINGS["batch"], "size": 1})
+    result = during(site, {2: lambda: site.cell("C2", "mine"), 4: lambda: site.cell("C3", None)})
+    assert (site.results()["K1"], site.results()["K2"]) == ("mine", None)
+    assert conflicts(site, result) == {("K1", "mine", "name 1!", "theirs"), ("K2", None, "name 2!", "theirs")}
+    assert result.conflicts == 2
+
+
+def test_an_old_copy_saved_over_the_workbook_during_the_run_has_its_lost_results_listed(site):
+    site.make_job(batch={**SETTINGS["batch"], "size": 1})
+    old = site.book.read_bytes()
+    result = during(site, {4: lambda: site.book.write_bytes(old)})
+    assert {key for key, *_ in conflicts(site, result)} == {"K1", "K2", "K3"}
+    assert [key for key, value in site.results().items() if value] == ["K4", "K5", "K6"]
+    assert site.run().rows.done == 3, "blank cells are free for the next run"
+    assert all(site.results().values())
+
+
+def test_a_column_that_is_overwritten_also_takes_back_a_saved_result(tmp_path):
+    site = Site(tmp_path / "w", on_person_edit={"Result": "overwrite"}, batch={**SETTINGS["batch"], "size": 1})
+    result = during(site, {3: lambda: site.cell("C2", "mine")})
+    assert site.results()["K1"] == "name 1!"
+    assert conflicts(site, result) == {("K1", "mine", "name 1!", "ours")}
+
+
+def test_what_was_overwritten_stays_listed_if_nobody_knows_how_that_save_ended(tmp_path, monkeypatch):
+    site = Site(tmp_path / "w", on_person_edit={"Result": "overwrite"}, batch={**SETTINGS["batch"], "size": 6})
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.SaveLog, "saved", die)
+    with pytest.raises(KeyboardInterrupt):
+        during(site, {1: lambda: site.cell("C2", "mine")})
+    monkeypatch.undo()
+    site.cell("D2", "a note")
+    result = site.run("auto")
+    assert site.results()["K1"] == "name 1!"
+    assert conflicts(site, result) == {("K1", "mine", "name 1!", "ours")}
+
+
+# --- keys -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_retyped_during_the_run_is_gone_and_listed_and_the_new_one_waits(site):
+    result = during(site, {1: lambda: site.cell("A2", "NEW")})
+    (problem,) = site.report(result)["problems"]
+    assert (problem["key"], problem["outcome"], "name 1!" in problem["reason"]) == ("K1", "gone", True)
+    assert (site.results()["NEW"], result.rows.gone, result.rows.done) == (None, 1, 5)
+    site.run()
+    assert site.results()["NEW"] == "name 1!"
+
+
+def test_a_row_whose_key_was_emptied_during_the_run_keeps_what_a_person_typed_there(site):
+    def empty(sheet):
+        sheet["A7"], sheet["C7"] = None, "mine"
+
+    result = during(site, {1: lambda: site.edit(empty)})
+    assert site.rows()[5][:3] == [None, "name 6", "mine"]
+    assert result.rows.gone == 1
+
+
+def test_a_row_that_came_during_the_run_with_a_doubled_key_keeps_its_cells(site):
+    result = during(site, {1: lambda: site.edit(lambda sheet: sheet.append(["K6", "twin", "theirs"]))})
+    assert [row[2] for row in site.rows() if row[0] == "K6"] == [None, "theirs"]
+    assert result.rows.rejected == 1
+
+
+@pytest.mark.parametrize("first", [1, 3])
+def test_a_row_whose_key_was_doubled_and_made_sound_again_is_done_again(site, first):
+    site.make_job(batch={**SETTINGS["batch"], "size": 1})
+    result = during(
+        site,
+        {
+            first: lambda: site.edit(lambda sheet: sheet.append(["K1", "twin"])),
+            first + 2: lambda: site.edit(lambda sheet: sheet.delete_rows(8)),
+        },
+    )
+    assert (result.rows.done, result.rows.rejected, result.conflicts) == (6, 0, 0)
+    assert site.results() == {f"K{n}": f"name {n}!" for n in range(1, 7)}
+
+
+# --- a file that is just being written ------------------------------------------------------------------------------
+
+
+def written_slowly(path, content):
+    """A program that saves in place: the file is cut off first and grows again."""
+    with path.open("r+b") as file:
+        file.truncate()
+        for start in range(0, len(content), 1000):
+            file.write(content[start : start + 1000])
+            file.flush()
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_workbook_that_is_just_being_written_in_place_is_waited_for(site, batch):
+    site.edit(lambda sheet: None)
+    book = openpyxl.load_workbook(site.book)
+    book["Data"]["D2"] = "a new note"
+    book.save(site.path / "aside.xlsx")
+    content = (site.path / "aside.xlsx").read_bytes()
+    person = threading.Thread(target=written_slowly, args=(site.book, content))
+
+    def begin():
+        person.start()
+        while site.book.stat().st_size == len(content):
+            time.sleep(0.001)
+
+    result = during(site, {batch: begin})
+    person.join()
+    assert result.error is None
+    assert (result.rows.done, site.rows()[0][3]) == (6, "a new note")
+
+
+def test_a_workbook_that_stays_damaged_ends_the_run_with_its_results_kept(site, monkeypatch):
+    monkeypatch.setattr(waiting, "QUIET_SECONDS", 0.2)
+    content = site.book.read_bytes()
+    result = during(site, {1: lambda: site.book.write_bytes(content[:900])})
+    assert (result.exit_code, result.error.code) == (5, "workbook-damaged")
+    site.book.write_bytes(content)
+    result = site.run("auto")
+    assert (result.resumed["rows_kept"], result.rows.done) == (3, 6)

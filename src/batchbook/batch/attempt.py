@@ -22,10 +22,19 @@ from batchbook.batch.report import RunResult, peak_rss, write_report
 from batchbook.batch.selection import Selector, SideBySide, taken_rows
 from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.strategies import BatchPlan, Strategy, strategy_for
+from batchbook.batch.waiting import open_settled
 from batchbook.batch.writer import WorkbookWriter
-from batchbook.errors import BatchbookError, LedgerError, RunFailed, WorkbookInUse
+from batchbook.errors import (
+    BatchbookError,
+    LedgerError,
+    RunFailed,
+    WorkbookDamaged,
+    WorkbookInUse,
+    WorkbookMissing,
+    WorkbookNotSupported,
+)
 from batchbook.storage.backups import BackupStore
-from batchbook.storage.copying import copy_durably
+from batchbook.storage.copying import copy_durably, state_of
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.links import followed
 from batchbook.storage.pruning import prune
@@ -72,6 +81,8 @@ class Attempt:
         self._memory = memory
         self._begun = begun
         self._processor: BatchProcessor | None = None
+        self._moved = False
+        """Whether rows may stand elsewhere, and hold something else, than when they were selected."""
         self._saves = 0
         self._last_save_seconds: float | None = None
 
@@ -175,25 +186,40 @@ class Attempt:
     def _work(self, begun: Begun, strategy: Strategy) -> None:
         """Passes over the sheet until no row is pending: more than one where people change the workbook meanwhile."""
         # Rows of an input go where their keys stand in the sheet: not in the sheet's order.
-        moved = begun.resumed is not None or self._job.input is not None
+        self._moved = begun.resumed is not None or self._job.input is not None
         while not self._stop.stopping:
-            if self._pass(strategy, moved):
-                moved = True
+            if self._pass(strategy):
+                self._moved = True
             elif not self._stop.stopping:
                 again = self._save(final=True)
                 if not again or self._log.nothing_pending():
                     return
-                moved = True
+                self._moved = True
 
-    def _pass(self, strategy: Strategy, moved: bool) -> bool:
+    def _pass(self, strategy: Strategy) -> bool:
         """Process what is pending; gives whether somebody changed the workbook, so that rows have to be found anew."""
-        with Book.open(self._target) as book:
+        try:
+            return self._pass_over_rows(strategy)
+        except (WorkbookDamaged, WorkbookMissing, WorkbookNotSupported):
+            if state_of(self._target) == self._writer.seen:
+                raise
+            # Somebody writes into the file where it is while it is being read. Rows in hand are taken again.
+            self._processor = None
+            return self._merged()
+
+    def _merged(self) -> bool:
+        """Merge what is in the ledger into a changed workbook; gives whether rows can be found anew."""
+        # The change may be gone again by now, so that there was nothing to merge.
+        return self._save(final=False) or state_of(self._target) == self._writer.seen
+
+    def _pass_over_rows(self, strategy: Strategy) -> bool:
+        with open_settled(self._target, self._stop) as book:
             if book.digest != self._writer.seen:
                 # Changed since the last save: what the ledger holds is merged before rows are found again.
-                return self._save(final=False)
+                return self._merged()
             table = self._assembly.table(book)
             problems = table.keys().problems()
-            find = self._log.pending_by_key if moved else SideBySide(self._log.pending_pages())
+            find = self._log.pending_by_key if self._moved else SideBySide(self._log.pending_pages())
             feed = RowFeed(taken_rows(table, find, problems))
             return self._batches(strategy, feed, self._batch_processor(book))
 
@@ -222,7 +248,7 @@ class Attempt:
 
         def commit(outcomes: list[RowOutcome]) -> None:
             begun = time.monotonic()
-            self._manager.commit(self._log, number, outcomes, begun - self._committed_at)
+            self._manager.commit(self._log, number, outcomes, begun - self._committed_at, moved=self._moved)
             self._committed_at = time.monotonic()
             seconds.ledger += self._committed_at - begun
             self._tracker.committed(outcomes)

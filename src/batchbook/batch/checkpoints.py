@@ -14,7 +14,7 @@ from batchbook.storage.hosts import this_process
 from batchbook.storage.ledger import Ledger, RunRecord, Times
 from batchbook.storage.mending import mend
 from batchbook.storage.runlog import Checkpoint, RunLog, Selected, StoredOutcome
-from batchbook.tables.codec import canonical, decanonical, dumps, pack_rows
+from batchbook.tables.codec import canonical, decanonical, dumps, pack_rows, same
 from batchbook.tables.keys import key_of_text, key_shown
 from batchbook.xlsx.values import CellValue
 
@@ -168,6 +168,7 @@ class CheckpointManager:
     def resume(self, run: RunRecord, how: str) -> RunLog:
         """Take up a run again, whose record is known to be sound (`mend`)."""
         log = RunLog(self.ledger, run)
+        log.by_key_only = log.unsaved() > 0  # whoever left them may have known that and died
         with self.ledger.transaction():
             self.ledger.update_run(run.id, status="running", ended=None, active=self.now())
             self._attempt = self.ledger.add_attempt(run.id, self.now(), this_process(), how)
@@ -178,10 +179,24 @@ class CheckpointManager:
         """The number of this process's attempt at the run."""
         return self._attempt
 
-    def commit(self, log: RunLog, batch: int, outcomes: Sequence[RowOutcome], seconds: float) -> None:
-        """Make outcomes durable; LedgerError where that fails, after which the process has to end."""
-        earlier = log.earlier([outcome.taken.ordinal for outcome in outcomes])
-        kept = [stored(outcome, earlier.get(outcome.taken.ordinal, ())) for outcome in outcomes]
+    def commit(
+        self, log: RunLog, batch: int, outcomes: Sequence[RowOutcome], seconds: float, *, moved: bool = False
+    ) -> None:
+        """Make outcomes durable; LedgerError where that fails, after which the process has to end.
+
+        moved: the rows were not taken from the workbook that they were selected in, so that people may have changed
+        what they held meanwhile.
+        """
+        ordinals = [outcome.taken.ordinal for outcome in outcomes]
+        earlier = log.earlier(ordinals)
+        known = moved and log.run.settings.get("held", False)
+        held = log.held(ordinals) if known else {}
+        kept = []
+        for outcome in outcomes:
+            place = outcome.taken.ordinal
+            one = stored(outcome, earlier.get(place, ()), held.get(place, "{}") if known else None)
+            kept.append(one)
+            log.by_key_only = log.by_key_only or (known and _differs(one, outcome))
         log.commit(batch, self._attempt, kept, self.now(), seconds)
 
     def end(
@@ -198,15 +213,24 @@ class CheckpointManager:
                 log.clear_state()
 
 
-def stored(outcome: RowOutcome, earlier: Sequence[tuple[str, str, bool]] = ()) -> StoredOutcome:
+def _differs(one: StoredOutcome, outcome: RowOutcome) -> bool:
+    """Whether an outcome counts something else as held than what was read with the row."""
+    read = outcome.taken.table_row.taken
+    return any(not same(value, read.get(name)) for name, value in decanonical(one.taken).items())
+
+
+def stored(
+    outcome: RowOutcome, earlier: Sequence[tuple[str, str, bool]] = (), held: str | None = None
+) -> StoredOutcome:
     """An outcome as the ledger keeps it. Of what the row held, the columns to be written are enough.
 
     earlier: outcomes of a row that is done again (`RunLog.earlier`). What counts as held is then what the run left
     there: what it wrote, else what it found at first. Anything else that is there now, a person put there meanwhile.
+    held: what the row held when it was selected, blanks left out; None where that is what was read.
     """
     row = outcome.taken.table_row
     before = {name: row.taken.get(name) for name in outcome.writes}
-    left: dict[str, CellValue] = {}
+    left: dict[str, CellValue] = {} if held is None else {**dict.fromkeys(before), **decanonical(held)}
     for taken, writes, saved in earlier:
         left = {**decanonical(taken), **left, **(decanonical(writes) if saved else {})}
     before.update((name, value) for name, value in left.items() if name in before)

@@ -190,6 +190,7 @@ class Opening:
             "rows": self._filters,
             "offline": self._request.offline,
             "batch": self._job.batch.model_dump(mode="json"),
+            "held": True,
             "table": {"key": [table.title(name) for name in self._job.key]},
         }
 
@@ -319,6 +320,6 @@ def _skipped(rows: Iterator[Selected], skip: int) -> Iterator[Selected]:
     for selected in rows:
         last = selected.ordinal
         if last > skip:
-            yield Selected(last - skip, selected.key, selected.number)
+            yield replace(selected, ordinal=last - skip)
     if skip and last <= skip:
         raise UsageError(f"There is no row {skip + 1}: {last} rows are selected.", "Give a row within the selection.")

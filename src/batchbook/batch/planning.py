@@ -19,7 +19,7 @@ from batchbook.storage.runlog import RunLog, Selected, StoredOutcome, dropped
 from batchbook.storage.runrows import RunRow, RunRows
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, has_unsure, last_written, unsure_cells
 from batchbook.tables.codec import canonical, decanonical, dumps, pack, same
-from batchbook.tables.keys import KeyIndex, key_of_text
+from batchbook.tables.keys import KeyIndex, key_of_text, key_text
 from batchbook.tables.merge import LOST, NEVER, Never, merge_cell
 from batchbook.tables.table import Table, TableRow
 from batchbook.xlsx.values import CellValue
@@ -89,15 +89,19 @@ class Planner:
         """Plan outcomes, each with what its row's cells hold now."""
         for chunk in _chunks(pairs, _CHUNK):
             keys = [outcome.key for outcome, _ in chunk]
-            history = self._history(table, keys)
+            history = self._history(table, [*keys, *(self._real_key(key) for key in keys if _unnamed(key, self._job))])
             changes: list[Change] = []
             conflicts: list[ConflictRecord] = []
             for outcome, current in chunk:
-                known = history.get(outcome.key, _History())
+                known = history.get(outcome.key) or history.get(self._real_key(outcome.key)) or _History()
                 self._merge_row(table, outcome, current, known, changes, conflicts)
                 changes.extend(_detail_changes(outcome, details))
             self._saves.plan(changes)
             self._saves.plan_conflicts(conflicts)
+
+    def _real_key(self, key: str) -> str:
+        """The key text that stands in a row, also where the row goes by one part more (`selection.row_key`)."""
+        return key_text(key_of_text(key)[: len(self._job.key)]) if _unnamed(key, self._job) else key
 
     def _history(self, table: Table, keys: list[str]) -> dict[str, _History]:
         last = last_written(self._ledger, self._workbook, table.sheet, keys)
@@ -154,17 +158,25 @@ class Planner:
             changes.append(Change(table.sheet, outcome.key, outcome.number, canonical(before), canonical(after)))
 
     def _plan_rejection(self, table: Table, row: TableRow, key: str, reason: str) -> None:
-        """A row that came to have no key of its own says so, as far as the machine wrote its cells."""
-        writes = self._reject(row, reason)
+        """A row that came to have no key of its own says so, as far as its cells are blank or the machine's."""
+        history = self._history(table, [row.key_text]).get(row.key_text, _History()) if all(row.key) else _History()
+        known = {folded(title) for title in decanonical(history.last or "{}")}
+        writes = {
+            name: value
+            for name, value in self._reject(row, reason).items()
+            if row.taken.get(name) is None or folded(table.title(name)) in known
+        }
         before = {name: row.taken.get(name) for name in writes}
         outcome = StoredOutcome(
             0, key, row.number, Outcome.REJECTED, reason, "", canonical(before), canonical(writes), "{}"
         )
-        history = self._history(table, [row.key_text]).get(row.key_text, _History())
         changes: list[Change] = []
         conflicts: list[ConflictRecord] = []
         self._merge_row(table, outcome, row.taken, history, changes, conflicts)
         self._saves.plan(changes)
+        for change in changes:
+            if all(row.key):  # should the key be a sound one again, it was the machine that wrote this
+                self._saves.plan_confirmed(table.sheet, row.key_text, change.after)
         self._saves.plan_conflicts(conflicts)
 
     # --- somebody changed the file ---------------------------------------------------------------------------------
@@ -229,7 +241,10 @@ class Planner:
             return None
         doubled = index.doubled(selected.key)
         if doubled:
-            return _as(outcome or _without_result(selected), Outcome.REJECTED, doubled)
+            if outcome is not None and (outcome.outcome, outcome.reason) == (Outcome.REJECTED, doubled):
+                return None
+            # Without inputs: should the key be a sound one again, the row is done again.
+            return replace(_as(outcome or _without_result(selected), Outcome.REJECTED, doubled), inputs="")
         held = f"; the result was {outcome.writes}" if outcome is not None and outcome.writes != "{}" else ""
         reason = f"the row or its key was deleted during the run{held}"
         return _as(outcome or _without_result(selected), Outcome.GONE, reason)
@@ -248,7 +263,9 @@ class _Matching:
     def still_good(
         self, table: Table, reject: Callable[[TableRow, str, str], None]
     ) -> Iterator[tuple[StoredOutcome, Mapping[str, CellValue]]]:
-        """Unsaved outcomes that still hold, each with what its row's cells hold now; the others are judged.
+        """Outcomes that still hold, each with what its row's cells hold now; the others are judged.
+
+        Saved ones, too: people may have changed the results, or saved an old copy of the workbook over them.
 
         `reject` is told of rows (with key text and reason) that came to have no key of their own.
         """
@@ -264,7 +281,9 @@ class _Matching:
                 if row.row.digest() != outcome.inputs and outcome.outcome != Outcome.GONE:
                     self._rows.judge(outcome.ordinal, "redo")
                 elif known.saved:
-                    continue
+                    if row.problem is None:
+                        # It left its results there: what stands there instead by now is a person's, and is listed.
+                        yield replace(outcome, number=row.number, taken=outcome.writes), row.taken
                 elif row.problem is not None and outcome.outcome != Outcome.REJECTED:
                     self._rows.judge(outcome.ordinal, "rejected", row.problem)
                 else:

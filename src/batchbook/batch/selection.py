@@ -10,6 +10,7 @@ from batchbook.batch.outcomes import TakenRow
 from batchbook.config import JobConfig
 from batchbook.errors import ConfigurationError, Finding
 from batchbook.storage.runlog import Selected
+from batchbook.tables.codec import canonical
 from batchbook.tables.keys import KeyIndex, key_text, matches
 from batchbook.tables.table import Table, TableRow
 from batchbook.xlsx.values import CellValue
@@ -80,7 +81,12 @@ class Selector:
             key = row_key(row, problems)
             if self.wants(row, key):
                 ordinal += 1
-                yield Selected(ordinal, key, row.number)
+                yield Selected(ordinal, key, row.number, _held(row))
+
+
+def _held(row: TableRow) -> str:
+    filled = {name: value for name, value in row.taken.items() if value is not None}
+    return canonical(filled) if filled else "{}"
 
 
 def as_moment(value: CellValue, zone: dt.tzinfo) -> dt.datetime | None:

@@ -8,11 +8,15 @@ from pathlib import Path
 
 from batchbook.batch.interrupt import StopToken
 from batchbook.config import JobConfig
-from batchbook.errors import WorkbookInUse
+from batchbook.errors import WorkbookError, WorkbookInUse
 from batchbook.storage.lock import LockInfo, WorkbookLock
 from batchbook.storage.owners import check_not_open
+from batchbook.xlsx import Book, SheetIndexes
 
 _POLL_SECONDS = 1.0
+QUIET_SECONDS, MOST_SECONDS = 2.0, 60.0
+"""A file that cannot be read is looked at again until it has not changed for so long, and at most for so long."""
+_LOOK_SECONDS = 0.05
 Warn = Callable[[str], None]
 
 
@@ -33,6 +37,35 @@ def wait_until_closed(workbook: Path, job: JobConfig, stop: StopToken, warn: War
                 warn(f"{error.what} Waiting until it is closed.")
                 told = True
             stop.wait(_POLL_SECONDS)
+
+
+def open_settled(workbook: Path, stop: StopToken, indexes: SheetIndexes | None = None) -> Book:
+    """Open a workbook that somebody may just be writing.
+
+    Programs that save in place truncate the file first: for a moment it is damaged or empty, or it is not there. It is
+    opened again until it can be read. Raises what `Book.open` raises for a file that stays as it is, and one that
+    keeps changing for too long.
+    """
+    end = time.monotonic() + MOST_SECONDS
+    state, since = _state(workbook), time.monotonic()
+    while True:
+        try:
+            return Book.open(workbook, indexes)
+        except WorkbookError:
+            found, now = _state(workbook), time.monotonic()
+            if found != state:
+                state, since = found, now
+            if now - since >= min(QUIET_SECONDS, stop.grace_left) or now >= end:
+                raise
+            time.sleep(_LOOK_SECONDS)
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def take_lock(

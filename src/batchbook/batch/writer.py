@@ -24,9 +24,20 @@ from batchbook.batch.details import (
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.outcomes import TakenRow
 from batchbook.batch.planning import Planner, Reconciled
-from batchbook.batch.waiting import wait_until_closed
-from batchbook.errors import CannotSave, ConfigurationError
+from batchbook.batch.waiting import open_settled, wait_until_closed
+from batchbook.errors import (
+    BatchbookError,
+    CannotSave,
+    ConfigurationError,
+    LedgerError,
+    SaveFailed,
+    WorkbookDamaged,
+    WorkbookError,
+    WorkbookMissing,
+    WorkbookNotSupported,
+)
 from batchbook.storage.backups import BackupStore
+from batchbook.storage.copying import state_of
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.runlog import RunLog, StoredOutcome
 from batchbook.storage.savelog import SaveLog, conflicts_of
@@ -95,10 +106,16 @@ class WorkbookWriter:
         moved = False
         reconciled: Reconciled | None = None
         for _ in range(MOST_ATTEMPTS):
-            with Book.open(self._target, self._saves.indexes) as book:
-                if book.digest != self.seen:
-                    moved = True
-                plan = self._plan(book, moved, final)
+            with open_settled(self._target, self._stop, self._saves.indexes) as book:
+                digest = book.digest
+                moved = moved or digest != self.seen
+                try:
+                    plan = self._plan(book, moved, final)
+                except BatchbookError as error:
+                    # Somebody who writes into the file where it is changes what is being read here.
+                    if isinstance(error, LedgerError) or state_of(self._target) == digest:
+                        raise
+                    continue
                 if plan.reconciled is not None:
                     reconciled = plan.reconciled
                 if plan.edits is None:
@@ -107,7 +124,6 @@ class WorkbookWriter:
                     self._saves.settled_without_change()
                     self._saw(book.digest)
                     return Written(False, moved, 0, plan.conflicts, 0.0, reconciled)
-                digest = book.digest
             try:
                 receipt = self._saver.save(
                     digest, plan.build, full_verify=final, backup_kind="checkpoint" if self._backed_up else "before"
@@ -115,7 +131,9 @@ class WorkbookWriter:
             except BlocksUnusable:
                 self._saves.indexes.forget()  # whole sheets are written then
                 continue
-            except WorkbookChanged:
+            except (WorkbookError, SaveFailed) as error:
+                if not self._changed_meanwhile(error, digest):
+                    raise
                 self._warn("the workbook was changed while it was being saved; merging again")
                 continue
             self._backed_up = True
@@ -129,6 +147,14 @@ class WorkbookWriter:
             "Find what keeps writing to it, then run again with --resume-auto; the results are kept.",
         )
 
+    def _changed_meanwhile(self, error: BatchbookError, digest: str) -> bool:
+        """Whether a save failed because somebody changed the file from which it was being made."""
+        if isinstance(error, WorkbookChanged):
+            return True
+        unreadable = WorkbookDamaged | WorkbookMissing | WorkbookNotSupported
+        read = isinstance(error, unreadable) or isinstance(error.__cause__, unreadable)
+        return read and state_of(self._target) != digest
+
     def _verify_last(self, digest: str) -> None:
         """Everything is verified after the last save of a run, also where that turned out to be an earlier one."""
         if self._unverified is not None and self._unverified.digest == digest:
@@ -137,6 +163,7 @@ class WorkbookWriter:
 
     def _saw(self, digest: str) -> None:
         self.seen = digest
+        self._log.by_key_only = False
         with self._manager.ledger.transaction():
             self._manager.ledger.update_run(self._log.run.id, digest=digest)
 
@@ -157,11 +184,12 @@ class WorkbookWriter:
             ) from error
         self._saves.clear_plan()
         reconciled = None
-        # A row done again was taken anew: only the sheet tells what its cells hold by now.
-        if moved or self._log.redone():
+        # A row done again, or taken after people changed it, was read anew: only the sheet tells what its cells hold.
+        if moved or self._log.by_key_only or self._log.redone():
             reconciled = self._planner.reconcile(table, details, self._commit)
         else:
             self._planner.plan(table, details)
+        self._saves.drop_listed()
         self._saves.plan_outcomes(self._log.seq)
         contents = self._contents(book, table, details, final)
         rows, conflicts = self._saves.plan_size()

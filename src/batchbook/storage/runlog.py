@@ -21,11 +21,15 @@ OUTCOME_COLUMNS = "ordinal, key, number, outcome, reason, inputs, taken, writes,
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A row that the run will do: its place in the selection (from 1), its key as JSON text, its Excel row then."""
+    """A row that the run will do: its place in the selection (from 1), its key as JSON text, its Excel row then.
+
+    held: what its written columns held when it was selected, as canonical JSON text (tables.codec), blanks left out.
+    """
 
     ordinal: int
     key: str
     number: int
+    held: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ class RunLog:
         self.batch = 0
         """The number of the last batch that has an outcome."""
         self._chain = ""
+        self.by_key_only = False
+        """Unsaved outcomes may tell in `taken` of what no longer stands in the sheet: they are saved by a merge."""
         self._to_the_end()
 
     def _to_the_end(self) -> None:
@@ -108,13 +114,15 @@ class RunLog:
         with ledger.temporary():
             ledger.execute("DELETE FROM temp.staged_selection")
             ledger.execute_many(
-                "INSERT INTO temp.staged_selection VALUES (?, ?, ?)", ((r.ordinal, r.key, r.number) for r in rows)
+                "INSERT INTO temp.staged_selection VALUES (?, ?, ?, ?)",
+                ((r.ordinal, r.key, r.number, r.held) for r in rows),
             )
 
     @staticmethod
     def write_selection(ledger: Ledger, run: str) -> tuple[int, str]:
         """Store what was staged as a run's selection; gives how many rows and the hash. Within a transaction."""
         ledger.execute("INSERT INTO selection SELECT ?, ordinal, key, number FROM temp.staged_selection", [run])
+        ledger.execute("INSERT INTO held SELECT ?, ordinal, held FROM temp.staged_selection WHERE held != '{}'", [run])
         digest = hashlib.sha256()
         count = 0
         for row in ledger.query("SELECT ordinal, key FROM temp.staged_selection ORDER BY ordinal"):
@@ -129,6 +137,15 @@ class RunLog:
             sql += f" AND {_PENDING}"
         for row in self.ledger.query(sql + " ORDER BY ordinal", [self.run.id]):
             yield Selected(*row)
+
+    def held(self, ordinals: Sequence[int]) -> dict[int, str]:
+        """By place in the selection: what the written columns held when the row was selected; blank rows left out."""
+        found: dict[int, str] = {}
+        for start in range(0, len(ordinals), 500):
+            part = ordinals[start : start + 500]
+            sql = f"SELECT ordinal, cells FROM held WHERE run = ? AND ordinal IN ({','.join('?' * len(part))})"
+            found.update((row[0], row[1]) for row in self.ledger.query(sql, [self.run.id, *part]))
+        return found
 
     def pending_page(self, after: int, most: int) -> list[Selected]:
         """Up to so many rows without an outcome, from the place in the selection that follows `after`."""
@@ -364,6 +381,7 @@ class RunLog:
         """Drop what is only needed to resume; the history stays. Within a transaction."""
         self.ledger.execute("DELETE FROM checkpoints WHERE run = ?", [self.run.id])
         self.ledger.execute("DELETE FROM selection WHERE run = ?", [self.run.id])
+        self.ledger.execute("DELETE FROM held WHERE run = ?", [self.run.id])
 
 
 def _link(chain: str, seq: int, batch: int, outcomes: Iterable[StoredOutcome]) -> str:

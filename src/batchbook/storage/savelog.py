@@ -92,8 +92,22 @@ class SaveLog:
         )
 
     def plan_confirmed(self, sheet: str, key: str, cells: str) -> None:
-        """Cells that turned out to hold what the machine wrote in a save that was never confirmed."""
-        self.ledger.execute("INSERT OR REPLACE INTO temp.staged_confirmed VALUES (?, ?, ?)", [sheet, key, cells])
+        """Cells that hold what the machine wrote, though no change of the plan under this key says so."""
+        self.ledger.execute(
+            """INSERT INTO temp.staged_confirmed VALUES (?, ?, ?)
+               ON CONFLICT DO UPDATE SET cells = merge_cells(cells, excluded.cells)""",
+            [sheet, key, cells],
+        )
+
+    def drop_listed(self) -> None:
+        """Take conflicts that the run has listed already out of the plan."""
+        self.ledger.execute(
+            """DELETE FROM temp.staged_conflicts WHERE rowid IN (
+                   SELECT s.rowid FROM temp.staged_conflicts s JOIN conflicts c
+                   ON c.run = ? AND c.sheet = s.sheet AND c.key = s.key AND c.column = s.column
+                   AND c.theirs = s.theirs AND c.ours = s.ours AND c.kept = s.kept)""",
+            [self.run],
+        )
 
     def plan_outcomes(self, seq_upto: int) -> int:
         """Take every unsaved outcome of the run up to a commit into the plan; gives how many."""
@@ -249,7 +263,8 @@ def settle_unsure(ledger: Ledger, save: int) -> None:
     with ledger.transaction():
         ledger.execute("UPDATE saves SET state = 'unsure' WHERE id = ?", [save])
         _unsave_outcomes(ledger, save)
-        ledger.execute("DELETE FROM conflicts WHERE save = ?", [save])
+        # What was overwritten can no longer be found in the sheet; all else is found again.
+        ledger.execute("DELETE FROM conflicts WHERE save = ? AND kept = 'theirs'", [save])
         seals.reseal(ledger, save)
 
 

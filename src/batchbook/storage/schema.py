@@ -9,7 +9,7 @@ from __future__ import annotations
 
 VERSION = 3
 """Version 1 had no blocks, no facts, and no index of saves by run; version 2 no pruned runs, no attempts' times, no
-seals."""
+seals, and did not keep what selected rows held."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -30,6 +30,10 @@ CREATE TABLE IF NOT EXISTS selection (
     key TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (run, ordinal)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS selection_by_key ON selection (run, key);
+CREATE TABLE IF NOT EXISTS held (
+    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, ordinal INTEGER NOT NULL, cells TEXT NOT NULL,
+    PRIMARY KEY (run, ordinal)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS commits (
     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, seq INTEGER NOT NULL, batch INTEGER NOT NULL,
     attempt INTEGER NOT NULL, at TEXT NOT NULL, rows INTEGER NOT NULL, seconds REAL NOT NULL, chain TEXT NOT NULL,
@@ -80,6 +84,7 @@ CREATE TABLE IF NOT EXISTS pruned (
     run TEXT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE, at TEXT NOT NULL, counts TEXT NOT NULL,
     batches INTEGER NOT NULL, saves INTEGER NOT NULL, conflicts INTEGER NOT NULL, finished INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS conflicts_by_row ON conflicts (run, sheet, key);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS blocks (
     workbook TEXT NOT NULL, digest TEXT NOT NULL, part TEXT NOT NULL, content BLOB NOT NULL,
@@ -104,7 +109,7 @@ CREATE TEMP TABLE IF NOT EXISTS staged_confirmed (
     sheet TEXT NOT NULL, key TEXT NOT NULL, cells TEXT NOT NULL, PRIMARY KEY (sheet, key)
 ) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS staged_selection (
-    ordinal INTEGER PRIMARY KEY, key TEXT NOT NULL, number INTEGER NOT NULL
+    ordinal INTEGER PRIMARY KEY, key TEXT NOT NULL, number INTEGER NOT NULL, held TEXT NOT NULL
 );
 CREATE TEMP TABLE IF NOT EXISTS staged_outcomes (
     seq INTEGER NOT NULL, ordinal INTEGER NOT NULL, PRIMARY KEY (seq, ordinal)
