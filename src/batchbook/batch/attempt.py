@@ -25,7 +25,9 @@ from batchbook.batch.writer import WorkbookWriter
 from batchbook.errors import BatchbookError, LedgerError, RunFailed, WorkbookInUse
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.copying import copy_durably
-from batchbook.storage.ledger import Ledger
+from batchbook.storage.ledger import PENDING, Ledger
+from batchbook.storage.owners import Owner, check_not_open, owner_of
+from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import count_conflicts
 from batchbook.xlsx import Book
@@ -68,6 +70,9 @@ class Attempt:
         self._processor: BatchProcessor | None = None
         self._saves = 0
         self._last_save_seconds: float | None = None
+        self._told_in_use = ""
+        self._pending: dict[str, str] | None = None
+        """For the result: the save that waits beside the open workbook."""
 
     # --- beginning -------------------------------------------------------------------------------------------------
 
@@ -80,7 +85,7 @@ class Attempt:
         opening = Opening(
             self._assembly, self._request, self._target, self._manager, self._backups,
             decide=self._decide, listener=self._listen, selector=selector,
-            settle=lambda log: self._writer_for(log).save(final=False), before_fresh=self._before_fresh,
+            settle=lambda log, final: self._writer_for(log).save(final=final), before_fresh=self._before_fresh,
         )  # fmt: skip
         begun = opening.begin()
         self._log = begun.log
@@ -111,6 +116,7 @@ class Attempt:
         if self._job.output is None or (self._target.exists() and not whole):
             return
         if self._target.exists():
+            check_not_open(self._target)  # with `on_open: later` it may be
             with Book.open(self._target) as book:
                 self._backups.take(book.digest, "output", "before")
         copy_durably(self._job.workbook.resolve(), self._target)
@@ -175,14 +181,19 @@ class Attempt:
     def _pass(self, strategy: Strategy, moved: bool) -> bool:
         """Process what is pending; gives whether somebody changed the workbook, so that rows have to be found anew."""
         with Book.open(self._target) as book:
-            if book.digest != self._writer.seen:
+            changed = book.digest != self._writer.seen
+            if changed and not self._to_be_put_by():
                 # Changed since the last save: what the ledger holds is merged before rows are found again.
                 return self._save(final=False)
             table = self._assembly.table(book)
             problems = table.keys().problems()
-            find = self._log.pending_by_key if moved else SideBySide(self._log.pending_pages())
+            find = self._log.pending_by_key if moved or changed else SideBySide(self._log.pending_pages())
             feed = RowFeed(taken_rows(table, find, problems))
             return self._batches(strategy, feed, self._batch_processor(book))
+
+    def _to_be_put_by(self) -> bool:
+        """Whether the workbook is open and the job goes on all the same: its last save merges what was changed."""
+        return self._job.on_open == "later" and owner_of(self._target) is not None
 
     def _batches(self, strategy: Strategy, feed: RowFeed, processor: BatchProcessor) -> bool:
         since = 0
@@ -259,7 +270,9 @@ class Attempt:
         except WorkbookInUse as error:
             if final and not self._stop.stopping:
                 raise
-            self._warn(f"{error.what} The save waits; results are kept in the ledger.")
+            if error.what != self._told_in_use:
+                self._warn(f"{error.what} The save waits; results are kept in the ledger.")
+            self._told_in_use = error.what
             return False
         finally:
             self._tracker.seconds.save += time.monotonic() - started
@@ -269,8 +282,19 @@ class Attempt:
         self._log.checkpoint(self._manager.now(), self._writer.seen)
         if written.moved:
             self._tell(written.reconciled)
+        if written.put_by is not None:
+            self._put_by(written.put_by)
+            return written.moved
         self._listen(Saved(self._saves, written.cells, time.monotonic() - started, written.conflicts))
         return written.moved
+
+    def _put_by(self, owner: Owner) -> None:
+        self._pending = {
+            "file": str(pending_path(self._target)),
+            "open_in": str(owner),
+            "advice": f"Close the workbook; the next run, or `batchbook runs reapply {self._log.run.id}`, "
+            "brings the results in.",
+        }
 
     def _tell(self, found: Reconciled | None) -> None:
         self._tracker.recount(self._log.counts())
@@ -297,8 +321,7 @@ class Attempt:
             return "failed"
         if self._stop.stopping and (counts.remaining or self._log.unsaved()):
             return "interrupted"
-        failing = any(getattr(counts, name) for name in self._job.fail_on)
-        return "completed_with_failures" if failing else "completed"
+        return counts.ending(self._job.fail_on)
 
     def _result(self, begun: Begun, error: BatchbookError | None) -> RunResult:
         counts = self._counts()
@@ -321,8 +344,10 @@ class Attempt:
             error=error,
             stopped_with=self._stop.exit_code if status == "interrupted" else None,
             reference=self._assembly.reference,
+            pending=self._pending,
         )
-        self._manager.end(self._log, status, error.code if error else status, result.as_dict())
+        ended = PENDING if self._pending and error is None else status
+        self._manager.end(self._log, ended, error.code if error else status, result.as_dict())
         try:
             write_report(self._job.base.reports, self._log, result.as_dict())
         except OSError as trouble:

@@ -15,8 +15,9 @@ from batchbook.config import BaseConfig
 from batchbook.errors import UsageError
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.lock import WorkbookLock
+from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.runlog import Checkpoint, RunLog
-from batchbook.storage.savelog import changes_of, saves_of
+from batchbook.storage.savelog import changes_of, pending_saves, saves_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +155,22 @@ def clear_checkpoints(ledger: Ledger, name: str | None, now: str) -> list[str]:
     runs = [find_run(ledger, name)] if name else [run for run in ledger.runs() if run.unfinished]
     cleared = [run for run in runs if run.unfinished]
     for run in cleared:
+        must_not_lie_by(ledger, run)
+    for run in cleared:
         with _undisturbed(ledger.path_of(run.workbook)), ledger.transaction():
             ledger.update_run(run.id, status="cleared", ended=now, note="its checkpoints were cleared by hand")
             RunLog(ledger, run).clear_state()
     return [run.id for run in cleared]
+
+
+def must_not_lie_by(ledger: Ledger, run: RunRecord) -> None:
+    """Raise UsageError where a finished save of a run waits to be published: giving the run up would lose it."""
+    file = pending_path(ledger.path_of(run.workbook))
+    if file.exists() and any(save.run == run.id for save in pending_saves(ledger, run.workbook)):
+        raise UsageError(
+            f"The results of run {run.id} are complete; they wait in {file.name} for the workbook to be closed.",
+            f"Bring them in with `batchbook runs reapply {run.id}` when it is closed, or delete that file.",
+        )
 
 
 def _undisturbed(workbook: Path) -> AbstractContextManager[object]:

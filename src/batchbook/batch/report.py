@@ -46,6 +46,8 @@ class RunResult:
     """The date of each set of reference data."""
     changes: tuple[Any, ...] | None = None
     """The cell changes of a dry run."""
+    pending: Mapping[str, str] | None = None
+    """Where the finished save lies that could not be published, who has the workbook open, and how it gets in."""
 
     @property
     def exit_code(self) -> int:
@@ -78,6 +80,8 @@ class RunResult:
         }
         if self.reference:
             plain["reference"] = dict(self.reference)
+        if self.pending is not None:
+            plain["pending"] = dict(self.pending)
         if self.changes is not None:
             plain["changes"] = [vars_of(change) for change in self.changes]
         return plain

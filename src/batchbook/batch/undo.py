@@ -21,6 +21,7 @@ from batchbook.errors import BatchbookError, CannotSave, ConfigurationError, Usa
 from batchbook.storage.ledger import Ledger, RunRecord, folded
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.owners import check_not_open
+from batchbook.storage.pending import settle_pending
 from batchbook.storage.runchanges import RunChanges
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged, sweep
@@ -54,17 +55,17 @@ def undo_run(
             f"Run {run.id} is unfinished: what is undone now, its resume would not do again.",
             f"Finish it with --resume-auto, or give it up with `batchbook checkpoints clear {run.id}`; then undo it.",
         )
-    changes = RunChanges(ledger, run.id)
-    if not changes:
+    if not RunChanges(ledger, run.id):
         raise UsageError(f"Run {run.id} changed nothing in the workbook.", "`batchbook runs list` shows the runs.")
     workbook = ledger.path_of(run.workbook)
     with WorkbookLock(
         workbook, run=None, ledger=base.ledger, wait=wait, on_dead=partial(settle_dead_holder, workbook, warn=warn)
     ):
         settle_intents(ledger, workbook)
+        settle_pending(ledger, workbook, backup_store(base, workbook), warn)
         sweep(workbook)
         check_not_open(workbook)
-        return _Undo(base, ledger, run, changes, clock).apply(workbook)
+        return _Undo(base, ledger, run, RunChanges(ledger, run.id), clock).apply(workbook)
 
 
 class _Undo:

@@ -62,18 +62,19 @@ def restore(
     """Put a backup in the workbook's place; what is there now becomes a backup first."""
     from functools import partial
 
+    from batchbook.batch.recovery import restore_backup
     from batchbook.storage import WorkbookLock, check_not_open
     from batchbook.storage.settling import settle_dead_holder
 
     store = _store(workbook)
     chosen = _chosen(store, workbook, backup)
     target = workbook.resolve()
-    ledger = base_for(workbook).ledger
+    base = base_for(workbook)
     with WorkbookLock(
-        target, run=None, ledger=ledger, wait=wait, on_dead=partial(settle_dead_holder, target, warn=note)
+        target, run=None, ledger=base.ledger, wait=wait, on_dead=partial(settle_dead_holder, target, warn=note)
     ):
         check_not_open(target)
-        store.restore(chosen)
+        restore_backup(base, store, chosen, warn=note)
     if manner.json:
         show_json({"workbook": str(workbook), "restored": _plain(chosen), "error": None})
     say(f"{workbook} is again what it was: {chosen.path.name}")

@@ -17,7 +17,9 @@ from batchbook.storage import files
 from batchbook.storage.hosts import is_network_path
 from batchbook.storage.schema import SCHEMA, STAGING, VERSION
 
-UNFINISHED = ("running", "interrupted", "failed")
+PENDING = "pending"
+"""Status of a run whose rows are all done, but whose results are not in the workbook yet: it was open."""
+UNFINISHED = ("running", "interrupted", "failed", PENDING)
 """Statuses of a run that can be taken up again."""
 
 BUSY_SECONDS = 30.0

@@ -46,7 +46,7 @@ class ConflictRecord:
 
 @dataclass(frozen=True, slots=True)
 class SaveRecord:
-    """One save; `state` is intent, saved or abandoned."""
+    """One save; `state` is intent, pending, saved, abandoned, unsure or undone."""
 
     id: int
     run: str
@@ -134,10 +134,20 @@ class SaveLog:
 
         Gives the save's number.
         """
+        return self._begin("intent", old, new, temporary, indexes)
+
+    def put_by(self, old: str, new: str, name: str, indexes: Mapping[str, SheetIndex] | None = None) -> int:
+        """Record durably that a finished save is about to lie beside the workbook; gives its number.
+
+        Its outcomes count as saved from now on, unless the save is taken back.
+        """
+        return self._begin("pending", old, new, name, indexes)
+
+    def _begin(self, state: str, old: str, new: str, name: str, indexes: Mapping[str, SheetIndex] | None) -> int:
         with self.ledger.transaction():
             save = self.ledger.execute(
-                "INSERT INTO saves (run, workbook, old, new, temporary, state, at) VALUES (?, ?, ?, ?, ?, 'intent', ?)",
-                [self.run, self.workbook, old, new, temporary, self._now()],
+                "INSERT INTO saves (run, workbook, old, new, temporary, state, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [self.run, self.workbook, old, new, name, state, self._now()],
             ).lastrowid
             assert save is not None
             self._attach(save)
@@ -192,6 +202,38 @@ def open_intents(ledger: Ledger, workbook: str) -> list[SaveRecord]:
     """Saves of a workbook of which nobody recorded how they ended."""
     rows = ledger.query("SELECT * FROM saves WHERE workbook = ? AND state = 'intent' ORDER BY id", [workbook])
     return [SaveRecord(*row) for row in rows]
+
+
+def pending_saves(ledger: Ledger, workbook: str) -> list[SaveRecord]:
+    """Finished saves of a workbook that wait beside it to be published."""
+    rows = ledger.query("SELECT * FROM saves WHERE workbook = ? AND state = 'pending' ORDER BY id", [workbook])
+    return [SaveRecord(*row) for row in rows]
+
+
+def remember_restore(ledger: Ledger, workbook: str) -> None:
+    """A person put an earlier state of a workbook back: what the saves so far wrote is not missed there."""
+    with ledger.transaction():
+        ledger.execute(
+            """INSERT OR REPLACE INTO facts
+               SELECT 'restored ' || ?1, coalesce(max(id), 0) FROM saves WHERE workbook = ?1""",
+            [workbook],
+        )
+
+
+def last_restored(ledger: Ledger, workbook: str) -> int:
+    """The number of the last save before a person put an earlier state of a workbook back; 0 where nobody did."""
+    row = ledger.one("SELECT value FROM facts WHERE name = 'restored ' || ?", [workbook])
+    return int(row[0]) if row else 0
+
+
+def was_put_by(ledger: Ledger, workbook: str, digest: str, name: str) -> bool:
+    """Whether a pending file with this digest was made by this ledger's runs, and settled since."""
+    return bool(
+        ledger.one(
+            "SELECT 1 FROM saves WHERE workbook = ? AND new = ? AND temporary = ? AND state <> 'pending'",
+            [workbook, digest, name],
+        )
+    )
 
 
 def saves_of(ledger: Ledger, run: str) -> list[SaveRecord]:
