@@ -21,6 +21,7 @@ from batchbook.batch.report import RunResult, peak_rss, write_report
 from batchbook.batch.selection import Selector, SideBySide, taken_rows
 from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.strategies import BatchPlan, Strategy, strategy_for
+from batchbook.batch.vanished import Vanished, look_for_vanished
 from batchbook.batch.writer import WorkbookWriter
 from batchbook.errors import BatchbookError, LedgerError, RunFailed, WorkbookInUse
 from batchbook.storage.backups import BackupStore
@@ -71,6 +72,7 @@ class Attempt:
         self._saves = 0
         self._last_save_seconds: float | None = None
         self._told_in_use = ""
+        self._vanished: tuple[Vanished, ...] = ()
         self._pending: dict[str, str] | None = None
         """For the result: the save that waits beside the open workbook."""
 
@@ -82,6 +84,7 @@ class Attempt:
         selector = Selector(
             self._job, self._clock(), self._request.start_row, self._request.end_row, self._request.keys
         )
+        self._look_for_vanished()
         opening = Opening(
             self._assembly, self._request, self._target, self._manager, self._backups,
             decide=self._decide, listener=self._listen, selector=selector,
@@ -101,6 +104,14 @@ class Attempt:
                 f"{problem}; the run goes on with strategy fixed, {self._job.batch.usable_size} rows a batch"
             )
         return self._guarded(begun, strategy)
+
+    def _look_for_vanished(self) -> None:
+        """Writes of earlier runs that vanished are listed; this run may write there again."""
+        if self._target.exists():
+            found = look_for_vanished(self._ledger, self._target)
+            self._vanished = found.vanished
+            for line in found.lines:
+                self._warn(line)
 
     def _definition(self) -> Definition:
         source = self._target if self._target.exists() else self._job.workbook
@@ -345,6 +356,7 @@ class Attempt:
             stopped_with=self._stop.exit_code if status == "interrupted" else None,
             reference=self._assembly.reference,
             pending=self._pending,
+            vanished=self._vanished,
         )
         ended = PENDING if self._pending and error is None else status
         self._manager.end(self._log, ended, error.code if error else status, result.as_dict())

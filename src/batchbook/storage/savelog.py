@@ -296,7 +296,7 @@ def has_unsure(ledger: Ledger, run: str) -> bool:
 
 def unsure_cells(ledger: Ledger, run: str, sheet: str, keys: Sequence[str]) -> dict[str, str]:
     """By key: what saves of a run may have written of which nobody knows whether they were made."""
-    return _by_key(
+    return by_key(
         ledger,
         """SELECT c.key, c.after FROM saves s JOIN changes c ON c.save = s.id
            WHERE s.run = ? AND s.state = 'unsure' AND c.sheet = ? AND c.key IN ({}) ORDER BY s.id""",
@@ -305,7 +305,7 @@ def unsure_cells(ledger: Ledger, run: str, sheet: str, keys: Sequence[str]) -> d
     )
 
 
-def _by_key(ledger: Ledger, sql: str, first: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
+def by_key(ledger: Ledger, sql: str, first: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
     """Pairs of key and text, asked for some keys at a time; the last pair of a key counts."""
     found: dict[str, str] = {}
     for start in range(0, len(keys), 500):
@@ -346,7 +346,7 @@ def unsave(ledger: Ledger, run: str, saves: Iterable[int]) -> int:
 def last_written(ledger: Ledger, workbook: str, sheet: str, keys: Sequence[str]) -> dict[str, str]:
     """By key: what the machine wrote last in the row's cells, as canonical JSON text of header to value."""
     sql = "SELECT key, cells FROM written WHERE workbook = ? AND sheet = ? AND key IN ({})"
-    return _by_key(ledger, sql, [workbook, sheet], keys)
+    return by_key(ledger, sql, [workbook, sheet], keys)
 
 
 def changes_of(ledger: Ledger, run: str) -> Iterator[Change]:
