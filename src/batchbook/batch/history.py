@@ -11,6 +11,7 @@ from typing import Any
 
 from batchbook.batch.checkpoints import shown_key
 from batchbook.batch.report import conflicts_in, problems_of
+from batchbook.batch.standing import as_it_stands, standing_of
 from batchbook.config import BaseConfig
 from batchbook.errors import UsageError
 from batchbook.storage.ledger import Ledger, RunRecord
@@ -71,8 +72,8 @@ def list_runs(ledger: Ledger) -> list[RunLine]:
     """All runs, newest first."""
     return [
         RunLine(
-            run.id, run.job, run.status, run.started, run.ended, str(ledger.path_of(run.workbook)), run.selected,
-            RunLog(ledger, run).counts(), run.note,
+            run.id, run.job, standing_of(ledger, run).status, run.started, run.ended,
+            str(ledger.path_of(run.workbook)), run.selected, RunLog(ledger, run).counts(), run.note,
         )
         for run in ledger.runs()
     ]  # fmt: skip
@@ -85,7 +86,7 @@ def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
     return {
         "run_id": run.id,
         "job": run.job,
-        "status": run.status,
+        "status": standing_of(ledger, run).status,
         "workbook": str(ledger.path_of(run.workbook)),
         "sheet": run.sheet,
         "started": run.started,
@@ -123,7 +124,7 @@ def diff_run(ledger: Ledger, name: str) -> Iterator[CellDifference]:
 
 def list_checkpoints(ledger: Ledger) -> list[tuple[RunRecord, list[Checkpoint]]]:
     """The checkpoints of every run that can be taken up again, newest run first."""
-    return [(run, RunLog(ledger, run).checkpoints()) for run in ledger.runs() if run.unfinished]
+    return [(as_it_stands(ledger, run), RunLog(ledger, run).checkpoints()) for run in ledger.runs() if run.unfinished]
 
 
 def validate_checkpoint(ledger: Ledger, name: str) -> list[str]:
