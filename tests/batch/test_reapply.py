@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+
 import openpyxl
 import pytest
 
@@ -9,9 +12,11 @@ from batchbook.batch.controller import local_now
 from batchbook.batch.processors import DetailSheet, Processor, RowResult
 from batchbook.batch.undo import reapply_run, undo_run
 from batchbook.errors import CannotSave, UsageError, WorkbookInUse
+from batchbook.storage import files
 from batchbook.storage.pendingfile import pending_path
 from batchbook.xlsx import SheetColumn
 from tests.batch.helpers import Site, shout
+from tests.storage.helpers import Crash, FaultyOperations
 
 MARK = ",ann,desk,21.11.2026 10:00,file:///home/ann;"
 
@@ -179,6 +184,35 @@ def test_detail_rows_are_put_back_too_unless_a_person_changed_them(tmp_path, mon
     del book["Facts"]
     book.save(site.book)
     assert "the sheet Facts is not there" in reapply(site, first).kept[-1]
+
+
+@pytest.mark.parametrize("verb", ["reapply", "undo"])
+def test_one_that_dies_at_any_file_operation_is_over_at_the_next_start(tmp_path, monkeypatch, verb):
+    for k in itertools.count(1):
+        site = Site(tmp_path / f"{k}")
+        content = site.book.read_bytes()
+        run = site.run().run_id
+        if verb == "reapply":
+            site.book.unlink()
+            site.book.write_bytes(content)
+        turn = reapply if verb == "reapply" else undo
+        ops = FaultyOperations(k, Crash)
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "ops", ops)
+            with contextlib.suppress(Crash):
+                turn(site, run)
+        state = set(site.results().values())
+        site.run(keys=("nobody",))
+        assert {path.name for path in site.path.iterdir() if "batchbook" in path.name} == set(), k
+        with site.ledger() as ledger:
+            turns = [one for one in ledger.runs() if one.job.startswith(verb)]
+            assert not [one for one in ledger.runs() if one.unfinished], k
+        assert set(site.results().values()) == state
+        if turns and turns[0].status == "completed" and len(state) == (6 if verb == "reapply" else 1):
+            assert undo(site, turns[0].id).restored == 6
+        if not ops.dead:
+            break
+    assert k > 5
 
 
 # --- a save that waits ---------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from batchbook.storage.copying import copy_durably
 from batchbook.storage.ledger import PENDING, Ledger
 from batchbook.storage.owners import Owner, check_not_open, owner_of
 from batchbook.storage.pendingfile import pending_path
+from batchbook.storage.restored import forget_written
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import count_conflicts
 from batchbook.xlsx import Book
@@ -131,6 +132,7 @@ class Attempt:
             with Book.open(self._target) as book:
                 self._backups.take(book.digest, "output", "before")
         copy_durably(self._job.workbook.resolve(), self._target)
+        forget_written(self._ledger, self._ledger.name_of(self._target))
 
     def _writer_for(self, log: RunLog) -> WorkbookWriter:
         return WorkbookWriter(

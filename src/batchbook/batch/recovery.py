@@ -11,9 +11,10 @@ from batchbook.errors import CannotResume, LedgerError, WorkbookDamaged
 from batchbook.storage.backups import Backup, BackupStore
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.pending import settle_pending
+from batchbook.storage.restored import remember_restore
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.runrows import RunRows
-from batchbook.storage.savelog import remember_restore, saves_of, unsave
+from batchbook.storage.savelog import saves_of, unsave
 from batchbook.storage.settling import settle_intents
 from batchbook.tables.codec import decanonical, same
 from batchbook.tables.keys import key_of_text
@@ -48,7 +49,7 @@ def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: W
         settle_intents(ledger, store.workbook)
         settle_pending(ledger, store.workbook, store, warn)
         store.restore(backup)
-        remember_restore(ledger, ledger.name_of(store.workbook))
+        remember_restore(ledger, ledger.name_of(store.workbook), backup.digest)
 
 
 def open_or_restore(workbook: Path, backups: BackupStore, base: BaseConfig, warn: Warn) -> None:

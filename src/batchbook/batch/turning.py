@@ -21,10 +21,12 @@ from batchbook.batch.processors import DetailSheet
 from batchbook.batch.recovery import backup_store
 from batchbook.config import BaseConfig
 from batchbook.errors import BatchbookError, CannotSave, ConfigurationError
+from batchbook.storage.hosts import this_process
 from batchbook.storage.ledger import Ledger, RunRecord, folded
 from batchbook.storage.runchanges import RunChange, RunChanges
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged
+from batchbook.storage.settling import TURN
 from batchbook.tables.codec import canonical, decanonical, dumps, pack
 from batchbook.tables.merge import NEVER, merge_cell
 from batchbook.tables.table import Table, TableRow, TableSpec
@@ -113,9 +115,11 @@ class Turn:
         plain.update(
             id=self._id, job=f"{self._way.verb} of {self._run.id}", started=self._now, active=self._now,
             ended=self._now, status="running", selected=0, note=self._note(), summary=None,
+            settings={**self._run.settings, TURN: self._way.verb},
         )  # fmt: skip
         with self._ledger.transaction():
             self._ledger.add_run(RunRecord(**plain))
+            self._attempt = self._ledger.add_attempt(self._id, self._now, this_process(), self._way.verb)
 
     def _note(self) -> str:
         return f"undoes run {self._run.id}" if self._way.back else f"puts back what run {self._run.id} wrote"
@@ -123,6 +127,7 @@ class Turn:
     def _end(self, status: str = "completed") -> Turned:
         with self._ledger.transaction():
             self._ledger.update_run(self._id, status=status, ended=self._now)
+            self._ledger.end_attempt(self._id, self._attempt, self._now, status)
         return self._done
 
     # --- the plan --------------------------------------------------------------------------------------------------

@@ -210,22 +210,6 @@ def pending_saves(ledger: Ledger, workbook: str) -> list[SaveRecord]:
     return [SaveRecord(*row) for row in rows]
 
 
-def remember_restore(ledger: Ledger, workbook: str) -> None:
-    """A person put an earlier state of a workbook back: what the saves so far wrote is not missed there."""
-    with ledger.transaction():
-        ledger.execute(
-            """INSERT OR REPLACE INTO facts
-               SELECT 'restored ' || ?1, coalesce(max(id), 0) FROM saves WHERE workbook = ?1""",
-            [workbook],
-        )
-
-
-def last_restored(ledger: Ledger, workbook: str) -> int:
-    """The number of the last save before a person put an earlier state of a workbook back; 0 where nobody did."""
-    row = ledger.one("SELECT value FROM facts WHERE name = 'restored ' || ?", [workbook])
-    return int(row[0]) if row else 0
-
-
 def was_put_by(ledger: Ledger, workbook: str, digest: str, name: str) -> bool:
     """Whether a pending file with this digest was made by this ledger's runs, and settled since."""
     return bool(

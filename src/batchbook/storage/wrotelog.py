@@ -9,7 +9,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from batchbook.storage.ledger import Ledger
-from batchbook.storage.savelog import by_key, last_restored
+from batchbook.storage.restored import last_restored
+from batchbook.storage.savelog import by_key
 
 
 @dataclass(frozen=True, slots=True)
