@@ -103,13 +103,19 @@ def look_for_vanished(ledger: Ledger, workbook: Path) -> Look:
     newest run wrote are read once, and up to twice more where its writes are not there.
     """
     clear_vanished(ledger)
+    tallies: Tallies = {}
+    unknown: list[str] = []
+    gone: set[int] = set()
     name = ledger.name_of(workbook)
     digest = newest_digest(ledger, name)
     try:
         if digest is None or not workbook.exists() or digest_of(workbook) == digest:
             return Look()
+        saves: list[LatestSave] = []
         for runs in WINDOWS:
-            saves = latest_saves(ledger, name, runs)
+            before, saves = saves, latest_saves(ledger, name, runs)
+            if saves == before:
+                break  # there are no older ones
             with Book.open(workbook) as book:
                 tallies, unknown = _tallies(ledger, book, saves)
                 gone = _gone(saves, tallies)
@@ -208,7 +214,8 @@ def _by_column(done: Iterable[Wrote]) -> dict[str, list[Write]]:
 
 def _taken_back(current: CellValue, writes: Sequence[Write]) -> int | None:
     """The place of the first write that the cell does not show; None where it shows none of the states there were."""
-    if same(current, writes[-1][2]):
+    last = writes[-1][2]
+    if (type(current) is type(last) and current == last) or same(current, last):
         return len(writes)
     return next((place for place in range(len(writes) - 1, -1, -1) if same(current, writes[place][1])), None)
 
