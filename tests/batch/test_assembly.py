@@ -45,11 +45,6 @@ def test_a_function_without_writes_is_refused(tmp_path):
         Site(tmp_path / "w", writes=None).run()
 
 
-def test_publishing_later_is_refused_rather_than_ignored(tmp_path):
-    with pytest.raises(ConfigurationError, match="on_open"):
-        Site(tmp_path / "w", on_open="later").run()
-
-
 def test_marks_say_what_became_of_each_row(tmp_path):
     def work(row):
         if row.key == ("K2",):

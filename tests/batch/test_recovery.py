@@ -1,7 +1,7 @@
 import openpyxl
 import pytest
 
-from batchbook.batch.recovery import open_or_restore
+from batchbook.batch.recovery import open_or_restore, restore_backup
 from batchbook.errors import CannotResume, WorkbookDamaged
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.lock import LockInfo
@@ -124,3 +124,45 @@ def test_old_copies_of_the_workbook_that_nobody_finished_are_swept(tmp_path):
     (site.path / ".book.xlsx.20260101-000000-abcd.batchbook-tmp").write_bytes(b"half")
     site.run()
     assert {path.name for path in site.path.iterdir()} == {"book.xlsx", "data", "job.yaml"}
+
+
+# --- put back on purpose -------------------------------------------------------------------------------------------
+
+
+def restored(site):
+    """Put the state before the latest run back, as `backups restore` does."""
+    base = site.job().base
+    store = BackupStore(base.backups_folder, site.book)
+    restore_backup(base, store, next(one for one in store.list() if one.kind == "before"), print)
+
+
+def test_after_a_restore_the_values_put_back_are_the_machines_and_not_a_persons(site):
+    site.run()
+    site.cell("C3", "mine")
+    site.use(lambda row: {"Result": "second"})
+    site.run()
+    restored(site)
+    assert site.results()["K1"] == "name 1!"
+    site.cell("C4", "mine too")
+    site.use(lambda row: {"Result": "third"})
+    result = site.run()
+    assert site.results() == {**dict.fromkeys(site.results(), "third"), "K2": "mine", "K3": "mine too"}
+    assert (result.conflicts, "vanished" in result.as_dict()) == (2, False)
+
+
+def test_a_restore_works_where_the_ledger_is_damaged(site):
+    state = site.book.read_bytes()
+    site.run()
+    site.ledger_path.write_bytes(b"nothing of the kind" * 100)
+    restored(site)
+    assert site.book.read_bytes() == state
+
+
+def test_an_output_made_anew_holds_nothing_of_the_machine(tmp_path):
+    site = Site(tmp_path / "w", [[f"K{n}", f"name {n}", "original", None] for n in range(1, 7)])
+    output = {"output": str(site.path / "out.xlsx")}
+    site.run(overrides=output)
+    site.use(lambda row: {"Result": "second"})
+    result = site.run(overrides=output)
+    assert (result.conflicts, "vanished" in result.as_dict()) == (0, False)
+    assert {row[2] for row in site.rows(name="out.xlsx")} == {"second"}

@@ -79,6 +79,11 @@ class MemoryJournal:
         self.saves.append({"old": old, "new": new, "temporary": temporary, "state": "intent", "backup": None})
         return len(self.saves) - 1
 
+    def put_by(self, old: str, new: str, name: str, indexes: object = None) -> int:
+        save = self.intend(old, new, name)
+        self.saves[save]["state"] = "pending"
+        return save
+
     def saved(self, save: int, backup: str | None) -> None:
         if self.fail == "saved":
             raise RuntimeError("the ledger is broken")

@@ -79,11 +79,6 @@ def assemble(job: JobConfig, request: StartRequest, clock: Clock) -> Assembly:
 
     Raises ConfigurationError where something does not fit.
     """
-    if job.on_open == "later":
-        raise ConfigurationError(
-            "`on_open: later` (publish when the workbook is closed) is not available in this version.",
-            "Use `on_open: refuse` or `on_open: wait`.",
-        )
     target = find_processor(job)
     kind: type[Processor] | None = target.target if target.is_class else None
     defaults = dict(kind.columns) if kind else {}

@@ -22,6 +22,7 @@ from batchbook.batch.report import RunResult, peak_rss, write_report
 from batchbook.batch.selection import Selector, SideBySide, taken_rows
 from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.strategies import BatchPlan, Strategy, strategy_for
+from batchbook.batch.vanished import Vanished, look_for_vanished
 from batchbook.batch.waiting import open_settled
 from batchbook.batch.writer import WorkbookWriter
 from batchbook.errors import (
@@ -35,9 +36,12 @@ from batchbook.errors import (
 )
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.copying import copy_durably, state_of
-from batchbook.storage.ledger import Ledger
+from batchbook.storage.ledger import PENDING, Ledger
 from batchbook.storage.links import followed
+from batchbook.storage.owners import Owner, check_not_open, owner_of
+from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.pruning import prune
+from batchbook.storage.restored import forget_written
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import count_conflicts
 from batchbook.storage.trouble import advice_for
@@ -85,6 +89,10 @@ class Attempt:
         """Whether rows may stand elsewhere, and hold something else, than when they were selected."""
         self._saves = 0
         self._last_save_seconds: float | None = None
+        self._told_in_use = ""
+        self._vanished: tuple[Vanished, ...] = ()
+        self._pending: dict[str, str] | None = None
+        """For the result: the save that waits beside the open workbook."""
 
     # --- beginning -------------------------------------------------------------------------------------------------
 
@@ -94,10 +102,11 @@ class Attempt:
         selector = Selector(
             self._job, self._clock(), self._request.start_row, self._request.end_row, self._request.keys
         )
+        self._look_for_vanished()
         opening = Opening(
             self._assembly, self._request, self._target, self._manager, self._backups,
             decide=self._decide, listener=self._listen, selector=selector,
-            settle=lambda log: self._writer_for(log).save(final=False), before_fresh=self._before_fresh,
+            settle=lambda log, final: self._writer_for(log).save(final=final), before_fresh=self._before_fresh,
         )  # fmt: skip
         begun = opening.begin()
         self._log = begun.log
@@ -114,6 +123,14 @@ class Attempt:
             )
         return self._guarded(begun, strategy)
 
+    def _look_for_vanished(self) -> None:
+        """Writes of earlier runs that vanished are listed; this run may write there again."""
+        if self._target.exists():
+            found = look_for_vanished(self._ledger, self._target)
+            self._vanished = found.vanished
+            for line in found.lines:
+                self._warn(line)
+
     def _definition(self) -> Definition:
         source = self._target if self._target.exists() else self._job.workbook
         with Book.open(source) as book:
@@ -128,9 +145,11 @@ class Attempt:
         if self._job.output is None or (self._target.exists() and not whole):
             return
         if self._target.exists():
+            check_not_open(self._target)  # with `on_open: later` it may be
             with Book.open(self._target) as book:
                 self._backups.take(book.digest, "output", "before")
         copy_durably(followed(self._job.workbook), self._target)
+        forget_written(self._ledger, self._ledger.name_of(self._target))
 
     def _writer_for(self, log: RunLog) -> WorkbookWriter:
         return WorkbookWriter(
@@ -214,14 +233,20 @@ class Attempt:
 
     def _pass_over_rows(self, strategy: Strategy) -> bool:
         with open_settled(self._target, self._stop) as book:
-            if book.digest != self._writer.seen:
+            changed = book.digest != self._writer.seen
+            if changed and not self._to_be_put_by():
                 # Changed since the last save: what the ledger holds is merged before rows are found again.
                 return self._merged()
+            self._moved = self._moved or changed
             table = self._assembly.table(book)
             problems = table.keys().problems()
             find = self._log.pending_by_key if self._moved else SideBySide(self._log.pending_pages())
             feed = RowFeed(taken_rows(table, find, problems))
             return self._batches(strategy, feed, self._batch_processor(book))
+
+    def _to_be_put_by(self) -> bool:
+        """Whether the workbook is open and the job goes on all the same: its last save merges what was changed."""
+        return self._job.on_open == "later" and owner_of(self._target) is not None
 
     def _batches(self, strategy: Strategy, feed: RowFeed, processor: BatchProcessor) -> bool:
         since = 0
@@ -298,7 +323,9 @@ class Attempt:
         except WorkbookInUse as error:
             if final and not self._stop.stopping:
                 raise
-            self._warn(f"{error.what} The save waits; results are kept in the ledger.")
+            if error.what != self._told_in_use:
+                self._warn(f"{error.what} The save waits; results are kept in the ledger.")
+            self._told_in_use = error.what
             return False
         finally:
             self._tracker.seconds.save += time.monotonic() - started
@@ -308,8 +335,19 @@ class Attempt:
         self._log.checkpoint(self._manager.now(), self._writer.seen, self._manager.attempt, self._tracker.times)
         if written.moved:
             self._tell(written.reconciled)
+        if written.put_by is not None:
+            self._put_by(written.put_by)
+            return written.moved
         self._listen(Saved(self._saves, written.cells, time.monotonic() - started, written.conflicts))
         return written.moved
+
+    def _put_by(self, owner: Owner) -> None:
+        self._pending = {
+            "file": str(pending_path(self._target)),
+            "open_in": str(owner),
+            "advice": f"Close the workbook; the next run, or `batchbook runs reapply {self._log.run.id}`, "
+            "brings the results in.",
+        }
 
     def _tell(self, found: Reconciled | None) -> None:
         self._tracker.recount(self._log.counts())
@@ -336,8 +374,7 @@ class Attempt:
             return "failed"
         if self._stop.stopping and (counts.remaining or self._log.unsaved()):
             return "interrupted"
-        failing = any(getattr(counts, name) for name in self._job.fail_on)
-        return "completed_with_failures" if failing else "completed"
+        return counts.ending(self._job.fail_on)
 
     def _result(self, begun: Begun, error: BatchbookError | None) -> RunResult:
         counts = self._counts()
@@ -360,8 +397,11 @@ class Attempt:
             error=error,
             stopped_with=self._stop.exit_code if status == "interrupted" else None,
             reference=self._assembly.reference,
+            pending=self._pending,
+            vanished=self._vanished,
         )
-        self._manager.end(self._log, status, error.code if error else status, result.as_dict(), self._tracker.times)
+        ended = PENDING if self._pending and error is None else status
+        self._manager.end(self._log, ended, error.code if error else status, result.as_dict(), self._tracker.times)
         try:
             write_report(self._job.base.reports, self._log, result.as_dict())
         except OSError as trouble:

@@ -71,10 +71,19 @@ class CheckpointManager:
         """Unfinished runs of this job over this workbook, newest first."""
         return self.ledger.unfinished(self.definition.workbook, self.definition.job)
 
-    def _problems(self, run: RunRecord) -> list[str]:
+    def unfit(self, run: RunRecord) -> list[str]:
+        """Why results of a run cannot be brought in as this job's: another definition or sheet, damage."""
         asked, problems = self.definition, []
         if run.definition != asked.hash:
             problems.append("the job definition is another one now")
+        if RunLog(self.ledger, run).selection_hash() != run.selection_hash:
+            problems.append("its list of rows is damaged")
+        if run.sheet != asked.sheet:
+            problems.append(f"the sheet is {asked.sheet!r} now, then {run.sheet!r}")
+        return problems
+
+    def _problems(self, run: RunRecord) -> list[str]:
+        asked, problems = self.definition, self.unfit(run)
         if run.settings.get("offline", False) != asked.offline:
             problems.append(f"it was started {'with' if run.settings.get('offline') else 'without'} --offline")
         if run.processor != asked.processor:

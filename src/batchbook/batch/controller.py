@@ -15,11 +15,12 @@ from batchbook.batch.progress import Listener, Warned
 from batchbook.batch.recovery import backup_store, open_or_restore, with_backup
 from batchbook.batch.report import RunResult, sweep_reports
 from batchbook.batch.start import Decisions, StartRequest
-from batchbook.batch.waiting import take_lock, wait_until_closed
+from batchbook.batch.waiting import closed_or_later, must_not_wait, take_lock
 from batchbook.config import JobConfig
 from batchbook.errors import ConfigurationError, WorkbookDamaged, WorkbookNotSupported
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.links import followed
+from batchbook.storage.pending import pending_runs, settle_pending
 from batchbook.storage.private import Access, accessible
 from batchbook.storage.saver import sweep
 from batchbook.storage.settling import settle_dead_holder, settle_intents
@@ -100,9 +101,11 @@ class BatchController:
             lock = take_lock(target, base.ledger, self._request.wait, self._stop, on_dead)
             stack.callback(lock.release)
             backups = backup_store(base, target)
+            owner = None
             if target.exists():
-                wait_until_closed(target, self._job, self._stop, self._warn)
-                open_or_restore(target, backups, base, self._warn)
+                owner = closed_or_later(target, self._job, self._stop, self._warn)
+                if owner is None:
+                    open_or_restore(target, backups, base, self._warn)
                 backups.drop_live_links()
             else:
                 check_whole(self._job.workbook)  # the output is made from it
@@ -111,6 +114,10 @@ class BatchController:
             )
             ledger.must_be_sound(ledger.name_of(target))
             settle_intents(ledger, target)
+            settle_pending(ledger, target, backups, self._warn)
+            if owner is not None:
+                must_not_wait(target, pending_runs(ledger, ledger.name_of(target)), owner)
+                self._warn(f"{target.name} is open: {owner}. The results wait beside it unless it is closed by then.")
             sweep(target)
             sweep_reports(base.reports, ledger, ledger.name_of(target))
             attempt = Attempt(

@@ -13,7 +13,7 @@ from batchbook.batch.interrupt import StopToken
 from batchbook.batch.outcomes import Counts, RowOutcome
 from batchbook.batch.planning import Planner
 from batchbook.batch.processor import BatchProcessor, RowFeed
-from batchbook.batch.progress import CellChange, Listener, ProgressTracker, RunStarted
+from batchbook.batch.progress import CellChange, Listener, ProgressTracker, RunStarted, Warned
 from batchbook.batch.report import RunResult, peak_rss, vars_of
 from batchbook.batch.selection import Selector, SideBySide, must_have_keys, taken_rows
 from batchbook.batch.start import StartRequest
@@ -21,6 +21,7 @@ from batchbook.batch.strategies import BatchPlan
 from batchbook.errors import UsageError
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.links import followed
+from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import SaveLog
 from batchbook.storage.scratch import Spool
@@ -40,6 +41,8 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
         )
     target = followed(job.target)
     source = target if target.exists() else job.workbook
+    if pending_path(target).exists():
+        listener(Warned(f"{pending_path(target).name} waits to be published; a dry run does not see what is in it"))
     with Ledger.vanishing(job.base.folder) as ledger, Book.open(source) as book:
         name = ledger.name_of(target)
         ledger.copy_written(job.base.ledger, name)

@@ -13,14 +13,16 @@ from typing import Any
 
 from batchbook.batch.checkpoints import shown_key
 from batchbook.batch.report import conflicts_in, problems_of
+from batchbook.batch.standing import as_it_stands, standing_of
 from batchbook.config import BaseConfig
 from batchbook.errors import UsageError
 from batchbook.storage.ledger import AttemptRecord, Ledger, RunRecord
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.mending import must_know_changes
+from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.pruning import pruned_run
 from batchbook.storage.runlog import Checkpoint, RunLog
-from batchbook.storage.savelog import Change, changes_of, count_conflicts, count_saves, saves_of
+from batchbook.storage.savelog import Change, changes_of, count_conflicts, count_saves, pending_saves, saves_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ def list_runs(ledger: Ledger) -> list[RunLine]:
     """All runs, newest first."""
     return [
         RunLine(
-            run.id, run.job, run.status, run.started, run.ended, str(ledger.path_of(run.workbook)), run.selected,
-            counts_of(ledger, run), run.note,
+            run.id, run.job, standing_of(ledger, run).status, run.started, run.ended,
+            str(ledger.path_of(run.workbook)), run.selected, counts_of(ledger, run), run.note,
         )
         for run in ledger.runs()
     ]  # fmt: skip
@@ -112,7 +114,7 @@ def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
     return {
         "run_id": run.id,
         "job": run.job,
-        "status": run.status,
+        "status": standing_of(ledger, run).status,
         "workbook": str(ledger.path_of(run.workbook)),
         "sheet": run.sheet,
         "started": run.started,
@@ -197,7 +199,7 @@ def _differences(change: Change) -> Iterator[CellDifference]:
 
 def list_checkpoints(ledger: Ledger) -> list[tuple[RunRecord, list[Checkpoint]]]:
     """The checkpoints of every run that can be taken up again, newest run first."""
-    return [(run, RunLog(ledger, run).checkpoints()) for run in ledger.runs() if run.unfinished]
+    return [(as_it_stands(ledger, run), RunLog(ledger, run).checkpoints()) for run in ledger.runs() if run.unfinished]
 
 
 def validate_checkpoint(ledger: Ledger, name: str) -> list[str]:
@@ -229,10 +231,22 @@ def clear_checkpoints(ledger: Ledger, name: str | None, now: str) -> list[str]:
     runs = [find_run(ledger, name)] if name else [run for run in ledger.runs() if run.unfinished]
     cleared = [run for run in runs if run.unfinished]
     for run in cleared:
+        must_not_lie_by(ledger, run)
+    for run in cleared:
         with _undisturbed(ledger.path_of(run.workbook)), ledger.transaction():
             ledger.update_run(run.id, status="cleared", ended=now, note="its checkpoints were cleared by hand")
             RunLog(ledger, run).clear_state()
     return [run.id for run in cleared]
+
+
+def must_not_lie_by(ledger: Ledger, run: RunRecord) -> None:
+    """Raise UsageError where a finished save of a run waits to be published: giving the run up would lose it."""
+    file = pending_path(ledger.path_of(run.workbook))
+    if file.exists() and any(save.run == run.id for save in pending_saves(ledger, run.workbook)):
+        raise UsageError(
+            f"The results of run {run.id} are complete; they wait in {file.name} for the workbook to be closed.",
+            f"Bring them in with `batchbook runs reapply {run.id}` when it is closed, or delete that file.",
+        )
 
 
 def _undisturbed(workbook: Path) -> AbstractContextManager[object]:

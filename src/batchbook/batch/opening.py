@@ -9,15 +9,17 @@ from typing import Any
 
 from batchbook.batch.assembly import Assembly
 from batchbook.batch.checkpoints import Candidate, CheckpointManager
+from batchbook.batch.delivery import Settle, deliver_results
 from batchbook.batch.history import find_run, must_have_details
 from batchbook.batch.outcomes import Outcome
 from batchbook.batch.progress import Listener, Resumed, Warned
 from batchbook.batch.recovery import difference, restore_checkpoint
 from batchbook.batch.selection import Selector, must_have_keys
 from batchbook.batch.start import Decisions, OnChange, StartRequest
-from batchbook.errors import CannotResume, ChoiceNeeded, UsageError
+from batchbook.errors import BatchbookError, CannotResume, ChoiceNeeded, LedgerError, UsageError
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.ledger import RunRecord
+from batchbook.storage.owners import check_not_open
 from batchbook.storage.runlog import RunLog, Selected
 from batchbook.storage.savelog import saves_of, unsave
 from batchbook.tables.keys import KeySet, key_of_text, matches
@@ -52,10 +54,13 @@ class Opening:
         decide: Decisions | None,
         listener: Listener,
         selector: Selector,
-        settle: Callable[[RunLog], object],
+        settle: Settle,
         before_fresh: Callable[[bool], None],
     ) -> None:
-        """`settle` saves the unsaved outcomes of a run; `before_fresh` makes the output, where it has to be made."""
+        """`settle` saves the unsaved outcomes of a run (finally, or not).
+
+        `before_fresh` makes the output, where it has to be made.
+        """
         self._job = assembly.job
         self._table = assembly.table
         self._request = request
@@ -71,6 +76,8 @@ class Opening:
     def begin(self) -> Begun:
         """Begin the run that was asked for."""
         mode = self._request.mode
+        if self._target.exists():
+            deliver_results(self._manager, self._settle, self._job.fail_on, mode, self._warn)
         candidate = self._candidate() if mode != "fresh" or self._filters else None
         if mode == "ask" and candidate is not None:
             return self._ask(candidate)
@@ -94,6 +101,9 @@ class Opening:
         if self._filters:
             self._keep_results(candidate)
         return self._fresh()
+
+    def _warn(self, message: str) -> None:
+        self._listen(Warned(message))
 
     def _candidate(self) -> Candidate | None:
         """The newest unfinished run, if it can be resumed; why not is said aloud."""
@@ -208,7 +218,13 @@ class Opening:
         """Results of an unfinished run go into the workbook before another run touches it."""
         if candidate is not None:
             log = self._manager.resume(candidate.run, self._request.mode)
-            self._settle(log)
+            try:
+                self._settle(log, False)
+            except LedgerError:
+                raise
+            except BatchbookError as error:
+                self._manager.end(log, "interrupted", error.code, None)
+                raise
             self._manager.end(log, "interrupted", "made way for another run", None)
             self._listen(Warned(f"run {log.run.id} is unfinished; its results so far are saved"))
 
@@ -245,6 +261,7 @@ class Opening:
     def _take_side(self, log: RunLog, choice: OnChange) -> RunLog:
         ledger = self._manager.ledger
         if choice == "checkpoint":
+            check_not_open(self._target)  # with `on_open: later` it may be
             restore_checkpoint(ledger, log.run, self._backups)
         else:
             log.drop_unsaved(self._manager.attempt, self._manager.now())

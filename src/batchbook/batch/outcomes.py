@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -76,6 +76,10 @@ class Counts:
     def remaining(self) -> int:
         """Rows that have none yet."""
         return self.selected - self.ended
+
+    def ending(self, fail_on: Iterable[str]) -> str:
+        """How a run with these counts completed; `fail_on` are the outcomes that count as failures."""
+        return "completed_with_failures" if any(getattr(self, name) for name in fail_on) else "completed"
 
     def as_dict(self) -> dict[str, int]:
         """The counts as ``--json`` shows them."""

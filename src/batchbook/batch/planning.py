@@ -18,6 +18,7 @@ from batchbook.storage.ledger import Ledger, folded
 from batchbook.storage.runlog import RunLog, Selected, StoredOutcome, dropped
 from batchbook.storage.runrows import RunRow, RunRows
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, has_unsure, last_written, unsure_cells
+from batchbook.storage.wrotelog import any_vanished, vanished_cells
 from batchbook.tables.codec import canonical, decanonical, dumps, pack, same
 from batchbook.tables.keys import KeyIndex, key_of_text, key_text
 from batchbook.tables.merge import LOST, NEVER, Never, merge_cell
@@ -35,6 +36,8 @@ class _History:
     last: str | None = "{}"
     """None where the ledger's record of it is damaged."""
     unsure: str = "{}"
+    vanished: str = "{}"
+    """Cells from which it vanished, with what they hold again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Planner:
         """`reject` gives what is written into a row that is rejected for a reason."""
         self._reject = reject
         self._unsure_run = log.run.id if log is not None and has_unsure(ledger, log.run.id) else None
+        self._any_vanished = any_vanished(ledger)
         self._job = job
         self._ledger = ledger
         self._workbook = workbook
@@ -106,7 +110,11 @@ class Planner:
     def _history(self, table: Table, keys: list[str]) -> dict[str, _History]:
         last = last_written(self._ledger, self._workbook, table.sheet, keys)
         unsure = unsure_cells(self._ledger, self._unsure_run, table.sheet, keys) if self._unsure_run else {}
-        return {key: _History(last.get(key, "{}"), unsure.get(key, "{}")) for key in last.keys() | unsure.keys()}
+        vanished = vanished_cells(self._ledger, table.sheet, keys) if self._any_vanished else {}
+        return {
+            key: _History(last.get(key, "{}"), unsure.get(key, "{}"), vanished.get(key, "{}"))
+            for key in last.keys() | unsure.keys()
+        }
 
     def _merge_row(
         self,
@@ -121,6 +129,7 @@ class Planner:
         last = {folded(title): value for title, value in decanonical(history.last or "{}").items()}
         never = LOST if history.last is None else NEVER
         unsure = decanonical(history.unsure)
+        vanished = decanonical(history.vanished)
         confirmed: dict[str, CellValue] = {}
         before: dict[str, CellValue] = {}
         after: dict[str, CellValue] = {}
@@ -136,6 +145,9 @@ class Planner:
             if title in unsure and same(now, unsure[title]):
                 # What a save was to write of which nobody knew whether it was made: it was, and the machine made it.
                 before_run, written = now, now
+            if title in vanished and same(now, vanished[title]):
+                # An older copy of the workbook was saved over what the machine wrote: no person's edit.
+                written = now
             merged = merge_cell(taken=before_run, last=written, current=now, ours=value, overwrite=overwrite)
             if merged.write:
                 before[title], after[title] = current.get(name), value

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from batchbook.batch.start import WorkbookDifference
 from batchbook.config import BaseConfig
-from batchbook.errors import CannotResume, WorkbookDamaged, WorkbookError
-from batchbook.storage.backups import BackupStore
+from batchbook.errors import CannotResume, LedgerError, WorkbookDamaged, WorkbookError
+from batchbook.storage.backups import Backup, BackupStore
 from batchbook.storage.ledger import Ledger, RunRecord
+from batchbook.storage.pending import settle_pending
+from batchbook.storage.restored import remember_restore
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.runrows import RunRows
 from batchbook.storage.savelog import saves_of, unsave
+from batchbook.storage.settling import settle_intents
 from batchbook.tables.codec import decanonical, same
 from batchbook.tables.keys import key_of_text
 from batchbook.tables.table import Table, TableRow
@@ -25,6 +28,28 @@ _EXAMPLES = 5
 def backup_store(base: BaseConfig, workbook: Path) -> BackupStore:
     """The backups of a workbook, kept as the base configuration says."""
     return BackupStore(base.backups_folder, workbook, keep=base.backups.keep, keep_daily_days=base.backups.daily_days)
+
+
+def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: Warn) -> None:
+    """Put a backup in its workbook's place because a person asked for it. The caller holds the workbook's lock.
+
+    A save that waits to be published goes in first, so that its content is among the backups too. What the machine
+    had written until then is gone on purpose: it is not listed as vanished later. A ledger that cannot be opened is
+    named and keeps nothing from being put back.
+    """
+    try:
+        ledger = Ledger.open_existing(base.ledger, root=base.folder, allow_network=base.state.allow_network)
+    except LedgerError as error:
+        warn(f"{error.what} The backup is put back all the same.")
+        ledger = None
+    if ledger is None:
+        store.restore(backup)
+        return
+    with ledger:
+        settle_intents(ledger, store.workbook)
+        settle_pending(ledger, store.workbook, store, warn)
+        store.restore(backup)
+        remember_restore(ledger, ledger.name_of(store.workbook), backup.digest)
 
 
 def open_or_restore(workbook: Path, backups: BackupStore, base: BaseConfig, warn: Warn) -> None:

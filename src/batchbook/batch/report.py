@@ -14,6 +14,7 @@ import psutil
 
 from batchbook.batch.checkpoints import shown_key
 from batchbook.batch.outcomes import Counts, Outcome
+from batchbook.batch.vanished import Vanished
 from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_OUTCOMES, BatchbookError
 from batchbook.storage import files
 from batchbook.storage.ledger import Ledger
@@ -51,6 +52,10 @@ class RunResult:
     """The date of each set of reference data."""
     changes: Spool | None = None
     """The cell changes of a dry run, as plain data."""
+    vanished: tuple[Vanished, ...] = ()
+    """What earlier runs wrote and was not there any more when this one began."""
+    pending: Mapping[str, str] | None = None
+    """Where the finished save lies that could not be published, who has the workbook open, and how it gets in."""
 
     @property
     def exit_code(self) -> int:
@@ -83,6 +88,10 @@ class RunResult:
         }
         if self.reference:
             plain["reference"] = dict(self.reference)
+        if self.pending is not None:
+            plain["pending"] = dict(self.pending)
+        if self.vanished:
+            plain["vanished"] = [one.as_dict() for one in self.vanished]
         if self.changes is not None:
             plain["changes"] = self.changes if spooled else list(self.changes)
         return plain

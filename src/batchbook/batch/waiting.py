@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from batchbook.batch.interrupt import StopToken
 from batchbook.config import JobConfig
 from batchbook.errors import WorkbookError, WorkbookInUse
 from batchbook.storage.lock import LockInfo, WorkbookLock
-from batchbook.storage.owners import check_not_open
+from batchbook.storage.owners import Owner, WorkbookOpen, check_not_open
 from batchbook.xlsx import Book, SheetIndexes
 
 _POLL_SECONDS = 1.0
@@ -66,6 +66,31 @@ def _state(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def closed_or_later(workbook: Path, job: JobConfig, stop: StopToken, warn: Warn) -> Owner | None:
+    """As `wait_until_closed`; where the job says `on_open: later`, gives who has the workbook open instead."""
+    try:
+        wait_until_closed(workbook, job, stop, warn)
+    except WorkbookOpen as error:
+        if job.on_open != "later":
+            raise
+        return error.owner
+    return None
+
+
+class ResultsWait(WorkbookInUse):
+    """A finished save waits beside the workbook, which is still open: nothing is begun on top of that."""
+
+
+def must_not_wait(workbook: Path, runs: Sequence[str], owner: Owner) -> None:
+    """Raise ResultsWait where results of these runs wait for the workbook to be closed."""
+    if runs:
+        raise ResultsWait(
+            f"{workbook.name} is still open: {owner}. The results of run {', '.join(runs)} wait for it to be closed.",
+            f"Close it there; the next run, or `batchbook runs reapply {runs[0]}`, brings them in. "
+            f"If nobody has it open, delete the file {owner.file.name}.",
+        )
 
 
 def take_lock(

@@ -24,7 +24,7 @@ from batchbook.batch.details import (
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.outcomes import TakenRow
 from batchbook.batch.planning import Planner, Reconciled
-from batchbook.batch.waiting import open_settled, wait_until_closed
+from batchbook.batch.waiting import closed_or_later, open_settled, wait_until_closed
 from batchbook.errors import (
     BatchbookError,
     CannotSave,
@@ -39,6 +39,7 @@ from batchbook.errors import (
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.copying import state_of
 from batchbook.storage.ledger import Ledger
+from batchbook.storage.owners import Owner
 from batchbook.storage.runlog import RunLog, StoredOutcome
 from batchbook.storage.savelog import SaveLog, conflicts_of
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged
@@ -63,6 +64,8 @@ class Written:
     conflicts: int = 0
     seconds: float = 0.0
     reconciled: Reconciled | None = None
+    put_by: Owner | None = None
+    """Who has the workbook open, where the save lies beside it and waits to be published."""
 
 
 class WorkbookWriter:
@@ -99,10 +102,11 @@ class WorkbookWriter:
     def save(self, *, final: bool) -> Written:
         """Bring all unsaved outcomes into the workbook.
 
+        Where that is open and the job says `on_open: later`, the final save lies beside it as the pending file.
         Raises CannotSave (exit 6) where headers the results need are missing, WorkbookInUse where a person has the
         file open, SaveFailed where the disk does not take it; in each case the results stay in the ledger.
         """
-        wait_until_closed(self._target, self._job, self._stop, self._warn, wait=final)
+        owner = self._owner(final)
         moved = False
         reconciled: Reconciled | None = None
         for _ in range(MOST_ATTEMPTS):
@@ -118,6 +122,9 @@ class WorkbookWriter:
                     continue
                 if plan.reconciled is not None:
                     reconciled = plan.reconciled
+                if owner is not None and not self._log.nothing_pending():
+                    # Rows have to be done again first: only what is complete is put by.
+                    return Written(False, True, 0, plan.conflicts, 0.0, reconciled)
                 if plan.edits is None:
                     if final:
                         self._verify_last(book.digest)
@@ -125,6 +132,8 @@ class WorkbookWriter:
                     self._saw(book.digest)
                     return Written(False, moved, 0, plan.conflicts, 0.0, reconciled)
             try:
+                if owner is not None:
+                    return self._put_by(owner, digest, plan, moved)
                 receipt = self._saver.save(
                     digest, plan.build, full_verify=final, backup_kind="checkpoint" if self._backed_up else "before"
                 )
@@ -154,6 +163,20 @@ class WorkbookWriter:
         unreadable = WorkbookDamaged | WorkbookMissing | WorkbookNotSupported
         read = isinstance(error, unreadable) or isinstance(error.__cause__, unreadable)
         return read and state_of(self._target) != digest
+
+    def _owner(self, final: bool) -> Owner | None:
+        """Who has the workbook open, where its final save is to be put by. Raises WorkbookInUse where not."""
+        if final:
+            return closed_or_later(self._target, self._job, self._stop, self._warn)
+        wait_until_closed(self._target, self._job, self._stop, self._warn, wait=False)
+        return None
+
+    def _put_by(self, owner: Owner, digest: str, plan: _Plan, moved: bool) -> Written:
+        """The save lies beside the workbook; where rows stand is still what `seen` says."""
+        receipt = self._saver.put_by(digest, plan.build)
+        for warning in receipt.warnings:
+            self._warn(warning)
+        return Written(False, moved, receipt.receipt.cells, plan.conflicts, receipt.seconds, plan.reconciled, owner)
 
     def _verify_last(self, digest: str) -> None:
         """Everything is verified after the last save of a run, also where that turned out to be an earlier one."""

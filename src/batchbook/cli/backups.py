@@ -68,6 +68,7 @@ def restore(
     """Put a backup in the workbook's place; what is there now becomes a backup first."""
     from functools import partial
 
+    from batchbook.batch.recovery import restore_backup
     from batchbook.storage import WorkbookLock, check_not_open
     from batchbook.storage.links import followed
     from batchbook.storage.saver import sweep
@@ -75,15 +76,15 @@ def restore(
 
     store = _store(workbook)
     target = followed(workbook)
-    ledger = base_for(workbook).ledger
+    base = base_for(workbook)
     with WorkbookLock(
-        target, run=None, ledger=ledger, wait=wait, on_dead=partial(settle_dead_holder, target, warn=note)
+        target, run=None, ledger=base.ledger, wait=wait, on_dead=partial(settle_dead_holder, target, warn=note)
     ):
         check_not_open(target)
         sweep(target)
         store.drop_live_links()  # what a save that died left is no earlier state
         chosen = _chosen(store, workbook, backup)
-        store.restore(chosen)
+        restore_backup(base, store, chosen, warn=note)
     if manner.json:
         show_json({"workbook": str(workbook), "restored": _plain(chosen), "error": None})
     say(f"{workbook} is again what it was: {chosen.path.name}")

@@ -235,5 +235,10 @@ def summary(result: dict[str, Any]) -> list[str]:
         lines.append(
             f"conflicts: {result['conflicts']:,} cells that people changed were kept or listed; see the report"
         )
+    if pending := result.get("pending"):
+        lines.append(
+            f"not in the workbook yet: it is open ({pending['open_in']}); the finished save lies in {pending['file']}"
+        )
+        lines.append(pending["advice"])
     lines += [f"{name}: {path}" for name in ("workbook", "output", "report") if (path := result.get(name))]
     return lines

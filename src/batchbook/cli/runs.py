@@ -1,4 +1,4 @@
-"""`batchbook runs`: what ran, what it changed, and taking it back."""
+"""`batchbook runs`: what ran, what it changed, taking it back, and putting it back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from batchbook.config import BaseConfig
     from batchbook.storage.ledger import Ledger
 
-app = typer.Typer(help="List runs, show what they did, take it back.", no_args_is_help=True)
+app = typer.Typer(help="List runs, show what they did, take it back or put it back.", no_args_is_help=True)
 
 # As many problems or conflicts as a person reads; --json has them all.
 _MOST_LINES = 20
@@ -132,6 +132,27 @@ def undo(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
         return
     say(f"run {undone.run} undone: {undone.restored} cells are as before (recorded as run {undone.undo_run})")
     _some("left alone, because they were changed since", undone.kept)
+
+
+@app.command("reapply")
+def reapply(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
+    """Put back what a run wrote where that vanished, for somebody saved an older copy over the workbook.
+
+    Only cells that hold what they held before the run are written; the others are listed.
+    """
+    from batchbook.batch.controller import local_now
+    from batchbook.batch.undo import reapply_run
+
+    with ledger_here() as (base, ledger):
+        done = reapply_run(base, ledger, run, wait=wait, clock=local_now, warn=lambda text: note(f"warning: {text}"))
+    if manner.json:
+        show_json({**_line(done), "error": None})
+        return
+    if done.reapply_run is None:
+        say(f"run {done.run}: its finished save is published, {done.restored} cells")
+        return
+    say(f"run {done.run} reapplied: {done.restored} cells were put back (recorded as run {done.reapply_run})")
+    _some("left alone, because they were changed since", done.kept)
 
 
 def _line(record: Any) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from batchbook.storage.links import followed
 from batchbook.storage.private import create_private, make_state_folder, not_shared
 from batchbook.storage.schema import SCHEMA, STAGING, VERSION
 
-UNFINISHED = ("running", "interrupted", "failed")
+PENDING = "pending"
+"""Status of a run whose rows are all done, but whose results are not in the workbook yet: it was open."""
+UNFINISHED = ("running", "interrupted", "failed", PENDING)
 """Statuses of a run that can be taken up again."""
 
 BUSY_SECONDS = 30.0
@@ -31,6 +33,8 @@ _WAY_OUT = (
     "and run again with --start-fresh. Without its ledger a run cannot tell what people wrote over earlier results; "
     "`batchbook backups list` shows the workbook's earlier states."
 )
+READ_SECONDS = 1.0
+"""How long those wait for the ledger who only look at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,26 @@ class Ledger:
         return cls.open(path, root=root, allow_network=allow_network) if path.exists() else None
 
     @classmethod
+    def reading(cls, path: Path, *, root: Path | None = None, allow_network: bool = False) -> Ledger | None:
+        """The ledger as it is now, or None where there is none: only read, and not waited for.
+
+        One of an older form is opened as ever, which renews it. Raises LedgerError where it cannot be read, as while
+        a run on a network file system has it for itself.
+        """
+        if not path.exists():
+            return None
+        connection = cls._connect(path, read_only=True)
+        ledger = cls(connection, path, root)
+        with ledger._named_errors():
+            if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+                connection.execute("PRAGMA temp_store = FILE")
+                connection.executescript(STAGING)
+                ledger._settle_root(path.parent.resolve(), keep=False)
+                return ledger
+        ledger.close()
+        return cls.open(path, root=root, allow_network=allow_network)
+
+    @classmethod
     def vanishing(cls, root: Path) -> Ledger:
         """A ledger that leaves no trace, for dry runs: in memory while small, else in a file that SQLite removes."""
         ledger = cls(cls._connect(None), None, root)
@@ -153,14 +177,14 @@ class Ledger:
             ledger._prepare(network=False)
         return ledger
 
-    def _settle_root(self, folder: Path) -> None:
-        """Remember how the base folder is reached from the ledger, or recall it."""
+    def _settle_root(self, folder: Path, *, keep: bool = True) -> None:
+        """Remember (unless not to `keep`) how the base folder is reached from the ledger, or recall it."""
         kept = self.one("SELECT value FROM facts WHERE name = 'root'")
         if self._root is None:
             self._root = Path(os.path.normpath(folder / kept[0])) if kept is not None else None
         elif not folder.is_relative_to(self._root):
             self._root = None  # it does not move with the folder, and may serve several
-        else:
+        elif keep:
             way = os.path.relpath(self._root, folder)
             if kept is None or kept[0] != way:
                 self.execute("INSERT OR REPLACE INTO facts VALUES ('root', ?)", [way])
@@ -169,9 +193,7 @@ class Ledger:
         """Take over the values last written into a workbook from the ledger at `path`, if any; it is only read."""
         if not path.exists():
             return
-        # Beside a log that is not folded in yet (another run is going) its shared memory exists and is only read too.
-        fixed = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
-        source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{fixed}", uri=True)
+        source = self._connect(path, read_only=True)
         try:
             with self._named_errors():
                 rows = source.execute("SELECT workbook, sheet, key, cells FROM written WHERE workbook = ?", [workbook])
@@ -180,9 +202,16 @@ class Ledger:
             source.close()
 
     @staticmethod
-    def _connect(path: Path | None) -> sqlite3.Connection:
+    def _connect(path: Path | None, *, read_only: bool = False) -> sqlite3.Connection:
+        place: str | Path = path or ""
+        if path is not None and read_only:
+            # Beside a log that is not folded in yet (another run is going) its shared memory exists and is read too.
+            beside = (path.with_name(f"{path.name}-{what}") for what in ("wal", "journal"))
+            place = f"{path.absolute().as_uri()}?mode=ro{'' if any(p.exists() for p in beside) else '&immutable=1'}"
         try:
-            connection = sqlite3.connect(path or "", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=True)
+            connection = sqlite3.connect(
+                place, timeout=READ_SECONDS if read_only else BUSY_SECONDS, isolation_level=None, uri=read_only
+            )
         except sqlite3.Error as error:
             raise LedgerError(
                 f"The ledger {path or 'of a dry run'} cannot be opened: {error}.", "Check the folder's permissions."

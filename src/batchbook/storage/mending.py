@@ -76,7 +76,7 @@ def _mend_saves(ledger: Ledger, run: str) -> tuple[int, list[int]]:
             damaged.append(save.id)
     unsure += ledger.execute(
         """UPDATE outcomes SET save = NULL WHERE run = ?1 AND save IS NOT NULL AND NOT EXISTS
-           (SELECT 1 FROM saves s WHERE s.id = outcomes.save AND s.run = ?1 AND s.state = 'saved')""",
+           (SELECT 1 FROM saves s WHERE s.id = outcomes.save AND s.run = ?1 AND s.state IN ('saved', 'pending'))""",
         [run],
     ).rowcount
     return unsure, damaged

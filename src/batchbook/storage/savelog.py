@@ -47,7 +47,7 @@ class ConflictRecord:
 
 @dataclass(frozen=True, slots=True)
 class SaveRecord:
-    """One save; `state` is intent, saved or abandoned."""
+    """One save; `state` is intent, pending, saved, abandoned, unsure or undone."""
 
     id: int
     run: str
@@ -149,10 +149,20 @@ class SaveLog:
 
         Gives the save's number.
         """
+        return self._begin("intent", old, new, temporary, indexes)
+
+    def put_by(self, old: str, new: str, name: str, indexes: Mapping[str, SheetIndex] | None = None) -> int:
+        """Record durably that a finished save is about to lie beside the workbook; gives its number.
+
+        Its outcomes count as saved from now on, unless the save is taken back.
+        """
+        return self._begin("pending", old, new, name, indexes)
+
+    def _begin(self, state: str, old: str, new: str, name: str, indexes: Mapping[str, SheetIndex] | None) -> int:
         with self.ledger.transaction():
             save = self.ledger.execute(
-                "INSERT INTO saves (run, workbook, old, new, temporary, state, at) VALUES (?, ?, ?, ?, ?, 'intent', ?)",
-                [self.run, self.workbook, old, new, temporary, self._now()],
+                "INSERT INTO saves (run, workbook, old, new, temporary, state, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [self.run, self.workbook, old, new, name, state, self._now()],
             ).lastrowid
             assert save is not None
             self._attach(save)
@@ -215,6 +225,22 @@ def count_saves(ledger: Ledger, run: str) -> int:
     """How many times a run replaced the workbook."""
     row = ledger.one("SELECT count(*) FROM saves WHERE run = ? AND state = 'saved' AND new <> ''", [run])
     return int(row[0]) if row else 0
+
+
+def pending_saves(ledger: Ledger, workbook: str) -> list[SaveRecord]:
+    """Finished saves of a workbook that wait beside it to be published."""
+    rows = ledger.query("SELECT * FROM saves WHERE workbook = ? AND state = 'pending' ORDER BY id", [workbook])
+    return [SaveRecord(*row) for row in rows]
+
+
+def was_put_by(ledger: Ledger, workbook: str, digest: str, name: str) -> bool:
+    """Whether a pending file with this digest was made by this ledger's runs, and settled since."""
+    return bool(
+        ledger.one(
+            "SELECT 1 FROM saves WHERE workbook = ? AND new = ? AND temporary = ? AND state <> 'pending'",
+            [workbook, digest, name],
+        )
+    )
 
 
 def saves_of(ledger: Ledger, run: str) -> list[SaveRecord]:
@@ -299,7 +325,7 @@ def has_unsure(ledger: Ledger, run: str) -> bool:
 
 def unsure_cells(ledger: Ledger, run: str, sheet: str, keys: Sequence[str]) -> dict[str, str]:
     """By key: what saves of a run may have written of which nobody knows whether they were made."""
-    return _by_key(
+    return by_key(
         ledger,
         """SELECT c.key, c.after FROM saves s JOIN changes c ON c.save = s.id
            WHERE s.run = ? AND s.state = 'unsure' AND c.sheet = ? AND c.key IN ({}) ORDER BY s.id""",
@@ -308,7 +334,7 @@ def unsure_cells(ledger: Ledger, run: str, sheet: str, keys: Sequence[str]) -> d
     )
 
 
-def _by_key(ledger: Ledger, sql: str, first: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
+def by_key(ledger: Ledger, sql: str, first: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
     """Pairs of key and text, asked for some keys at a time; the last pair of a key counts."""
     found: dict[str, str] = {}
     for start in range(0, len(keys), 500):
@@ -355,7 +381,7 @@ def last_written(ledger: Ledger, workbook: str, sheet: str, keys: Sequence[str])
     """
     sql = "SELECT key, cells FROM written WHERE workbook = ? AND sheet = ? AND key IN ({})"
     found: dict[str, str | None] = {}
-    for key, text in _by_key(ledger, sql, [workbook, sheet], keys).items():
+    for key, text in by_key(ledger, sql, [workbook, sheet], keys).items():
         cells = seals.unsealed(workbook, sheet, key, text)
         found[key] = _written_by_saves(ledger, workbook, sheet, key) if cells is None else cells
     return found

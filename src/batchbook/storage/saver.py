@@ -18,8 +18,9 @@ from typing import BinaryIO, Literal, Protocol
 from batchbook.errors import SaveFailed, WorkbookDamaged, WorkbookError, WorkbookUnreadable
 from batchbook.storage import files
 from batchbook.storage.backups import Backup, BackupKind, BackupStore
-from batchbook.storage.copying import replace_unchanged, state_of
+from batchbook.storage.copying import last_look, replace_unchanged, state_of
 from batchbook.storage.links import followed
+from batchbook.storage.pendingfile import must_be_free, pending_path
 from batchbook.storage.temporary import Temporary, is_temporary_of
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, does_not_read_back, named_trouble
 from batchbook.xlsx import Book, SheetIndex, SheetIndexes, SpliceReceipt, digest_of, inspect, verify
@@ -39,6 +40,9 @@ class SaveJournal(Protocol):
 
     def intend(self, old: str, new: str, temporary: str, indexes: Mapping[str, SheetIndex] | None = None) -> int:
         """The workbook is about to go from one digest to another; gives the save's number."""
+
+    def put_by(self, old: str, new: str, name: str, indexes: Mapping[str, SheetIndex] | None = None) -> int:
+        """A save is about to lie beside the workbook under a name, to be published later; gives the save's number."""
 
     def saved(self, save: int, backup: str | None) -> None:
         """The workbook was replaced; `backup` is the path of the old content, if it was kept."""
@@ -94,6 +98,31 @@ class AtomicSaver:
         self._record(one)
         warnings = [*one.warnings(), *self._prune(one.backup)]
         return SaveReceipt(receipt.digest, receipt, time.monotonic() - start, one.backup, tuple(warnings))
+
+    def put_by(self, expected_digest: str | None, build: Build) -> SaveReceipt:
+        """Make a save, verified to the last byte, that lies beside the workbook until it can be published.
+
+        The workbook is not touched; `pending.settle_pending` publishes it or takes it back. Raises as `save` does,
+        and CannotSave where a pending file lies there already that nobody here knows.
+        """
+        if self.journal is None:
+            raise RuntimeError("a save that is put by needs a journal")
+        start = time.monotonic()
+        one = _Save(self, None)
+        place = pending_path(self.workbook)
+        try:
+            with named_trouble(self.workbook):
+                receipt = one.build(expected_digest, build)
+                one.verify(receipt, full=True)
+            must_be_free(place)
+            one.intent = self.journal.put_by(one.old, receipt.digest, place.name, receipt.indexes)
+            with named_trouble(self.workbook):
+                one.put(place)
+            confirm(place)
+        except BaseException:
+            one.undo()
+            raise
+        return SaveReceipt(receipt.digest, receipt, time.monotonic() - start, None, tuple(one.temporary.warnings))
 
     def _record(self, one: _Save) -> None:
         if self.journal is not None and one.intent is not None:
@@ -160,6 +189,12 @@ class _Save:
     def replace(self) -> None:
         self.replacing = True
         replace_unchanged(self.temporary, self.workbook, self.old)
+
+    def put(self, place: Path) -> None:
+        """Give the finished file another name than the workbook's, which is as it was before."""
+        last_look(self.workbook, self.old)
+        self.replacing = True
+        self.temporary.publish(place)
 
     def undo(self) -> None:
         """Leave the old file and nothing else, unless the replace took place: then the next start settles it."""

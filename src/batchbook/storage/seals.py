@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _MARK = "#"
 _PARTS: Final = ("changes", "conflicts", "outcomes")
-_CHECKED: Final = {"saved": set(_PARTS), "intent": set(_PARTS), "unsure": {"changes"}}
+_CHECKED: Final = {
+    "saved": set(_PARTS), "intent": set(_PARTS), "pending": set(_PARTS), "unsure": {"changes"},
+}  # fmt: skip
 """What must still be as it was, by the state of a save. Of the other states nothing is used any more."""
 
 

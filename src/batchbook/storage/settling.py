@@ -13,6 +13,9 @@ from batchbook.storage.savelog import open_intents, settle_abandoned, settle_dam
 from batchbook.storage.saver import settle
 from batchbook.storage.seals import faults
 
+TURN = "turn"
+"""In the settings of a run that undoes or reapplies another one: which of the two."""
+
 
 def settle_intents(ledger: Ledger, workbook: Path) -> int:
     """Settle every open save of a workbook in a ledger; gives how many there were. Needs the workbook's lock."""
@@ -30,7 +33,19 @@ def settle_intents(ledger: Ledger, workbook: Path) -> int:
         else:
             # Somebody changed the file since: the merge finds out cell by cell what is there.
             settle_unsure(ledger, save.id)
+    _end_turns(ledger, ledger.name_of(workbook))
     return len(intents)
+
+
+def _end_turns(ledger: Ledger, workbook: str) -> None:
+    """An undo or reapply whose process died is over: it was saved, and can be undone, or it was not."""
+    with ledger.transaction():
+        ledger.execute(
+            f"""UPDATE runs SET status = CASE WHEN EXISTS
+                (SELECT 1 FROM saves s WHERE s.run = runs.id AND s.state = 'saved') THEN 'completed' ELSE 'cleared' END
+                WHERE workbook = ? AND status = 'running' AND json_extract(settings, '$.{TURN}') IS NOT NULL""",
+            [workbook],
+        )
 
 
 def settle_dead_holder(workbook: Path, info: LockInfo, *, warn: Callable[[str], None] = lambda _: None) -> None:

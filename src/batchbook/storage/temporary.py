@@ -106,10 +106,10 @@ class Temporary:
             os.close(old)
         self.renewed = True
 
-    def publish(self) -> None:
-        """Take the target's place; the folder is not yet synced."""
+    def publish(self, place: Path | None = None) -> None:
+        """Take the target's place, or another one in its folder; the folder is not yet synced."""
         self.close()
-        files.replace(self.path, self.target)
+        files.replace(self.path, place or self.target)
         self._ours = False
 
     def publish_over(self, looked_at: os.stat_result, same: Callable[[Path], bool]) -> bool:

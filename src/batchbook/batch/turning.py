@@ -1,0 +1,256 @@
+"""Giving cells that hold one state of a run its other state: the one before it (undo), or the one after it (reapply).
+
+Cells that hold neither were changed by somebody since; they are left alone and listed. What is done is a run in the
+ledger itself, so that it can be undone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from batchbook.batch.checkpoints import shown_key
+from batchbook.batch.details import PackedRows, content, has_sheet, planned_rows, read_details
+from batchbook.batch.processors import DetailSheet
+from batchbook.batch.recovery import backup_store
+from batchbook.config import BaseConfig
+from batchbook.errors import BatchbookError, CannotSave, ConfigurationError
+from batchbook.storage.hosts import this_process
+from batchbook.storage.ledger import Ledger, RunRecord, folded
+from batchbook.storage.runchanges import RunChange, RunChanges
+from batchbook.storage.savelog import Change, ConflictRecord, SaveLog
+from batchbook.storage.saver import AtomicSaver, WorkbookChanged
+from batchbook.storage.scratch import Spool
+from batchbook.storage.settling import TURN
+from batchbook.tables.codec import canonical, decanonical, dumps, pack
+from batchbook.tables.merge import NEVER, merge_cell
+from batchbook.tables.table import Table, TableRow, TableSpec
+from batchbook.xlsx import BlocksUnusable, Book, BookEdits, SheetColumn, SheetContent, SpliceReceipt, splice
+from batchbook.xlsx.values import CellValue, Formula
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """Which of a run's two states cells must hold, and which one they get."""
+
+    verb: str
+    back: bool
+    """From what the run left to what was there before it; else the other way."""
+
+    def pair(self, before: str, after: str) -> tuple[str, str]:
+        """The state expected and the state wanted."""
+        return (after, before) if self.back else (before, after)
+
+
+UNDO = Direction("undo", back=True)
+REAPPLY = Direction("reapply", back=False)
+
+
+@dataclass
+class Turned:
+    """What was done: cells that got the wanted state, and those that were left alone, with the reason."""
+
+    id: str
+    """The run that this is recorded as."""
+    cells: int = 0
+    kept: Spool = field(default_factory=Spool)
+    """Texts."""
+
+
+class Turn:
+    """One undo or reapply of a run. The caller holds the workbook's lock and has put the ledger in order."""
+
+    def __init__(
+        self,
+        base: BaseConfig,
+        ledger: Ledger,
+        run: RunRecord,
+        direction: Direction,
+        clock: Callable[[], dt.datetime],
+    ) -> None:
+        self._ledger = ledger
+        self._run = run
+        self._way = direction
+        self._changes = RunChanges(ledger, run.id)
+        self._now = clock().isoformat(timespec="milliseconds")
+        self._id = f"{clock():%Y%m%d-%H%M%S}-{direction.verb}-{secrets.token_hex(2)}"
+        self._backups = backup_store(base, ledger.path_of(run.workbook))
+        self._saves = SaveLog(ledger, self._id, run.workbook, lambda: self._now)
+        self._done = Turned(self._id)
+
+    def apply(self, workbook: Path) -> Turned:
+        """Do it. Raises CannotSave where the run's columns are gone, and what a save raises."""
+        self._add_run()
+        try:
+            return self._applied(workbook)
+        except BatchbookError:
+            self._end("cleared")
+            raise
+
+    def _applied(self, workbook: Path) -> Turned:
+        saver = AtomicSaver(workbook, self._saves, self._backups, self._id)
+        for _ in range(20):
+            with Book.open(workbook) as book:
+                edits = self._plan(book)
+                digest = book.digest
+            if edits is None:
+                self._saves.settled_without_change()
+                return self._end()
+            try:
+                saver.save(digest, _builder(edits), full_verify=True, backup_kind="before")
+            except BlocksUnusable:
+                self._saves.indexes.forget()  # whole sheets are written then
+                continue
+            except WorkbookChanged:
+                continue
+            return self._end()
+        raise CannotSave(f"{workbook.name} keeps changing.", f"Find what writes to it, then {self._way.verb} again.")
+
+    def _add_run(self) -> None:
+        plain = {name: getattr(self._run, name) for name in RunRecord.__dataclass_fields__}
+        plain.update(
+            id=self._id, job=f"{self._way.verb} of {self._run.id}", started=self._now, active=self._now,
+            ended=self._now, status="running", selected=0, note=self._note(), summary=None,
+            settings={**self._run.settings, TURN: self._way.verb},
+        )  # fmt: skip
+        with self._ledger.transaction():
+            self._ledger.add_run(RunRecord(**plain))
+            self._attempt = self._ledger.add_attempt(self._id, self._now, this_process(), self._way.verb)
+
+    def _note(self) -> str:
+        return f"undoes run {self._run.id}" if self._way.back else f"puts back what run {self._run.id} wrote"
+
+    def _end(self, status: str = "completed") -> Turned:
+        with self._ledger.transaction():
+            self._ledger.update_run(self._id, status=status, ended=self._now)
+            self._ledger.end_attempt(self._id, self._attempt, self._now, status)
+        return self._done
+
+    # --- the plan --------------------------------------------------------------------------------------------------
+
+    def _plan(self, book: Book) -> BookEdits | None:
+        self._saves.clear_plan()
+        self._changes.begin()
+        self._done.cells = 0
+        self._done.kept.clear()
+        table = self._table(book)
+        with self._ledger.temporary():
+            self._plan_cells(table)
+        contents = self._plan_details(book, table)
+        self._not_found(table)
+        rows, _ = self._saves.plan_size()
+        if not rows:
+            return None
+        return BookEdits(cells={table.sheet: self._cells(table)}, contents=contents)
+
+    def _table(self, book: Book) -> Table:
+        plan = self._run.settings.get("table") or {}
+        titles = self._changes.columns(self._run.sheet)
+        spec = TableSpec(self._run.sheet, None, tuple(plan.get("key", ())), {}, (), tuple(titles))
+        try:
+            return Table(book, spec)
+        except ConfigurationError as error:
+            raise CannotSave(
+                f"The workbook no longer has what run {self._run.id} wrote. {error.what}",
+                f"Put the sheet or header back, then {self._way.verb} again; nothing was changed.",
+                findings=error.findings,
+            ) from error
+
+    def _plan_cells(self, table: Table) -> None:
+        for row in table.rows():
+            change = self._changes.find(table.sheet, row.key_text)
+            if change is not None:
+                self._plan_row(table, row, change)
+
+    def _plan_row(self, table: Table, row: TableRow, change: RunChange) -> None:
+        before: dict[str, CellValue] = {}
+        after: dict[str, CellValue] = {}
+        # Somebody may have written a header in another way while the run was going.
+        expects, wants = (_folded(text) for text in self._way.pair(change.before, change.after))
+        for column in json.loads(change.after):
+            current = row.taken[column]
+            base, ours = expects.get(folded(column)), wants.get(folded(column))
+            merged = merge_cell(taken=base, last=NEVER, current=current, ours=ours)
+            if isinstance(ours, Formula):
+                self._done.kept.append(
+                    f"{table.place(row.number, column)} ({shown_key(row.key_text)}) held a formula, "
+                    f"which is not put back: ={ours.text}"
+                )
+                continue
+            if merged.conflict:
+                self._keep(table, row, column, base, ours)
+            elif merged.write or self._way.back:
+                self._done.cells += 1
+            if merged.write:
+                before[column], after[column] = current, ours
+        if after:
+            self._saves.plan([Change(table.sheet, row.key_text, row.number, canonical(before), canonical(after))])
+
+    def _keep(self, table: Table, row: TableRow, column: str, base: CellValue, ours: CellValue) -> None:
+        theirs = row.taken[column]
+        was, now, wanted = (dumps(pack(value)) for value in (base, theirs, ours))
+        self._saves.plan_conflicts(
+            [ConflictRecord(table.sheet, row.key_text, row.number, column, was, now, wanted, "theirs")]
+        )
+        expected = f"the run's {base!r}" if self._way.back else f"{base!r}, which it held before the run"
+        self._done.kept.append(
+            f"{table.place(row.number, column)} ({shown_key(row.key_text)}, {column}) holds {theirs!r}, not {expected}"
+        )
+
+    def _not_found(self, table: Table) -> None:
+        for key in self._changes.missing(table.sheet):
+            self._done.kept.append(f"the row {shown_key(key)} is no longer there, or its key is not unique")
+
+    def _cells(self, table: Table) -> Iterator[tuple[int, dict[int, CellValue]]]:
+        for change in self._saves.planned(table.sheet):
+            yield change.number, {table.column(c): value for c, value in decanonical(change.after).items()}
+
+    def _plan_details(self, book: Book, table: Table) -> dict[str, SheetContent]:
+        contents: dict[str, SheetContent] = {}
+        names = [sheet for sheet in self._changes.sheets() if sheet != table.sheet and has_sheet(book, sheet)]
+        order = table.order() if names else ()
+        for name in names:
+            spec = _spec_of(book, name, len(table.spec.key))
+            held = read_details(book, name, spec)
+            for change in self._changes.of(name):
+                self._plan_detail(name, change, held.of(change.key))
+            if self._saves.plans_for(name):
+                contents[name] = content(spec, partial(planned_rows, self._saves, name, held), order)
+        self._name_lost_sheets(book)
+        return contents
+
+    def _plan_detail(self, name: str, change: RunChange, held: PackedRows) -> None:
+        expected, wanted = (json.loads(text).get("rows", []) for text in self._way.pair(change.before, change.after))
+        if held == expected:
+            self._done.cells += 1
+            self._saves.plan([Change(name, change.key, 0, dumps({"rows": held}), dumps({"rows": wanted}))])
+        elif held != wanted or self._way.back:
+            self._done.kept.append(f"the rows of {shown_key(change.key)} in {name} were changed since")
+
+    def _name_lost_sheets(self, book: Book) -> None:
+        """Putting rows of a sheet back that is not there takes the job, which knows its columns."""
+        for name in self._changes.sheets() if not self._way.back else ():
+            if name != self._run.sheet and not has_sheet(book, name):
+                self._done.kept.append(f"the sheet {name} is not there; the job's next run makes it again")
+
+
+def _folded(text: str) -> dict[str, CellValue]:
+    return {folded(column): value for column, value in decanonical(text).items()}
+
+
+def _spec_of(book: Book, name: str, key: int) -> DetailSheet:
+    """A detail sheet's columns as its first row tells them."""
+    for _, cells in book.rows(name):
+        headers = [str(cells[column].value) for column in sorted(cells)]
+        return DetailSheet(tuple(SheetColumn(header) for header in headers), key)
+    return DetailSheet((), key)
+
+
+def _builder(edits: BookEdits) -> Callable[[Book, BinaryIO], SpliceReceipt]:
+    return lambda book, out: splice(book, edits, out)
