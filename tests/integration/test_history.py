@@ -58,6 +58,7 @@ def test_a_run_that_changed_nothing_cannot_be_undone_and_says_so(folder: Folder)
 
 
 def test_checkpoints_are_listed_valid_and_cleared_and_a_finished_run_has_none(folder: Folder) -> None:
+    folder.make_book(range(100, 140))
     interrupted(folder, 23)
     listed = folder.run("checkpoints", "list", "--json").json
     assert listed["error"] is None
