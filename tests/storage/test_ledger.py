@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from batchbook.errors import LedgerError
 from batchbook.storage import ledger as module
-from batchbook.storage.ledger import Ledger, merge_cells
+from batchbook.storage.celltexts import merge_cells
+from batchbook.storage.ledger import Ledger
 from tests.storage.ledgers import AT, begin, commit, record
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchbook.storage.ledger import folded
+from batchbook.storage.celltexts import folded
 from batchbook.tables.header import SEARCHED_ROWS, HeaderError, find_header
 from batchbook.xlsx import Book
 from tests.tables.helpers import make_book

@@ -14,7 +14,8 @@ from batchbook.batch.details import Details
 from batchbook.batch.outcomes import Outcome
 from batchbook.batch.selection import row_key
 from batchbook.config import JobConfig
-from batchbook.storage.ledger import Ledger, folded
+from batchbook.storage.celltexts import folded
+from batchbook.storage.ledger import Ledger
 from batchbook.storage.runlog import RunLog, Selected, StoredOutcome, dropped
 from batchbook.storage.runrows import RunRow, RunRows
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, has_unsure, last_written, unsure_cells

@@ -21,8 +21,9 @@ from batchbook.batch.processors import DetailSheet
 from batchbook.batch.recovery import backup_store
 from batchbook.config import BaseConfig
 from batchbook.errors import BatchbookError, CannotSave, ConfigurationError
+from batchbook.storage.celltexts import folded
 from batchbook.storage.hosts import this_process
-from batchbook.storage.ledger import Ledger, RunRecord, folded
+from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.runchanges import RunChange, RunChanges
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged

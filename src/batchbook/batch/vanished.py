@@ -16,7 +16,8 @@ from pathlib import Path
 
 from batchbook.batch.checkpoints import shown_key
 from batchbook.errors import ConfigurationError, WorkbookError
-from batchbook.storage.ledger import Ledger, folded
+from batchbook.storage.celltexts import folded
+from batchbook.storage.ledger import Ledger
 from batchbook.storage.wrotelog import (
     LatestSave,
     Wrote,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from batchbook.errors import LedgerDamaged, LedgerError
 from batchbook.storage import seals
+from batchbook.storage.celltexts import FUNCTIONS
 from batchbook.storage.hosts import is_network_path
 from batchbook.storage.links import followed
 from batchbook.storage.private import create_private, make_state_folder, not_shared
@@ -217,8 +218,7 @@ class Ledger:
                 f"The ledger {path or 'of a dry run'} cannot be opened: {error}.", "Check the folder's permissions."
             ) from error
         connection.row_factory = sqlite3.Row
-        connection.create_function("merge_cells", 2, merge_cells, deterministic=True)
-        for name, count, function in _SEALING:
+        for name, count, function in FUNCTIONS:
             connection.create_function(name, count, function, deterministic=True)
         return connection
 
@@ -425,43 +425,6 @@ class Ledger:
             "INSERT OR REPLACE INTO times VALUES (?, ?, ?, ?, ?, ?, ?)",
             [run, attempt, times.rows, times.process, times.ledger, times.save, times.total],
         )
-
-
-def folded(header: str) -> str:
-    """A header as it is compared: blanks and line breaks folded, case ignored, as in Excel's tables."""
-    return " ".join(header.split()).casefold()
-
-
-def drop_cells(cells: str, others: str) -> str:
-    """A JSON text of header to value without the headers of another one."""
-    gone = {folded(header) for header in json.loads(others)}
-    return _packed({header: value for header, value in json.loads(cells).items() if folded(header) not in gone})
-
-
-def merge_cells(older: str, newer: str) -> str:
-    """Two JSON texts of header to value as one, the newer value counting; json_patch would drop blanks (nulls)."""
-    return _packed({**json.loads(drop_cells(older, newer)), **json.loads(newer)})
-
-
-def merge_sealed(workbook: str, sheet: str, key: str, older: str, newer: str) -> str:
-    """`merge_cells` for the values last written in a row; a text whose seal does not fit counts for nothing."""
-    known = (seals.unsealed(workbook, sheet, key, text) or "{}" for text in (older, newer))
-    return seals.sealed(workbook, sheet, key, merge_cells(*known))
-
-
-def drop_sealed(workbook: str, sheet: str, key: str, cells: str, others: str) -> str:
-    """`drop_cells` for the values last written in a row; what is damaged stays so."""
-    known = seals.unsealed(workbook, sheet, key, cells)
-    return cells if known is None else seals.sealed(workbook, sheet, key, drop_cells(known, others))
-
-
-_SEALING: Sequence[tuple[str, int, Callable[..., Any]]] = (
-    ("sealed", 4, seals.sealed), ("merge_sealed", 5, merge_sealed), ("drop_sealed", 5, drop_sealed),
-)  # fmt: skip
-
-
-def _packed(cells: Mapping[str, Any]) -> str:
-    return json.dumps(cells, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _record(row: sqlite3.Row) -> RunRecord:

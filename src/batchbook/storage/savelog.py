@@ -12,7 +12,8 @@ from typing import Any
 
 from batchbook.storage import seals
 from batchbook.storage.blockindexes import BlockIndexes
-from batchbook.storage.ledger import Ledger, merge_cells
+from batchbook.storage.celltexts import merge_cells
+from batchbook.storage.ledger import Ledger
 from batchbook.xlsx import SheetIndex
 
 

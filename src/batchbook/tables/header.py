@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from batchbook.errors import ConfigurationError, Finding
-from batchbook.storage.ledger import folded
+from batchbook.storage.celltexts import folded
 from batchbook.xlsx import Book, Cell, letters
 
 SEARCHED_ROWS = 50

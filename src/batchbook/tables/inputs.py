@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from batchbook.errors import ConfigurationError, Finding
-from batchbook.storage.ledger import folded
+from batchbook.storage.celltexts import folded
 from batchbook.storage.scratch import Scratch
 from batchbook.tables.codec import canonical, decanonical
 from batchbook.tables.header import HeaderError, find_header
