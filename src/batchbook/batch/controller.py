@@ -20,7 +20,7 @@ from batchbook.config import JobConfig
 from batchbook.errors import ConfigurationError, WorkbookDamaged, WorkbookNotSupported
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.links import followed
-from batchbook.storage.pending import pending_runs, settle_pending
+from batchbook.storage.pending import settle_pending, waiting_runs
 from batchbook.storage.private import Access, accessible
 from batchbook.storage.saver import sweep
 from batchbook.storage.settling import settle_dead_holder, settle_intents
@@ -116,7 +116,7 @@ class BatchController:
             settle_intents(ledger, target)
             settle_pending(ledger, target, backups, self._warn)
             if owner is not None:
-                must_not_wait(target, pending_runs(ledger, ledger.name_of(target)), owner)
+                must_not_wait(target, waiting_runs(ledger, ledger.name_of(target)), owner)
                 self._warn(f"{target.name} is open: {owner}. The results wait beside it unless it is closed by then.")
             sweep(target)
             sweep_reports(base.reports, ledger, ledger.name_of(target))

@@ -15,6 +15,7 @@ from batchbook.storage.restored import remember_restore
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.runrows import RunRows
 from batchbook.storage.savelog import saves_of, unsave
+from batchbook.storage.saver import sweep
 from batchbook.storage.settling import settle_intents
 from batchbook.tables.codec import decanonical, same
 from batchbook.tables.keys import key_of_text
@@ -43,11 +44,13 @@ def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: W
         warn(f"{error.what} The backup is put back all the same.")
         ledger = None
     if ledger is None:
+        sweep(store.workbook)
         store.restore(backup)
         return
     with ledger:
         settle_intents(ledger, store.workbook)
-        settle_pending(ledger, store.workbook, store, warn)
+        settle_pending(ledger, store.workbook, store, warn, keep=[backup])
+        sweep(store.workbook)
         store.restore(backup)
         remember_restore(ledger, ledger.name_of(store.workbook), backup.digest)
 

@@ -68,6 +68,7 @@ def undo_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clock:
         run = find_run(ledger, run.id)
         if run.unfinished:
             raise _unfinished(run)
+        _must_have_changed(ledger, run)
         turned = Turn(base, ledger, run, UNDO, clock).apply(workbook)
         return Undone(run.id, turned.id, turned.cells, turned.kept)
 
@@ -104,6 +105,7 @@ def _unfinished(run: RunRecord) -> UsageError:
 
 
 def _must_have_changed(ledger: Ledger, run: RunRecord) -> None:
+    must_have_details(ledger, run, "it can no longer be undone or put back")
     must_know_changes(ledger, run.id)
     changes = RunChanges(ledger, run.id)
     # Asked after the changes were read: a pruning that begins meanwhile says so before it takes the first of them.

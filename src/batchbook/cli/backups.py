@@ -71,7 +71,6 @@ def restore(
     from batchbook.batch.recovery import restore_backup
     from batchbook.storage import WorkbookLock, check_not_open
     from batchbook.storage.links import followed
-    from batchbook.storage.saver import sweep
     from batchbook.storage.settling import settle_dead_holder
 
     store = _store(workbook)
@@ -81,7 +80,6 @@ def restore(
         target, run=None, ledger=base.ledger, wait=wait, on_dead=partial(settle_dead_holder, target, warn=note)
     ):
         check_not_open(target)
-        sweep(target)
         store.drop_live_links()  # what a save that died left is no earlier state
         chosen = _chosen(store, workbook, backup)
         restore_backup(base, store, chosen, warn=note)

@@ -28,7 +28,10 @@ def merge_cells(older: str, newer: str) -> str:
 def merge_sealed(workbook: str, sheet: str, key: str, older: str, newer: str) -> str:
     """`merge_cells` for the values last written in a row; a text whose seal does not fit counts for nothing."""
     known = (seals.unsealed(workbook, sheet, key, text) or "{}" for text in (older, newer))
-    return seals.sealed(workbook, sheet, key, merge_cells(*known))
+    try:
+        return seals.sealed(workbook, sheet, key, merge_cells(*known))
+    except ValueError:  # a text that was damaged before it was sealed; as it is, its seal fits no more
+        return older
 
 
 def drop_sealed(workbook: str, sheet: str, key: str, cells: str, others: str) -> str:

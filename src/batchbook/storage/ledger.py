@@ -198,7 +198,9 @@ class Ledger:
         try:
             with self._named_errors():
                 rows = source.execute("SELECT workbook, sheet, key, cells FROM written WHERE workbook = ?", [workbook])
-                self._connection.executemany("INSERT INTO written VALUES (?, ?, ?, ?)", rows)
+                # Those of an older form have no seals yet; the others keep theirs.
+                sql = "INSERT INTO written VALUES (?1, ?2, ?3, sealed(?1, ?2, ?3, ?4))"
+                self._connection.executemany(sql, map(tuple, rows))
         finally:
             source.close()
 

@@ -8,7 +8,7 @@ is the one that it was made from; otherwise its results count as not saved, and 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from batchbook.errors import WorkbookError
 from batchbook.storage import files
 from batchbook.storage.attributes import copy_attributes
 from batchbook.storage.backups import Backup, BackupStore
-from batchbook.storage.copying import last_look
+from batchbook.storage.copying import last_look, state_of
 from batchbook.storage.ledger import PENDING, Ledger
 from batchbook.storage.owners import owner_of
 from batchbook.storage.pendingfile import pending_path
@@ -28,10 +28,12 @@ from batchbook.storage.savelog import (
     pending_saves,
     saves_of,
     settle_abandoned,
+    settle_damaged,
     settle_saved,
     settle_unsure,
     was_put_by,
 )
+from batchbook.storage.seals import faults
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, named_trouble
 from batchbook.xlsx import digest_of, inspect
 
@@ -47,18 +49,23 @@ class SettledPending:
 
 
 def settle_pending(
-    ledger: Ledger, workbook: Path, backups: BackupStore, warn: Callable[[str], None] = lambda _: None
+    ledger: Ledger,
+    workbook: Path,
+    backups: BackupStore,
+    warn: Callable[[str], None] = lambda _: None,
+    *,
+    keep: Sequence[Backup] = (),
 ) -> list[SettledPending]:
     """Publish the pending save of a workbook, or take it back; it waits on while somebody has the workbook open.
 
     The caller holds the workbook's lock and has settled open intents. Raises SaveFailed where the disk does not take
-    it; it then waits on. `warn` is told what was done.
+    it; it then waits on. `warn` is told what was done. The backups in `keep` stay, whatever the retention rule says.
     """
     target = workbook.resolve()
     name = ledger.name_of(target)
     found = []
     for save in pending_saves(ledger, name):
-        fate = _Pending(ledger, target, backups, save).settle()
+        fate = _Pending(ledger, target, backups, save, keep).settle()
         found.append(SettledPending(save.run, fate))
         if fate == "published":
             warn(f"the save of run {save.run}, which waited for {target.name} to be closed, is published")
@@ -76,7 +83,10 @@ def settle_pending(
 class _Pending:
     """One pending save on its way into the workbook."""
 
-    def __init__(self, ledger: Ledger, workbook: Path, backups: BackupStore, save: SaveRecord) -> None:
+    def __init__(
+        self, ledger: Ledger, workbook: Path, backups: BackupStore, save: SaveRecord, keep: Sequence[Backup]
+    ) -> None:
+        self._keep = keep
         self._ledger = ledger
         self._workbook = workbook
         self._backups = backups
@@ -84,12 +94,17 @@ class _Pending:
         self._file = pending_path(workbook)
 
     def settle(self) -> Fate:
+        """Publish it, take it back, or leave it waiting."""
         save, found = self._save, _digest(self._workbook)
         ours = _digest(self._file) == save.new
+        if faults(self._ledger, save.id, None):
+            with self._ledger.transaction():
+                settle_damaged(self._ledger, save.id, save.run)
+            if ours:
+                self._remove()
+            return "taken back"
         if found == save.new:
-            # It was published, and the process died before it could say so (or somebody moved the file there).
-            confirm(self._workbook)
-            return self._published(None)
+            return self._was_published()
         if found == save.old and ours and owner_of(self._workbook) is not None:
             return "waiting"
         if found == save.old and ours and not inspect(self._file):
@@ -104,11 +119,25 @@ class _Pending:
             self._remove()
         return "taken back"
 
+    def _was_published(self) -> Fate:
+        """The process died before it could say so (or somebody moved the file there)."""
+        left = _digest(self._file)
+        if left == self._save.old:
+            self._remove()
+        elif left not in ("", self._save.new) and files.exchange(self._file, self._workbook):
+            # Somebody saved in the moment of the replace: theirs is given back.
+            confirm(self._workbook)
+            settle_abandoned(self._ledger, self._save.id)
+            self._remove()
+            return "taken back"
+        confirm(self._workbook)
+        return self._published(None)
+
     def _published(self, backup: Backup | None) -> Fate:
         settle_saved(self._ledger, self._save.id, str(backup.path) if backup else None)
         if backup is not None:
             with suppress(OSError):
-                self._backups.prune([backup])
+                self._backups.prune([backup, *self._keep])
         return "published"
 
     def _publish(self) -> Backup | None:
@@ -120,15 +149,26 @@ class _Pending:
                 check_writable(self._workbook)
                 self._take_attributes()
                 backup = self._backups.take(self._save.old, self._save.run, "checkpoint" if self._later() else "before")
-                last_look(self._workbook, self._save.old)
-                files.replace(self._file, self._workbook)
+                self._replace()
         except BaseException:
             # Not where it was interrupted right after the replace: the next start finds the new digest.
-            if backup is not None and backup.fresh and os.path.lexists(self._file):
+            if backup is not None and backup.fresh and _digest(self._workbook) != self._save.new:
                 self._backups.drop(backup)
             raise
         confirm(self._workbook)
         return backup
+
+    def _replace(self) -> None:
+        """As a save does it: what somebody saves in the last moment is seen where files can be exchanged."""
+        last_look(self._workbook, self._save.old)
+        if not files.exchange(self._file, self._workbook):
+            files.replace(self._file, self._workbook)
+            return
+        found = state_of(self._file)
+        if found != self._save.old:
+            files.exchange(self._file, self._workbook)
+            raise WorkbookChanged(self._workbook.name, found)
+        self._remove()
 
     def _later(self) -> bool:
         """Whether the run has saved before: a backup from before it exists then."""
@@ -152,6 +192,13 @@ def pending_runs(ledger: Ledger, workbook: str) -> list[str]:
     """The runs whose rows are all done and whose results are not in this workbook yet, oldest first."""
     rows = ledger.query("SELECT id FROM runs WHERE workbook = ? AND status = ? ORDER BY started", [workbook, PENDING])
     return [row[0] for row in rows]
+
+
+def waiting_runs(ledger: Ledger, workbook: str) -> list[str]:
+    """The runs whose results wait for this workbook, by their status or by a finished save beside it."""
+    return list(
+        dict.fromkeys([*pending_runs(ledger, workbook), *(save.run for save in pending_saves(ledger, workbook))])
+    )
 
 
 def _end_runs(ledger: Ledger, workbook: str) -> None:

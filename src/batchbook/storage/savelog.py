@@ -235,10 +235,10 @@ def pending_saves(ledger: Ledger, workbook: str) -> list[SaveRecord]:
 
 
 def was_put_by(ledger: Ledger, workbook: str, digest: str, name: str) -> bool:
-    """Whether a pending file with this digest was made by this ledger's runs, and settled since."""
+    """Whether a pending file with this digest was made by this ledger's runs, or displaced by it, and settled since."""
     return bool(
         ledger.one(
-            "SELECT 1 FROM saves WHERE workbook = ? AND new = ? AND temporary = ? AND state <> 'pending'",
+            "SELECT 1 FROM saves WHERE workbook = ?1 AND ?2 IN (new, old) AND temporary = ?3 AND state <> 'pending'",
             [workbook, digest, name],
         )
     )
@@ -388,6 +388,13 @@ def last_written(ledger: Ledger, workbook: str, sheet: str, keys: Sequence[str])
     return found
 
 
+def _knows_less(ledger: Ledger, workbook: str) -> bool:
+    """Whether saves of a workbook are no longer known: what is left of them would pass for all that was written."""
+    sql = """SELECT 1 FROM pruned p JOIN runs r ON r.id = p.run WHERE r.workbook = ?1
+             UNION ALL SELECT 1 FROM saves WHERE workbook = ?1 AND state = 'damaged' LIMIT 1"""
+    return ledger.one(sql, [workbook]) is not None
+
+
 def _written_by_saves(ledger: Ledger, workbook: str, sheet: str, key: str) -> str | None:
     """What sound saves wrote in a row, the later ones counting; it takes the place of the damaged record."""
     rows = ledger.query(
@@ -395,6 +402,8 @@ def _written_by_saves(ledger: Ledger, workbook: str, sheet: str, key: str) -> st
            WHERE s.workbook = ? AND s.state = 'saved' AND c.sheet = ? AND c.key = ? ORDER BY s.id""",
         [workbook, sheet, key],
     )
+    if _knows_less(ledger, workbook):
+        return None
     cells: str | None = None
     for save, after in list(rows):
         if not seals.faults(ledger, save, None):
