@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from batchbook.errors import Finding, WorkbookDamaged, WorkbookError
 from batchbook.storage import files
 from batchbook.storage.attributes import copy_attributes
-from batchbook.storage.copying import content_hash, replace_unchanged
+from batchbook.storage.copying import content_hash, digest_or_none, replace_unchanged
 from batchbook.storage.links import followed
 from batchbook.storage.private import make_state_folder
 from batchbook.storage.retention import superfluous
@@ -97,7 +97,7 @@ class BackupStore:
             return None
         backup = self._keep(digest[:_SHORT], run, kind, newest)
         try:
-            found = _digest(backup.path)
+            found = digest_or_none(backup.path)
             if kind != "damaged" and found != digest:
                 raise WorkbookChanged(self.workbook.name, found)
         except BaseException:
@@ -288,14 +288,7 @@ def _created(part: Path) -> Iterator[int]:
             files.unlink(part, missing_ok=True)
 
 
-def _digest(path: Path) -> str:
-    try:
-        return digest_of(path)
-    except WorkbookError:
-        return ""
-
-
 def _intact(backup: Backup) -> bool:
     if backup.kind == "damaged":
         return backup.path.is_file() and content_hash(backup.path).startswith(backup.digest)
-    return _digest(backup.path).startswith(backup.digest)
+    return digest_or_none(backup.path).startswith(backup.digest)

@@ -38,6 +38,14 @@ def copy_durably(source: Path, target: Path) -> str:
     return digest
 
 
+def digest_or_none(path: Path) -> str:
+    """A workbook's digest; empty where there is no sound one."""
+    try:
+        return digest_of(path)
+    except (WorkbookError, OSError):
+        return ""
+
+
 def state_of(workbook: Path) -> str:
     """What a file holds: its digest, or a hash of all its bytes where it is no sound workbook; empty if not there."""
     try:

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from batchbook.errors import WorkbookError
 from batchbook.storage import files
-from batchbook.storage.attributes import copy_attributes
 from batchbook.storage.backups import Backup, BackupStore
-from batchbook.storage.copying import last_look, state_of
+from batchbook.storage.copying import digest_or_none, replace_unchanged
 from batchbook.storage.ledger import PENDING, Ledger
 from batchbook.storage.owners import owner_of
 from batchbook.storage.pendingfile import pending_path
@@ -34,8 +32,9 @@ from batchbook.storage.savelog import (
     was_put_by,
 )
 from batchbook.storage.seals import faults
+from batchbook.storage.temporary import Temporary
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, named_trouble
-from batchbook.xlsx import digest_of, inspect
+from batchbook.xlsx import inspect
 
 Fate: TypeAlias = Literal["published", "taken back", "waiting"]
 
@@ -95,8 +94,8 @@ class _Pending:
 
     def settle(self) -> Fate:
         """Publish it, take it back, or leave it waiting."""
-        save, found = self._save, _digest(self._workbook)
-        ours = _digest(self._file) == save.new
+        save, found = self._save, digest_or_none(self._workbook)
+        ours = digest_or_none(self._file) == save.new
         if faults(self._ledger, save.id, None):
             with self._ledger.transaction():
                 settle_damaged(self._ledger, save.id, save.run)
@@ -121,7 +120,7 @@ class _Pending:
 
     def _was_published(self) -> Fate:
         """The process died before it could say so (or somebody moved the file there)."""
-        left = _digest(self._file)
+        left = digest_or_none(self._file)
         if left == self._save.old:
             self._remove()
         elif left not in ("", self._save.new) and files.exchange(self._file, self._workbook):
@@ -147,41 +146,29 @@ class _Pending:
         try:
             with named_trouble(self._workbook):
                 check_writable(self._workbook)
-                self._take_attributes()
                 backup = self._backups.take(self._save.old, self._save.run, "checkpoint" if self._later() else "before")
                 self._replace()
         except BaseException:
             # Not where it was interrupted right after the replace: the next start finds the new digest.
-            if backup is not None and backup.fresh and _digest(self._workbook) != self._save.new:
+            if backup is not None and backup.fresh and digest_or_none(self._workbook) != self._save.new:
                 self._backups.drop(backup)
             raise
         confirm(self._workbook)
         return backup
 
-    def _replace(self) -> None:
-        """As a save does it: what somebody saves in the last moment is seen where files can be exchanged."""
-        last_look(self._workbook, self._save.old)
-        if not files.exchange(self._file, self._workbook):
-            files.replace(self._file, self._workbook)
-            return
-        found = state_of(self._file)
-        if found != self._save.old:
-            files.exchange(self._file, self._workbook)
-            raise WorkbookChanged(self._workbook.name, found)
-        self._remove()
-
     def _later(self) -> bool:
         """Whether the run has saved before: a backup from before it exists then."""
         return any(save.state == "saved" and save.backup for save in saves_of(self._ledger, self._save.run))
 
-    def _take_attributes(self) -> None:
-        """Permissions and owner may have been changed since the file was made."""
-        fd = os.open(self._file, os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    def _replace(self) -> None:
+        """As a save does it, so that what somebody saves in the last moment is seen."""
+        temporary = Temporary.adopt(self._file, self._workbook)
         try:
-            copy_attributes(self._workbook, fd)
-            files.fsync(fd)
+            temporary.take_attributes(self._workbook)  # they may have been changed since the file was made
+            temporary.sync()
+            replace_unchanged(temporary, self._workbook, self._save.old)
         finally:
-            os.close(fd)
+            temporary.close()
 
     def _remove(self) -> None:
         with suppress(OSError):  # else the next look at it does
@@ -220,16 +207,9 @@ def _sweep_pending(ledger: Ledger, workbook: Path, name: str, warn: Callable[[st
     file = pending_path(workbook)
     if pending_saves(ledger, name) or not os.path.lexists(file):
         return
-    digest = _digest(file)
+    digest = digest_or_none(file)
     if digest and was_put_by(ledger, name, digest, file.name):
         with suppress(OSError):
             files.unlink(file, missing_ok=True)
         return
     warn(f"{file.name} is a pending save that is not known here; a run of the folder that made it publishes it")
-
-
-def _digest(path: Path) -> str:
-    try:
-        return digest_of(path)
-    except (WorkbookError, OSError):
-        return ""

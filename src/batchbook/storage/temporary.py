@@ -55,6 +55,14 @@ class Temporary:
             files.unlink(self.path)
             self._fd = files.create_exclusive(self.path, mode)
 
+    @classmethod
+    def adopt(cls, path: Path, target: Path) -> Temporary:
+        """A finished file that lies beside its target already; `discard` leaves it there."""
+        made = cls(target, "")
+        made.path = path
+        made._fd = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+        return made
+
     def fill(self, build: Callable[[BinaryIO], Made]) -> Made:
         """Let a function write the content into a stream that can seek."""
         with self._stream() as stream:
