@@ -159,6 +159,7 @@ class _Save:
         self._links = 1
 
     def build(self, expected: str | None, build: Build) -> SpliceReceipt:
+        """Write and sync the temporary file; WorkbookChanged where the workbook has another digest than expected."""
         with Book.open(self.workbook, self.journal.indexes if self.journal is not None else None) as book:
             self.old = book.digest
             if expected is not None and self.old != expected:
@@ -208,6 +209,7 @@ class _Save:
             self.journal.abandoned(self.intent)
 
     def warnings(self) -> list[str]:
+        """What could not be kept as it was, or was seen at the replace."""
         found = list(self.temporary.warnings)
         if self._links > 1:
             found.append(

@@ -162,6 +162,7 @@ class _Splice:
         return not (self.cells or self.contents or self.new)
 
     def run(self) -> SpliceReceipt:
+        """Write the whole archive; see `splice`."""
         book = self.book
         if not self.idle and book.package.signed:
             raise WorkbookNotSupported(

@@ -166,6 +166,7 @@ class _Builder:
         self.count = 0
 
     def start(self, tag: str, attrs: dict[str, str]) -> None:
+        """An element begins. Raises WorkbookNotSupported for too many, or too deep."""
         self.count += 1
         if self.count > MAX_ELEMENTS or len(self.stack) > MAX_DEPTH:
             raise WorkbookNotSupported("A part of the workbook has more elements than can be right.")
