@@ -150,6 +150,74 @@ def test_after_a_restore_the_values_put_back_are_the_machines_and_not_a_persons(
     assert (result.conflicts, "vanished" in result.as_dict()) == (2, False)
 
 
+def backups(site):
+    return BackupStore(site.job().base.backups_folder, site.book)
+
+
+def put_back(site, backup):
+    """As `backups restore` does it; gives what it said."""
+    said = []
+    restore_backup(site.job().base, backups(site), backup, said.append)
+    return said
+
+
+def says(text):
+    return lambda row: {"Result": text}
+
+
+def test_a_state_put_back_and_forward_again_holds_the_machines_values_and_not_a_persons(site):
+    site.run()
+    said = put_back(site, backups(site).list()[-1])
+    assert any("is no longer in book.xlsx" in line and "runs reapply" in line for line in said)
+    put_back(site, next(one for one in backups(site).list() if one.run == "restore"))
+    assert site.results()["K1"] == "name 1!"
+    site.use(says("second"))
+    assert (site.run().conflicts, set(site.results().values())) == (0, {"second"})
+
+
+def test_a_damaged_workbook_replaced_by_an_earlier_state_holds_the_machines_values_of_then(site):
+    (site.path / "config").mkdir()
+    (site.path / "config" / "batchbook.yaml").write_text("backups: {auto_restore: true}\n")
+    site.run()
+    site.use(says("second"))
+    second = site.run().run_id
+    site.book.write_bytes(b"PK\x03\x04" + b"x" * 500)
+    site.use(says("third"))
+    assert (site.run().conflicts, set(site.results().values())) == (0, {"third"})
+    assert any(second in line and "runs reapply" in line for line in site.warnings())
+
+
+def test_after_the_checkpoints_side_of_a_restored_workbook_nothing_passes_for_a_persons(site):
+    site.run()
+    site.use(says("second"))
+    site.interrupted(5, processor=says("second"))
+    put_back(site, backups(site).list()[-1])
+    assert site.run("auto", on_change="checkpoint").conflicts == 0
+    assert set(site.results().values()) == {"second"}
+    site.use(says("third"))
+    assert (site.run().conflicts, set(site.results().values())) == (0, {"third"})
+
+
+def test_the_checkpoints_side_names_what_it_takes_back_of_other_runs_and_their_next_run_writes_there(tmp_path):
+    batch = {"strategy": "fixed", "size": 1, "checkpoint_frequency": 1, "concurrency": 1, "max_retry_attempts": 1}
+    site = Site(tmp_path / "w", batch=batch)
+    site.interrupted(2)
+    job = (site.path / "job.yaml").read_text()
+    site.make_job(lambda row: {"Note": f"of {row['Name']}"}, job="other", writes=["Note"], batch=batch)
+    other = site.run().run_id
+    others = (site.path / "job.yaml").read_text()
+    (site.path / "job.yaml").write_text(job)
+    site.cell("D7", "a person's")
+    assert site.run("auto", on_change="checkpoint").rows.done == 6
+    assert site.results(3) == {f"K{n}": f"note {n}" for n in range(1, 7)}
+    said = " ".join(site.warnings())
+    assert f"`batchbook runs reapply {other}`" in said
+    assert "as it was until now is kept as the backup" in said
+    (site.path / "job.yaml").write_text(others)
+    assert site.run().conflicts == 0
+    assert site.results(3) == {f"K{n}": f"of name {n}" for n in range(1, 7)}
+
+
 def test_a_restore_works_where_the_ledger_is_damaged(site):
     state = site.book.read_bytes()
     site.run()

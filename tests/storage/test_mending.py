@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from batchbook.errors import LedgerDamaged
+from batchbook.storage.lastwritten import last_written
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.mending import Mended, mend, must_know_changes
 from batchbook.storage.runlog import RunLog
-from batchbook.storage.savelog import Change, SaveLog, last_written, open_intents, saves_of
+from batchbook.storage.savelog import Change, SaveLog, open_intents, saves_of
 from batchbook.storage.schema import VERSION
 from batchbook.storage.settling import settle_intents
 from tests.storage.ledgers import AT, begin, commit

@@ -12,9 +12,10 @@ import pytest
 
 from batchbook.errors import LedgerError
 from batchbook.storage import pruning
+from batchbook.storage.lastwritten import last_written
 from batchbook.storage.ledger import UNFINISHED, Ledger
 from batchbook.storage.pruning import Pruning, prune, pruned_run
-from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, last_written
+from batchbook.storage.savelog import Change, ConflictRecord, SaveLog
 from tests.storage.ledgers import AT, begin, commit
 
 OLD = "2026-01-01T00:00:00.000+02:00"

@@ -144,12 +144,14 @@ class Attempt:
         """
         if self._job.output is None or (self._target.exists() and not whole):
             return
+        left = ""
         if self._target.exists():
             check_not_open(self._target)  # with `on_open: later` it may be
             with Book.open(self._target) as book:
-                self._backups.take(book.digest, "output", "before")
+                left = book.digest
+            self._backups.take(left, "output", "before")
         copy_durably(followed(self._job.workbook), self._target)
-        forget_written(self._ledger, self._ledger.name_of(self._target))
+        forget_written(self._ledger, self._ledger.name_of(self._target), left)
 
     def _writer_for(self, log: RunLog) -> WorkbookWriter:
         return WorkbookWriter(

@@ -20,6 +20,7 @@ from batchbook.errors import BatchbookError, CannotResume, ChoiceNeeded, LedgerE
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.ledger import RunRecord
 from batchbook.storage.owners import check_not_open
+from batchbook.storage.restored import remember_restore
 from batchbook.storage.runlog import RunLog, Selected
 from batchbook.storage.savelog import saves_of, unsave
 from batchbook.tables.keys import KeySet, key_of_text, matches
@@ -134,6 +135,7 @@ class Opening:
         saves = [save for save in saves_of(ledger, run.id) if save.state == "saved" and save.new]
         before = [save.id for save in saves if save.old == digest]
         if before and saves[-1].new != digest:
+            remember_restore(ledger, run.workbook, digest, saves[-1].new)
             count = unsave(ledger, run.id, [save.id for save in saves if save.id >= before[-1]])
             yield f"the workbook is as it was before save {before[-1]}; {count} results go in again"
 
@@ -262,7 +264,7 @@ class Opening:
         ledger = self._manager.ledger
         if choice == "checkpoint":
             check_not_open(self._target)  # with `on_open: later` it may be
-            restore_checkpoint(ledger, log.run, self._backups)
+            restore_checkpoint(ledger, log.run, self._backups, self._warn)
         else:
             log.drop_unsaved(self._manager.attempt, self._manager.now())
         run = ledger.run(log.run.id)

@@ -15,10 +15,11 @@ from batchbook.batch.outcomes import Outcome
 from batchbook.batch.selection import row_key
 from batchbook.config import JobConfig
 from batchbook.storage.celltexts import folded
+from batchbook.storage.lastwritten import last_written
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.runlog import RunLog, Selected, StoredOutcome, dropped
 from batchbook.storage.runrows import RunRow, RunRows
-from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, has_unsure, last_written, unsure_cells
+from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, has_unsure, unsure_cells
 from batchbook.storage.wrotelog import any_vanished, vanished_cells
 from batchbook.tables.codec import canonical, decanonical, dumps, pack, same
 from batchbook.tables.keys import KeyIndex, key_of_text, key_text

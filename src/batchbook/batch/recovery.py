@@ -35,8 +35,8 @@ def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: W
     """Put a backup in its workbook's place because a person asked for it. The caller holds the workbook's lock.
 
     A save that waits to be published goes in first, so that its content is among the backups too. What the machine
-    had written until then is gone on purpose: it is not listed as vanished later. A ledger that cannot be opened is
-    named and keeps nothing from being put back.
+    had written until then is gone on purpose: it is not listed as vanished later, but `warn` is told of which runs. A
+    ledger that cannot be opened is named and keeps nothing from being put back.
     """
     try:
         ledger = Ledger.open_existing(base.ledger, root=base.folder, allow_network=base.state.allow_network)
@@ -51,15 +51,37 @@ def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: W
         settle_intents(ledger, store.workbook)
         settle_pending(ledger, store.workbook, store, warn, keep=[backup])
         sweep(store.workbook)
-        store.restore(backup)
-        remember_restore(ledger, ledger.name_of(store.workbook), backup.digest)
+        left = store.restore(backup)
+        put_back(ledger, store.workbook, backup, left, warn)
 
 
-def open_or_restore(workbook: Path, backups: BackupStore, base: BaseConfig, warn: Warn) -> None:
+def put_back(
+    ledger: Ledger, workbook: Path, backup: Backup, left: Backup | None, warn: Warn, *, but: str | None = None
+) -> None:
+    """Record that a backup was put in a workbook's place, and say which runs' results are no longer in it.
+
+    `left` is what was there until then; `but` names a run that needs not be told of. Needs the workbook's lock.
+    """
+    found = remember_restore(ledger, ledger.name_of(workbook), backup.digest, left.digest if left else "")
+    if not found.known:
+        warn(
+            f"the ledger does not know the state {backup.path.name} of {workbook.name}: values in it that are not what "
+            "was written last will be taken for people's, and kept"
+        )
+    for run, job in found.lost:
+        if run != but:
+            warn(
+                f"what run {run} of {job} wrote is no longer in {workbook.name}; "
+                f"`batchbook runs reapply {run}` puts it in again"
+            )
+
+
+def open_or_restore(workbook: Path, backups: BackupStore, base: BaseConfig, warn: Warn) -> Backup | None:
     """See that the workbook is sound to the last byte; a damaged one is named with its newest valid backup, or
     replaced by it.
 
-    Raises WorkbookDamaged unless `backups: {auto_restore: true}` and there is a valid backup.
+    Gives the backup that was put in its place (`put_back` records it), None where the workbook is sound. Raises
+    WorkbookDamaged unless `backups: {auto_restore: true}` and there is a valid backup.
     """
     try:
         check_whole(workbook)
@@ -69,6 +91,8 @@ def open_or_restore(workbook: Path, backups: BackupStore, base: BaseConfig, warn
             raise with_backup(error, workbook, backups) from error
         warn(f"{error.what} It is replaced by its newest valid backup, {newest.path.name}.")
         backups.restore(newest)
+        return newest
+    return None
 
 
 def with_backup(error: WorkbookError, workbook: Path, backups: BackupStore) -> WorkbookError:
@@ -133,18 +157,21 @@ class _Look:
             self.examples.append(example)
 
 
-def restore_checkpoint(ledger: Ledger, run: RunRecord, backups: BackupStore) -> str:
+def restore_checkpoint(ledger: Ledger, run: RunRecord, backups: BackupStore, warn: Warn) -> str:
     """Put the workbook back to a state that the run made; gives its digest.
 
     What is in the file now is kept as a backup first. The newest backup of a run holds the state before its latest
-    save; what that save had brought is unsaved again and follows with the next one. Raises CannotResume where there
-    is no such backup.
+    save; what that save had brought is unsaved again and follows with the next one. `warn` is told where that takes
+    back what other runs wrote since. Raises CannotResume where there is no such backup.
     """
     saves = [save for save in saves_of(ledger, run.id) if save.state == "saved"]
     for save in reversed(saves):
         backup = backups.of(save.old) if save.old else None
         if backup is not None and not backups.verify(backup):
-            backups.restore(backup)
+            left = backups.restore(backup)
+            if left is not None:
+                warn(f"{backups.workbook.name} as it was until now is kept as the backup {left.path.name}")
+            put_back(ledger, backups.workbook, backup, left, warn, but=run.id)
             unsave(ledger, run.id, [later.id for later in saves if later.id >= save.id])
             # Rows may stand elsewhere in that file than where the ledger has them: no digest, so they are found by key.
             with ledger.transaction():

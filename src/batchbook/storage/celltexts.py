@@ -34,15 +34,9 @@ def merge_sealed(workbook: str, sheet: str, key: str, older: str, newer: str) ->
         return older
 
 
-def drop_sealed(workbook: str, sheet: str, key: str, cells: str, others: str) -> str:
-    """`drop_cells` for the values last written in a row; what is damaged stays so."""
-    known = seals.unsealed(workbook, sheet, key, cells)
-    return cells if known is None else seals.sealed(workbook, sheet, key, drop_cells(known, others))
-
-
 FUNCTIONS: Sequence[tuple[str, int, Callable[..., Any]]] = (
     ("merge_cells", 2, merge_cells),
-    ("sealed", 4, seals.sealed), ("merge_sealed", 5, merge_sealed), ("drop_sealed", 5, drop_sealed),
+    ("sealed", 4, seals.sealed), ("merge_sealed", 5, merge_sealed),
 )  # fmt: skip
 """By their names in SQL, with how many values each takes."""
 

@@ -18,7 +18,7 @@ from batchbook.storage.celltexts import FUNCTIONS
 from batchbook.storage.hosts import is_network_path
 from batchbook.storage.links import followed
 from batchbook.storage.private import create_private, make_state_folder, not_shared
-from batchbook.storage.schema import SCHEMA, STAGING, VERSION
+from batchbook.storage.schema import RENEWAL, SCHEMA, STAGING, VERSION
 
 PENDING = "pending"
 """Status of a run whose rows are all done, but whose results are not in the workbook yet: it was open."""
@@ -245,7 +245,7 @@ class Ledger:
             )
         if version < VERSION:
             with self.transaction():  # another process may have been first: nothing is made twice
-                for statement in filter(str.strip, SCHEMA.split(";")):
+                for statement in (*filter(str.strip, SCHEMA.split(";")), *RENEWAL):
                     run(statement)
                 seals.seal_unsealed(self)
                 run(f"PRAGMA user_version = {VERSION}")

@@ -12,7 +12,6 @@ from typing import Any
 
 from batchbook.storage import seals
 from batchbook.storage.blockindexes import BlockIndexes
-from batchbook.storage.celltexts import merge_cells
 from batchbook.storage.ledger import Ledger
 from batchbook.xlsx import SheetIndex
 
@@ -213,7 +212,7 @@ class SaveLog:
             ).lastrowid
             assert save is not None
             self._attach(save)
-            _remember_persons(self.ledger, save)
+            remember_persons(self.ledger, save)
 
 
 def open_intents(ledger: Ledger, workbook: str) -> list[SaveRecord]:
@@ -264,11 +263,11 @@ def settle_saved(ledger: Ledger, save: int, backup: str | None) -> None:
                ON CONFLICT DO UPDATE SET cells = merge_sealed(workbook, sheet, key, cells, excluded.cells)""",
             [save],
         )
-        _remember_persons(ledger, save)
+        remember_persons(ledger, save)
         seals.reseal(ledger, save)
 
 
-def _remember_persons(ledger: Ledger, save: int) -> None:
+def remember_persons(ledger: Ledger, save: int) -> None:
     """Where a person's value was kept: what it was weighed against, so that the next run knows it for a person's too.
 
     Without this a cell that the machine never wrote would hold just what the next run found there, free to be written.
@@ -356,64 +355,17 @@ def settle_abandoned(ledger: Ledger, save: int) -> None:
 
 
 def unsave(ledger: Ledger, run: str, saves: Iterable[int]) -> int:
-    """The workbook was put back to before these saves: their outcomes are unsaved again; gives how many."""
+    """The workbook was put back to before these saves: their outcomes are unsaved again; gives how many.
+
+    What was written last is `restored.remember_restore`'s.
+    """
     count = 0
     with ledger.transaction():
         for save in saves:
             count += unsave_outcomes(ledger, run, save)
-            # What the machine wrote there is gone from the workbook: it is no longer what an edit is weighed against.
-            ledger.execute(
-                """UPDATE written
-                   SET cells = drop_sealed(written.workbook, written.sheet, written.key, written.cells, c.after)
-                   FROM changes c JOIN saves s ON s.id = c.save
-                   WHERE c.save = ? AND written.workbook = s.workbook
-                     AND written.sheet = c.sheet AND written.key = c.key""",
-                [save],
-            )
             ledger.execute("UPDATE saves SET state = 'undone' WHERE id = ?", [save])
             seals.reseal(ledger, save)
     return count
-
-
-def last_written(ledger: Ledger, workbook: str, sheet: str, keys: Sequence[str]) -> dict[str, str | None]:
-    """By key: what the machine wrote last in the row's cells, as canonical JSON text of header to value.
-
-    Where that is damaged it is put together from what the saves changed; None where that is no longer kept either.
-    """
-    sql = "SELECT key, cells FROM written WHERE workbook = ? AND sheet = ? AND key IN ({})"
-    found: dict[str, str | None] = {}
-    for key, text in by_key(ledger, sql, [workbook, sheet], keys).items():
-        cells = seals.unsealed(workbook, sheet, key, text)
-        found[key] = _written_by_saves(ledger, workbook, sheet, key) if cells is None else cells
-    return found
-
-
-def _knows_less(ledger: Ledger, workbook: str) -> bool:
-    """Whether saves of a workbook are no longer known: what is left of them would pass for all that was written."""
-    sql = """SELECT 1 FROM pruned p JOIN runs r ON r.id = p.run WHERE r.workbook = ?1
-             UNION ALL SELECT 1 FROM saves WHERE workbook = ?1 AND state = 'damaged' LIMIT 1"""
-    return ledger.one(sql, [workbook]) is not None
-
-
-def _written_by_saves(ledger: Ledger, workbook: str, sheet: str, key: str) -> str | None:
-    """What sound saves wrote in a row, the later ones counting; it takes the place of the damaged record."""
-    rows = ledger.query(
-        """SELECT s.id, c.after FROM saves s JOIN changes c ON c.save = s.id
-           WHERE s.workbook = ? AND s.state = 'saved' AND c.sheet = ? AND c.key = ? ORDER BY s.id""",
-        [workbook, sheet, key],
-    )
-    if _knows_less(ledger, workbook):
-        return None
-    cells: str | None = None
-    for save, after in list(rows):
-        if not seals.faults(ledger, save, None):
-            cells = merge_cells(cells or "{}", after)
-    if cells is not None:
-        ledger.execute(
-            "UPDATE written SET cells = sealed(workbook, sheet, key, ?) WHERE workbook = ? AND sheet = ? AND key = ?",
-            [cells, workbook, sheet, key],
-        )
-    return cells
 
 
 def changes_of(ledger: Ledger, run: str) -> Iterator[Change]:

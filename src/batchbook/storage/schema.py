@@ -7,9 +7,9 @@ have seals (see `seals`).
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 """Version 1 had no blocks, no facts, and no index of saves by run; version 2 no pruned runs, no attempts' times, no
-seals, and did not keep what selected rows held."""
+seals, and did not keep what selected rows held; version 3 did not know which state a restore had put back."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -59,6 +59,12 @@ CREATE TABLE IF NOT EXISTS saves (
 );
 CREATE INDEX IF NOT EXISTS saves_by_run ON saves (run);
 CREATE INDEX IF NOT EXISTS saves_open ON saves (workbook) WHERE state = 'intent';
+CREATE INDEX IF NOT EXISTS saves_pending ON saves (workbook) WHERE state = 'pending';
+CREATE TABLE IF NOT EXISTS restores (
+    id INTEGER PRIMARY KEY, workbook TEXT NOT NULL, after INTEGER NOT NULL, position INTEGER NOT NULL,
+    place INTEGER NOT NULL, left_digest TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS restores_by_workbook ON restores (workbook);
 CREATE TABLE IF NOT EXISTS changes (
     save INTEGER NOT NULL REFERENCES saves (id) ON DELETE CASCADE, sheet TEXT NOT NULL, key TEXT NOT NULL,
     number INTEGER NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, PRIMARY KEY (save, sheet, key)
@@ -95,6 +101,14 @@ CREATE TABLE IF NOT EXISTS written (
     PRIMARY KEY (workbook, sheet, key)
 ) WITHOUT ROWID;
 """
+
+RENEWAL = (
+    # Version 3 kept the last restore only, and had turned the values last written back: it went on from there.
+    """INSERT INTO restores (workbook, after, position, place, left_digest)
+       SELECT substr(name, 10), value, value, value, '' FROM facts WHERE name LIKE 'restored %'""",
+    "DELETE FROM facts WHERE name LIKE 'restored %'",
+)
+"""What brings older forms to this one, after the tables are made; nothing the second time."""
 
 STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS staged (
