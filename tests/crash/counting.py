@@ -20,8 +20,9 @@ from pathlib import Path
 import batchbook
 from batchbook.storage.edit import edit_workbook
 from batchbook.storage.hosts import start_ticks
+from batchbook.storage.leftovers import sweep
 from batchbook.storage.lock import LockInfo, WorkbookLock
-from batchbook.storage.saver import AtomicSaver, sweep
+from batchbook.storage.saver import AtomicSaver
 from batchbook.storage.settling import settle_dead_holder
 from batchbook.xlsx import Book, BookEdits, splice
 

@@ -117,7 +117,8 @@ def _content(rows: int) -> bytes:
 
 
 def value(path: Path, cell: str, sheet: str = "Data") -> Any:
-    return openpyxl.load_workbook(path)[sheet][cell].value
+    with path.open("rb") as opened:  # whatever it is called
+        return openpyxl.load_workbook(opened)[sheet][cell].value
 
 
 def writing(text: str, cell: tuple[int, int] = (1, 3)) -> Callable[..., Any]:

@@ -13,7 +13,8 @@ from batchbook.errors import SaveFailed
 from batchbook.storage import files
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.edit import edit_workbook
-from batchbook.storage.saver import AtomicSaver, WorkbookChanged, settle
+from batchbook.storage.leftovers import settle, sweep
+from batchbook.storage.saver import AtomicSaver, WorkbookChanged
 from batchbook.xlsx import digest_of
 from tests.storage.helpers import Crash, FaultyOperations, MemoryJournal, make_workbook, names, value, writing
 
@@ -88,6 +89,90 @@ def test_an_edit_in_place_does_not_overwrite_it_either(workbook: Path) -> None:
     assert value(workbook, "C1") is None
     assert value(workbook, "A4") is None
     assert names(workbook.parent) == {"book.xlsx"}
+
+
+def left_behind(workbook: Path) -> Path:
+    """A save died right after it had exchanged its file with what somebody had saved in the last moment."""
+    intent = crashed(workbook, saved_by_rename(workbook, 3))
+    left = workbook.with_name(intent["temporary"])
+    assert (value(workbook, "C1"), value(left, "A3")) == ("ours", 3)
+    return left
+
+
+def test_what_was_saved_in_the_last_moment_is_put_back_without_a_ledger(workbook: Path) -> None:
+    left_behind(workbook)
+    told: list[str] = []
+    sweep(workbook, warn=told.append)
+    assert (value(workbook, "A3"), value(workbook, "C1")) == (3, None)
+    assert names(workbook.parent) == {"book.xlsx"}
+    assert [line for line in told if "is put back in its place" in line] == told != []
+
+
+def test_where_the_workbook_was_saved_again_since_it_becomes_a_backup(workbook: Path, tmp_path: Path) -> None:
+    left_behind(workbook)
+    make_workbook(workbook, 5)
+    store = BackupStore(tmp_path / "kept", workbook)
+    told: list[str] = []
+    sweep(workbook, store, told.append)
+    (backup,) = store.list()
+    assert (value(workbook, "A5"), value(backup.path, "A3"), value(backup.path, "A4")) == (5, 3, None)
+    assert backup.path.name in told[0]
+    assert names(workbook.parent) == {"book.xlsx"}
+
+
+@pytest.mark.parametrize("fails", ["nowhere to keep it", "the disk is full"])
+def test_where_it_can_be_kept_nowhere_it_stays(workbook: Path, tmp_path: Path, fails: str) -> None:
+    left = left_behind(workbook)
+    make_workbook(workbook, 5)
+    store = BackupStore(tmp_path / "kept", workbook) if fails == "the disk is full" else None
+    told: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            files,
+            "ops",
+            FaultyOperations(0, 0, refuse={"create": errno.ENOSPC, "link": errno.ENOSPC, "clone": errno.ENOSPC}),
+        )
+        sweep(workbook, store, told.append)
+    assert value(left, "A3") == 3
+    assert left.name in told[0]
+
+
+def test_half_a_file_that_somebody_was_writing_there_becomes_a_backup_and_nothing_of_it_is_lost(
+    workbook: Path, tmp_path: Path
+) -> None:
+    def half() -> None:
+        whole = make_workbook(workbook.with_name("theirs.xlsx"), 3)
+        whole.write_bytes(whole.read_bytes()[:700])
+        whole.replace(workbook)
+
+    crashed(workbook, half)
+    store = BackupStore(tmp_path / "kept", workbook)
+    sweep(workbook, store)
+    assert value(workbook, "C1") == "ours"
+    assert [(one.kind, one.path.stat().st_size) for one in store.list()] == [("damaged", 700)]
+
+
+def test_an_edit_puts_back_what_a_dead_edit_had_taken_the_place_of(workbook: Path) -> None:
+    left_behind(workbook)
+    receipt = edit_workbook(workbook, workbook, {"Data": {"C2": "later"}})
+    assert (value(workbook, "A3"), value(workbook, "C1"), value(workbook, "C2")) == (3, None, "later")
+    assert "put back" in receipt.warnings[0]
+
+
+def test_a_save_that_cannot_be_given_back_says_where_it_lies_and_the_next_start_gives_it_back(workbook: Path) -> None:
+    class OnlyOnce(LastMoment):
+        def exchange(self, one: Path, other: Path) -> None:
+            if not self.happens:
+                raise OSError(errno.EIO, "the device")
+            super().exchange(one, other)
+
+    with pytest.raises(SaveFailed) as caught:
+        save(workbook, OnlyOnce(saved_by_rename(workbook, 3)))
+    (left,) = names(workbook.parent) - {"book.xlsx"}
+    assert left in caught.value.what
+    assert "as it was before" not in caught.value.what
+    sweep(workbook)
+    assert value(workbook, "A3") == 3
 
 
 @pytest.mark.parametrize("error", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM])

@@ -12,11 +12,12 @@ from batchbook.errors import CannotSave, SaveFailed
 from batchbook.storage import files
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.ledger import PENDING, Ledger
+from batchbook.storage.leftovers import sweep
 from batchbook.storage.pending import SettledPending, pending_runs, settle_pending
 from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import Change, SaveLog, pending_saves, saves_of
-from batchbook.storage.saver import AtomicSaver, sweep
+from batchbook.storage.saver import AtomicSaver
 from batchbook.storage.settling import settle_intents
 from batchbook.xlsx import digest_of, inspect
 from tests.storage.helpers import Crash, FaultyOperations, make_workbook, names, value, writing

@@ -158,6 +158,18 @@ def test_a_state_that_the_ledger_does_not_know_changes_nothing_of_what_was_writt
     assert last_restored(model.ledger, BOOK) == 1
 
 
+def test_a_state_before_a_save_that_was_not_made_is_known_too(model: Model) -> None:
+    model.save({0})
+    model.edit(1)
+    before = model.digest
+    model.log.clear_plan()
+    model.log.abandoned(model.log.intend(before, "new", ".tmp"))
+    model.edit(2)
+    assert remember_restore(model.ledger, BOOK, before, model.digest).known
+    assert saves_in(model.ledger, BOOK) == [1]
+    model.check()
+
+
 def test_a_save_after_a_restore_is_no_successor_of_the_saves_taken_back(model: Model) -> None:
     model.save({0})
     before = len(model.states) - 1

@@ -12,7 +12,8 @@ import pytest
 from batchbook.errors import SaveFailed, WorkbookMissing
 from batchbook.storage import files, saver
 from batchbook.storage.backups import BackupStore
-from batchbook.storage.saver import AtomicSaver, WorkbookChanged, settle, sweep
+from batchbook.storage.leftovers import settle, sweep
+from batchbook.storage.saver import AtomicSaver, WorkbookChanged
 from batchbook.xlsx import CellRefused, digest_of, inspect
 from tests.storage.helpers import FaultyOperations, MemoryJournal, make_workbook, names, value, writing
 

@@ -10,7 +10,8 @@ import pytest
 from batchbook.errors import SaveFailed
 from batchbook.storage import files
 from batchbook.storage.backups import BackupStore
-from batchbook.storage.saver import AtomicSaver, settle, sweep
+from batchbook.storage.leftovers import settle, sweep
+from batchbook.storage.saver import AtomicSaver
 from batchbook.xlsx import digest_of, inspect
 from tests.storage.helpers import Crash, FaultyOperations, MemoryJournal, make_workbook, names, writing
 

@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from batchbook.errors import WorkbookUnreadable
-from batchbook.storage import files, saver
+from batchbook.storage import files, leftovers
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.edit import edit_workbook
 from batchbook.storage.ledger import Ledger, RunRecord
+from batchbook.storage.leftovers import sweep
 from batchbook.storage.lock import lock_path, read_lock
 from batchbook.storage.lockfile import own_info, packed
 from batchbook.storage.savelog import SaveLog, open_intents, saves_of
 from batchbook.storage.saver import AtomicSaver
 from batchbook.storage.settling import settle_dead_holder, settle_intents
-from tests.storage.helpers import Crash, FaultyOperations, value, writing
+from tests.storage.helpers import Crash, FaultyOperations, make_workbook, value, writing
 
 
 def ledger_with_run(path: Path, workbook: Path) -> tuple[Ledger, SaveLog]:
@@ -55,6 +56,30 @@ def test_a_save_that_died_after_the_replace_is_settled_as_saved(workbook: Path, 
         assert settle_intents(ledger, workbook) == 0
 
 
+def test_where_the_record_of_a_save_is_damaged_what_somebody_saved_in_its_last_moment_is_put_back_all_the_same(
+    workbook: Path, tmp_path: Path
+) -> None:
+    class LastMoment(files.Operations):
+        def exchange(self, one: Path, other: Path) -> None:
+            make_workbook(workbook.with_name("theirs.xlsx"), 3).replace(workbook)
+            super().exchange(one, other)
+            raise Crash
+
+    ledger, log = ledger_with_run(tmp_path / "ledger.db", workbook)
+    with ledger, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "ops", LastMoment())
+        patch.setattr("batchbook.storage.saver.put_old_away", lambda *_: None)
+        with suppress(Crash):
+            AtomicSaver(workbook, log, None, "run-1").save(None, writing("ours"), full_verify=False, backup_kind=None)
+        patch.undo()
+        ledger.execute("UPDATE saves SET at = 'x'")
+        settle_intents(ledger, workbook)
+        sweep(workbook, BackupStore(tmp_path / "kept", workbook))
+        assert [save.state for save in saves_of(ledger, "run-1")] == ["damaged"]
+    assert (value(workbook, "A3"), value(workbook, "C1")) == (3, None)
+    assert [path.name for path in workbook.parent.iterdir()] == ["book.xlsx"]
+
+
 def test_an_edit_first_settles_what_a_dead_run_left_open(workbook: Path, tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     count = crash_in_save(workbook, tmp_path / "calm" / "ledger.db", 0)
@@ -90,7 +115,7 @@ def test_a_workbook_that_cannot_be_read_leaves_the_save_open(workbook: Path, tmp
         def unreadable(_: Path) -> str:
             raise WorkbookUnreadable("the disk", "look at it")
 
-        patch.setattr(saver, "digest_of", unreadable)
+        patch.setattr(leftovers, "digest_of", unreadable)
         with pytest.raises(WorkbookUnreadable):
             settle_intents(ledger, workbook)
         assert len(open_intents(ledger, ledger.name_of(workbook))) == 1

@@ -19,10 +19,10 @@ from batchbook.batch.waiting import closed_or_later, must_not_wait, take_lock
 from batchbook.config import JobConfig
 from batchbook.errors import ConfigurationError, WorkbookDamaged, WorkbookNotSupported
 from batchbook.storage.ledger import Ledger
+from batchbook.storage.leftovers import sweep
 from batchbook.storage.links import followed
 from batchbook.storage.pending import settle_pending, waiting_runs
 from batchbook.storage.private import Access, accessible
-from batchbook.storage.saver import sweep
 from batchbook.storage.settling import settle_dead_holder, settle_intents
 from batchbook.xlsx import Book, Limits, check_whole, within
 
@@ -120,7 +120,7 @@ class BatchController:
             if owner is not None:
                 must_not_wait(target, waiting_runs(ledger, ledger.name_of(target)), owner)
                 self._warn(f"{target.name} is open: {owner}. The results wait beside it unless it is closed by then.")
-            sweep(target)
+            sweep(target, backups, self._warn)
             sweep_reports(base.reports, ledger, ledger.name_of(target))
             attempt = Attempt(
                 assembly,

@@ -10,12 +10,12 @@ from batchbook.config import BaseConfig
 from batchbook.errors import CannotResume, LedgerError, WorkbookDamaged, WorkbookError
 from batchbook.storage.backups import Backup, BackupStore
 from batchbook.storage.ledger import Ledger, RunRecord
+from batchbook.storage.leftovers import sweep
 from batchbook.storage.pending import settle_pending
 from batchbook.storage.restored import remember_restore
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.runrows import RunRows
 from batchbook.storage.savelog import saves_of, unsave
-from batchbook.storage.saver import sweep
 from batchbook.storage.settling import settle_intents
 from batchbook.tables.codec import decanonical, same
 from batchbook.tables.keys import key_of_text
@@ -44,13 +44,13 @@ def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: W
         warn(f"{error.what} The backup is put back all the same.")
         ledger = None
     if ledger is None:
-        sweep(store.workbook)
+        sweep(store.workbook, store, warn)
         store.restore(backup)
         return
     with ledger:
         settle_intents(ledger, store.workbook)
         settle_pending(ledger, store.workbook, store, warn, keep=[backup])
-        sweep(store.workbook)
+        sweep(store.workbook, store, warn)
         left = store.restore(backup)
         put_back(ledger, store.workbook, backup, left, warn)
 

@@ -16,12 +16,12 @@ from batchbook.batch.turning import REAPPLY, UNDO, Turn
 from batchbook.config import BaseConfig
 from batchbook.errors import CannotSave, UsageError
 from batchbook.storage.ledger import PENDING, Ledger, RunRecord
+from batchbook.storage.leftovers import sweep
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.mending import must_know_changes
 from batchbook.storage.owners import check_not_open
 from batchbook.storage.pending import SettledPending, settle_pending
 from batchbook.storage.runchanges import RunChanges
-from batchbook.storage.saver import sweep
 from batchbook.storage.scratch import Spool
 from batchbook.storage.settling import settle_dead_holder, settle_intents
 
@@ -80,14 +80,15 @@ def reapply_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clo
     run wrote nothing, CannotSave where its columns are gone, or where its results are to be merged by its job.
     """
     run = find_run(ledger, name)
-    if run.status != PENDING:
+    if not run.unfinished:  # else a save of it may wait, of which nothing has changed yet
         _must_have_changed(ledger, run)
     workbook = ledger.path_of(run.workbook)
     with _in_order(base, ledger, workbook, wait, warn) as settled:
         check_not_open(workbook)
         if SettledPending(run.id, "published") in settled:
             return Reapplied(run.id, None, _cells(ledger, run.id))
-        if find_run(ledger, run.id).status == PENDING:
+        run = find_run(ledger, run.id)
+        if run.status == PENDING or SettledPending(run.id, "taken back") in settled:
             raise CannotSave(
                 f"The results of run {run.id} are not in the workbook yet, and it was changed since they were made.",
                 f"Run its job, {run.job}, again with --resume-auto: that merges them first.",
@@ -128,7 +129,8 @@ def _in_order(
     on_dead = partial(settle_dead_holder, workbook, warn=warn)
     with WorkbookLock(workbook, run=None, ledger=base.ledger, wait=wait, on_dead=on_dead):
         settle_intents(ledger, workbook)
-        settled = settle_pending(ledger, workbook, backup_store(base, workbook), warn)
-        sweep(workbook)
-        backup_store(base, workbook).drop_live_links()
+        backups = backup_store(base, workbook)
+        settled = settle_pending(ledger, workbook, backups, warn)
+        sweep(workbook, backups, warn)
+        backups.drop_live_links()
         yield settled

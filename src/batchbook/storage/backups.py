@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from batchbook.errors import Finding, WorkbookDamaged, WorkbookError
 from batchbook.storage import files
 from batchbook.storage.attributes import copy_attributes
-from batchbook.storage.copying import content_hash, digest_or_none, replace_unchanged
+from batchbook.storage.copying import content_hash, digest_or_none, replace_unchanged, state_of
 from batchbook.storage.links import followed
 from batchbook.storage.private import make_state_folder
 from batchbook.storage.retention import superfluous
@@ -95,7 +95,7 @@ class BackupStore:
             return newest
         if not self.workbook.exists():
             return None
-        backup = self._keep(digest[:_SHORT], run, kind, newest)
+        backup = self._keep(self.workbook, digest[:_SHORT], run, kind, newest)
         try:
             found = digest_or_none(backup.path)
             if kind != "damaged" and found != digest:
@@ -105,7 +105,19 @@ class BackupStore:
             raise
         return backup
 
-    def _keep(self, short: str, run: str, kind: BackupKind, newest: Backup | None) -> Backup:
+    def adopt(self, file: Path, run: str) -> Backup:
+        """Keep a file that lies beside the workbook as an earlier state of it; durable when this returns.
+
+        Raises OSError where it cannot be kept. The file itself stays where it is.
+        """
+        state = state_of(file)
+        newest = next(iter(self.list()), None)
+        if newest is not None and newest.digest == state[:_SHORT] and _intact(newest):
+            return newest
+        kind: BackupKind = "before" if digest_or_none(file) == state else "damaged"
+        return self._keep(file, state[:_SHORT], run, kind, newest)
+
+    def _keep(self, file: Path, short: str, run: str, kind: BackupKind, newest: Backup | None) -> Backup:
         make_state_folder(self.folder)
         time = self._clock()
         if newest is not None and newest.time >= time:
@@ -117,24 +129,24 @@ class BackupStore:
         path = self.folder / f"{stamp}_{short}_{kind}_{plain}{suffix}"
         backup = Backup(path, time, short, plain, kind, fresh=True)
         try:
-            self._fill(path)
+            self._fill(path, file)
             files.fsync_folder(self.folder)
         except BaseException:
             self.drop(backup)
             raise
         return backup
 
-    def _fill(self, path: Path) -> None:
+    def _fill(self, path: Path, source: Path) -> None:
         """Reflink, else hard link, else copy. A hard link is the file itself: its permissions are left alone."""
-        if self._never_clones and self._linked(path):
+        if self._never_clones and _linked(source, path):
             return
         part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_PART}")
-        with self.workbook.open("rb") as opened, _created(part) as fd:
+        with source.open("rb") as opened, _created(part) as fd:
             if not self._cloned(opened.fileno(), fd):
-                if self._linked(path):
+                if _linked(source, path):
                     return
                 files.copy_content(opened.fileno(), fd)
-            copy_attributes(self.workbook, fd)
+            copy_attributes(source, fd)
             files.fsync(fd)
             files.replace(part, path)
 
@@ -143,15 +155,6 @@ class BackupStore:
             files.ops.clone(source, fd)
         except OSError as error:
             self._never_clones = error.errno in files.NO_CLONE
-            return False
-        return True
-
-    def _linked(self, path: Path) -> bool:
-        try:
-            files.link(self.workbook, path)
-        except FileExistsError:
-            raise
-        except OSError:  # another file system, one without links, or somebody else's file: a copy does it
             return False
         return True
 
@@ -195,9 +198,10 @@ class BackupStore:
                 if there:
                     temporary.take_attributes(target)
                 temporary.sync()
-                if digest_of(temporary.path) != digest_of(backup.path):
+                digest = digest_of(temporary.path)
+                if digest != digest_of(backup.path):
                     raise WorkbookDamaged(f"The copy of {backup.path.name} does not read back.", "Check the disk.")
-                replace_unchanged(temporary, target, state)
+                replace_unchanged(temporary, target, state, digest)
         confirm(target)
         return kept
 
@@ -254,6 +258,16 @@ class BackupStore:
         for backup in gone:
             files.unlink(backup.path, missing_ok=True)
         return gone
+
+
+def _linked(source: Path, path: Path) -> bool:
+    try:
+        files.link(source, path)
+    except FileExistsError:
+        raise
+    except OSError:  # another file system, one without links, or somebody else's file: a copy does it
+        return False
+    return True
 
 
 def _folder_name(folder: Path, workbook: Path) -> str:

@@ -33,7 +33,7 @@ def copy_durably(source: Path, target: Path) -> str:
             temporary.sync()
             if digest_of(temporary.path) != digest:
                 raise WorkbookChanged(source.name, digest_of(source))
-            replace_unchanged(temporary, target, before)
+            replace_unchanged(temporary, target, before, digest)
     confirm(target)
     return digest
 
@@ -66,8 +66,10 @@ def last_look(workbook: Path, state: str) -> None:
         raise WorkbookChanged(workbook.name, found)
 
 
-def replace_unchanged(temporary: Temporary, target: Path, state: str) -> None:
-    """Put a finished temporary file in the place of a file that still is in this state; else WorkbookChanged.
+def replace_unchanged(temporary: Temporary, target: Path, state: str, new: str) -> None:
+    """Put a finished temporary file, whose digest is `new`, in the place of a file that still is in this state.
+
+    Raises WorkbookChanged where it is not.
 
     Where the system can exchange two files, that holds to the last moment: what another program saves between the last
     look and the replace is put back. The folder is not yet synced.
@@ -80,6 +82,7 @@ def replace_unchanged(temporary: Temporary, target: Path, state: str) -> None:
     if looked_at is None:
         temporary.publish()
         return
+    temporary.mark(state, new)
     try:
         replaced = temporary.publish_over(looked_at, lambda path: state_of(path) == state)
     except FileNotFoundError:  # another program is just putting a new file there

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice, takewhile
 from operator import lt
@@ -14,11 +14,12 @@ from typing import BinaryIO, TypeAlias
 
 from batchbook.errors import ConfigurationError, SaveFailed, WorkbookDamaged, WorkbookNotSupported
 from batchbook.storage.copying import replace_unchanged, state_of
+from batchbook.storage.leftovers import sweep
 from batchbook.storage.links import followed
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.lockfile import LockInfo
 from batchbook.storage.owners import check_not_open
-from batchbook.storage.saver import AtomicSaver, sweep
+from batchbook.storage.saver import AtomicSaver
 from batchbook.storage.temporary import temporary_for
 from batchbook.storage.trouble import EditFailed, check_writable, confirm, does_not_read_back, named_trouble
 from batchbook.xlsx import Book, BookEdits, CellValue, SpliceReceipt, digest_of, parse_cell, splice, verify
@@ -71,14 +72,19 @@ def edit_workbook(
         planned = BookEdits(cells=_planned(book, edits))
         lock = WorkbookLock(target, run=None, ledger=None, wait=wait, on_dead=partial(_settle, target))
         with lock:
-            sweep(target)
+            told: list[str] = []
+            sweep(target, warn=told.append)
             if target.exists():
                 check_not_open(target)
             if not same:
-                return _write(book, planned, target)
+                return _with(told, _write(book, planned, target))
             book.close()
             # As it is now: whoever had the lock until now has changed it, and these edits come after that.
-            return _save(target, planned, digest_of(target))
+            return _with(told, _save(target, planned, digest_of(target)))
+
+
+def _with(told: Sequence[str], receipt: EditReceipt) -> EditReceipt:
+    return replace(receipt, warnings=(*told, *receipt.warnings))
 
 
 def _settle(target: Path, holder: LockInfo) -> None:
@@ -114,7 +120,7 @@ def _write(book: Book, edits: BookEdits, target: Path) -> EditReceipt:
                 verify(temporary.path, receipt, full=True)
             except WorkbookDamaged as error:
                 raise does_not_read_back(target, error, EditFailed) from error
-            replace_unchanged(temporary, target, state)
+            replace_unchanged(temporary, target, state, receipt.digest)
     try:
         confirm(target)
     except SaveFailed as error:

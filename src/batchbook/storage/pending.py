@@ -71,8 +71,8 @@ def settle_pending(
         elif fate == "taken back":
             warn(
                 f"the save of run {save.run}, which waited for {target.name} to be closed, is not published: the "
-                "workbook was changed since, or the pending file is gone; its results are kept, and merged by the "
-                "next run of its job"
+                "workbook was changed since, or the pending file is gone; its results are kept, and merged "
+                "when its job runs again with --resume-auto"
             )
     _end_runs(ledger, name)
     _sweep_pending(ledger, target, name, warn)
@@ -166,7 +166,7 @@ class _Pending:
         try:
             temporary.take_attributes(self._workbook)  # they may have been changed since the file was made
             temporary.sync()
-            replace_unchanged(temporary, self._workbook, self._save.old)
+            replace_unchanged(temporary, self._workbook, self._save.old, self._save.new)
         finally:
             temporary.close()
 

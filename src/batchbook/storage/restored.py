@@ -16,7 +16,7 @@ from itertools import takewhile
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.savelog import remember_persons
 
-_MADE = "('saved', 'undone')"
+_MADE = ("saved", "undone")
 """States of saves that were made, whether or not they were taken back since."""
 _KNOWN_BY = 16
 """Characters of a digest that backups are named with."""
@@ -36,11 +36,10 @@ class _Tree:
 
     def __init__(self, ledger: Ledger, workbook: str) -> None:
         self.saves: dict[int, tuple[str, str]] = {
-            int(row[0]): (row[1], row[2])
-            for row in ledger.query(
-                f"SELECT id, old, new FROM saves WHERE workbook = ? AND state IN {_MADE} ORDER BY id", [workbook]
-            )
+            int(row[0]): (row[1], row[2] if row[3] in _MADE else "")
+            for row in ledger.query("SELECT id, old, new, state FROM saves WHERE workbook = ? ORDER BY id", [workbook])
         }
+        """By number: the digest before, and after where the save was made and is known to have been."""
         self.restores = [
             (int(row[0]), int(row[1]), int(row[2]), str(row[3]))
             for row in ledger.query(
@@ -54,11 +53,11 @@ class _Tree:
         position = 0
         waiting = iter([*self.restores, None])
         restore = next(waiting)
-        for save in self.saves:
+        for save, (_, made) in self.saves.items():
             while restore is not None and restore[0] < save:
                 position, restore = restore[2], next(waiting)
             self._parents[save] = position
-            position = save
+            position = save if made else position
         return self.restores[-1][2] if restore is not None else position
 
     def line(self, save: int) -> list[int]:

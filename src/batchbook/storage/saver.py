@@ -13,22 +13,21 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Protocol
 
-from batchbook.errors import SaveFailed, WorkbookDamaged, WorkbookError, WorkbookUnreadable
+from batchbook.errors import WorkbookDamaged, WorkbookError
 from batchbook.storage import files
 from batchbook.storage.backups import Backup, BackupKind, BackupStore
 from batchbook.storage.copying import last_look, replace_unchanged, state_of
 from batchbook.storage.links import followed
 from batchbook.storage.pendingfile import must_be_free, pending_path
-from batchbook.storage.temporary import Temporary, is_temporary_of
+from batchbook.storage.temporary import Temporary
 from batchbook.storage.trouble import WorkbookChanged, check_writable, confirm, does_not_read_back, named_trouble
-from batchbook.xlsx import Book, SheetIndex, SheetIndexes, SpliceReceipt, digest_of, inspect, verify
+from batchbook.xlsx import Book, SheetIndex, SheetIndexes, SpliceReceipt, digest_of, verify
 
-__all__ = ["AtomicSaver", "SaveJournal", "SaveReceipt", "WorkbookChanged", "settle", "sweep"]
+__all__ = ["AtomicSaver", "SaveJournal", "SaveReceipt", "WorkbookChanged"]
 
 Build = Callable[[Book, BinaryIO], SpliceReceipt]
-Settled = Literal["saved", "not saved", "changed"]
 
 
 class SaveJournal(Protocol):
@@ -87,6 +86,7 @@ class AtomicSaver:
                 receipt = one.build(expected_digest, build)
                 one.verify(receipt, full=full_verify)
                 one.back_up()
+                one.mark()
             one.intend(receipt)
             with named_trouble(self.workbook):
                 one.replace()
@@ -151,7 +151,7 @@ class _Save:
         self.kind: BackupKind = backup_kind or "before"
         self.run = saver.run
         self.temporary = Temporary(self.workbook, saver.run)
-        self.old = ""
+        self.old = self.new = ""
         self.backup: Backup | None = None
         self.intent: int | None = None
         self.replacing = False
@@ -168,6 +168,7 @@ class _Save:
             self._links = self.workbook.stat().st_nlink
             self.temporary.create()
             receipt = self.temporary.fill(lambda out: build(book, out))
+            self.new = receipt.digest
         self.temporary.take_attributes(self.workbook)
         self.temporary.sync()
         return receipt
@@ -182,6 +183,10 @@ class _Save:
         if self.backups is not None:
             self.backup = self.backups.take(self.old, self.run, self.kind)
 
+    def mark(self) -> None:
+        """Name the temporary file by what it is to replace, before the intent records its name."""
+        self.temporary.mark(self.old, self.new)
+
     def intend(self, receipt: SpliceReceipt) -> None:
         if self.journal is not None:
             name = self.temporary.path.name
@@ -189,7 +194,7 @@ class _Save:
 
     def replace(self) -> None:
         self.replacing = True
-        replace_unchanged(self.temporary, self.workbook, self.old)
+        replace_unchanged(self.temporary, self.workbook, self.old, self.new)
 
     def put(self, place: Path) -> None:
         """Give the finished file another name than the workbook's, which is as it was before."""
@@ -236,50 +241,6 @@ class _Save:
             return digest_of(backup.path) == self.old
         except (WorkbookError, OSError):
             return False
-
-
-def sweep(workbook: Path) -> list[Path]:
-    """Remove the temporary files that dead processes left beside a workbook. The caller holds its lock."""
-    target = followed(workbook)
-    swept = []
-    with suppress(OSError):
-        for path in target.parent.iterdir():
-            if is_temporary_of(target, path.name):
-                files.unlink(path, missing_ok=True)
-                swept.append(path)
-    return swept
-
-
-def settle(workbook: Path, old: str, new: str, temporary: str) -> Settled:
-    """Find out how a save ended that nobody recorded, by the workbook's digest; its temporary file goes.
-
-    The caller holds the lock. "changed" also where the workbook is gone or damaged; where the system does not let it
-    be read nothing is known and nothing is settled: WorkbookUnreadable.
-    """
-    target = followed(workbook)
-    try:
-        found = digest_of(target)
-    except WorkbookUnreadable:
-        raise
-    except WorkbookError:
-        found = ""
-    if is_temporary_of(target, temporary):
-        left = target.with_name(temporary)
-        with named_trouble(target, SaveFailed):
-            if found == new and _is_another_save(left, old):
-                files.replace(left, target)
-                found = ""
-            files.unlink(left, missing_ok=True)
-    if found in (new, ""):
-        confirm(target)
-    if found == new:
-        return "saved"
-    return "not saved" if found == old else "changed"
-
-
-def _is_another_save(left: Path, old: str) -> bool:
-    """Whether the file that a save exchanged with the workbook before it died is what somebody else had just saved."""
-    return left.exists() and state_of(left) != old and not inspect(left)
 
 
 def put_old_away(path: Path, old: str) -> None:

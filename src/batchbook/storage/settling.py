@@ -7,10 +7,10 @@ from pathlib import Path
 
 from batchbook.errors import BatchbookError
 from batchbook.storage.ledger import Ledger
+from batchbook.storage.leftovers import settle
 from batchbook.storage.links import followed
 from batchbook.storage.lockfile import LockInfo
 from batchbook.storage.savelog import open_intents, settle_abandoned, settle_damaged, settle_saved, settle_unsure
-from batchbook.storage.saver import settle
 from batchbook.storage.seals import faults
 
 TURN = "turn"

@@ -6,9 +6,11 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from batchbook.errors import SaveFailed
 from batchbook.storage import files
 from batchbook.storage.attributes import copy_attributes
 
@@ -16,18 +18,45 @@ Made = TypeVar("Made")
 
 BUFFER = 1 << 20
 SUFFIX = ".batchbook-tmp"
+_MARKED_WITH = 12
+"""Characters of a state that a marked name has."""
+_UNKNOWN = "0" * _MARKED_WITH
+_MARK = re.compile(rf"-x([0-9a-f]{{{_MARKED_WITH}}})-([0-9a-f]{{{_MARKED_WITH}}}){re.escape(SUFFIX)}")
 
 
 def temporary_name(target: Path, label: str) -> str:
     """The name of a temporary file for a target. Labels get no dots, or it could pass for another target's."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "-", label) or "save"
-    return f".{target.name}.{plain[:60]}{SUFFIX}"
+    return f".{target.name}.{plain[:40]}{SUFFIX}"
 
 
 def is_temporary_of(target: Path, name: str) -> bool:
     """Whether a name is that of a temporary file, or of a lock put aside, for this target and no other."""
     pattern = rf"\.{re.escape(target.name)}\.(?:[A-Za-z0-9_-]+{re.escape(SUFFIX)}|batchbook-lock\.[0-9a-f-]+)"
     return re.fullmatch(pattern, name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What the name of a finished temporary file says: the state that it was to replace, and its own."""
+
+    old: str
+    new: str
+
+    def tells(self, state: str) -> bool:
+        """Whether a state is one of the two, and so no third one that somebody else had saved."""
+        return state.startswith((self.old, self.new))
+
+
+def exchange_of(name: str) -> Exchange | None:
+    """What the name of a temporary file says of the exchange that it was made for; None before it was finished."""
+    found = _MARK.search(name)
+    return Exchange(found[1], found[2]) if found is not None and found.end() == len(name) else None
+
+
+def _marked(state: str) -> str:
+    short = state[:_MARKED_WITH]
+    return short if re.fullmatch(r"[0-9a-f]+", short) and len(short) == _MARKED_WITH else _UNKNOWN
 
 
 class Temporary:
@@ -114,6 +143,24 @@ class Temporary:
             os.close(old)
         self.renewed = True
 
+    def mark(self, old: str, new: str) -> None:
+        """Write into its name which state it is to replace, and which it holds.
+
+        When it has exchanged names with the target, and the process dies there, the name tells what is left at it
+        (see `leftovers`): the old file, or what another program had saved in the last moment. Once is enough.
+        """
+        if not self._ours or exchange_of(self.path.name) is not None:
+            return
+        stem = self.path.name.removesuffix(SUFFIX)
+        before = self.path
+        self.path = before.with_name(f"{stem}-x{_marked(old)}-{_marked(new)}{SUFFIX}")
+        try:
+            files.replace(before, self.path)
+        except BaseException:  # an interrupt may come before or after
+            if os.path.lexists(before):
+                self.path = before
+            raise
+
     def publish(self, place: Path | None = None) -> None:
         """Take the target's place, or another one in its folder; the folder is not yet synced."""
         self.close()
@@ -137,10 +184,17 @@ class Temporary:
         if _unchanged(self.path, looked_at) or same(self.path):
             self._put_old_away()
             return True
-        files.exchange(self.path, self.target)
-        if not self._is_ours(self.path):
-            # Saved once more between the two: the newest is the one to stay.
+        try:
             files.exchange(self.path, self.target)
+            if not self._is_ours(self.path):
+                # Saved once more between the two: the newest is the one to stay.
+                files.exchange(self.path, self.target)
+        except OSError as error:
+            raise SaveFailed(
+                f"Somebody else saved {self.target.name} in the moment in which it was replaced, and what they saved "
+                f"cannot be put back: {error.strerror or error}. It lies beside it as {self.path.name}.",
+                "Leave it there: the next run or command puts it in its place.",
+            ) from error
         self._ours = True
         return False
 
