@@ -48,6 +48,33 @@ def test_it_foresees_conflicts_from_what_earlier_runs_wrote(site):
     assert (real.conflicts, real.rows) == (dry.conflicts, dry.rows)
 
 
+def test_results_that_vanished_are_foreseen_as_a_run_finds_them(site):
+    site.run()
+    content = site.book.read_bytes()
+    site.use(lambda row: {"Result": "second"})
+    lost = site.run().run_id
+    site.book.write_bytes(content)
+    site.cell("D2", "a note")
+    site.use(lambda row: {"Result": "third"})
+    files = state(site.path)
+    dry = site.run(dry_run=True)
+    assert [one.run for one in dry.vanished] == [lost]
+    assert any(lost in line for line in site.warnings())
+    assert state(site.path) == files
+    real = site.run()
+    assert (dry.conflicts, len(dry.changes)) == (real.conflicts, 6) == (0, 6)
+
+
+def test_a_ledger_of_an_older_form_is_not_renewed_by_a_dry_run(site):
+    site.run()
+    with site.ledger() as ledger:
+        ledger.execute("PRAGMA user_version = 3")
+    files = state(site.path)
+    assert site.run(dry_run=True).status == "dry_run"
+    assert "older form" in " ".join(site.warnings())
+    assert state(site.path) == files
+
+
 def test_bad_rows_are_counted_as_in_a_run(site):
     def work(row):
         if row.key == ("K2",):

@@ -8,6 +8,7 @@ import itertools
 import openpyxl
 import pytest
 
+from batchbook.batch.checkpoints import CheckpointManager
 from batchbook.batch.controller import local_now
 from batchbook.batch.processors import DetailSheet, Processor, RowResult
 from batchbook.batch.undo import reapply_run, undo_run
@@ -247,6 +248,28 @@ def test_where_the_workbook_was_changed_since_its_job_has_to_merge(waiting):
     assert not pending_path(site.book).exists()
     site.use(shout)
     site.run("auto", keys=("K1",))
+    assert site.results() == {f"K{n}": f"name {n}!" for n in range(1, 7)}
+
+
+def test_of_a_run_that_died_after_its_save_was_put_by_a_changed_workbook_asks_for_the_resume_too(tmp_path, monkeypatch):
+    site = Site(tmp_path / "w", on_open="later")
+    mark = site.path / ".~lock.book.xlsx#"
+    mark.write_text(MARK)
+
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CheckpointManager, "end", dies)
+        with pytest.raises(KeyboardInterrupt):
+            site.run()
+    with site.ledger() as ledger:
+        (run,) = (one.id for one in ledger.runs())
+    mark.unlink()
+    site.cell("D2", "a note")
+    with pytest.raises(CannotSave, match="--resume-auto"):
+        reapply(site, run)
+    assert site.run("auto").resumed["run_id"] == run
     assert site.results() == {f"K{n}": f"name {n}!" for n in range(1, 7)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from batchbook.batch.assembly import Assembly, Clock
 from batchbook.batch.checkpoints import CheckpointManager
@@ -18,6 +19,7 @@ from batchbook.batch.report import RunResult, peak_rss, vars_of
 from batchbook.batch.selection import Selector, SideBySide, must_have_keys, taken_rows
 from batchbook.batch.start import StartRequest
 from batchbook.batch.strategies import BatchPlan
+from batchbook.batch.vanished import Vanished, look_for_vanished
 from batchbook.errors import UsageError
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.links import followed
@@ -25,6 +27,7 @@ from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import SaveLog
 from batchbook.storage.scratch import Spool
+from batchbook.storage.wrotelog import take_vanished
 from batchbook.tables.codec import decanonical
 from batchbook.tables.keys import key_of_text, key_shown
 from batchbook.tables.table import Table
@@ -46,6 +49,7 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
     with Ledger.vanishing(job.base.folder) as ledger, Book.open(source) as book:
         name = ledger.name_of(target)
         ledger.copy_written(job.base.ledger, name)
+        vanished = _look_for_vanished(assembly, target, ledger, listener)
         table = assembly.table(book)
         manager = CheckpointManager(ledger, assembly.definition(request, name, table.sheet), clock)
         index = table.keys()
@@ -69,7 +73,26 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
             listener(change)
             shown = dataclasses.replace(change, before=_plain(change.before), after=_plain(change.after))
             changes.append(vars_of(shown))
-        return _result(assembly, log, tracker, changes, saves.plan_size()[1], stop)
+        result = _result(assembly, log, tracker, changes, saves.plan_size()[1], stop)
+        return dataclasses.replace(result, vanished=vanished)
+
+
+def _look_for_vanished(assembly: Assembly, target: Path, ledger: Ledger, listener: Listener) -> tuple[Vanished, ...]:
+    """What a run would find vanished, and write again; the ledger that knows is only read."""
+    base = assembly.job.base
+    known = None
+    if target.exists() and base.ledger.exists():
+        known = Ledger.reading(base.ledger, root=base.folder, allow_network=base.state.allow_network, renew=False)
+        if known is None:
+            listener(Warned("the ledger is of an older form: whether results vanished is not looked for"))
+    if known is None:
+        return ()
+    with known:
+        found = look_for_vanished(known, target)
+        take_vanished(ledger, known)
+    for line in found.lines:
+        listener(Warned(line))
+    return found.vanished
 
 
 def _process(

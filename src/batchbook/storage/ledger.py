@@ -151,11 +151,13 @@ class Ledger:
         return cls.open(path, root=root, allow_network=allow_network) if path.exists() else None
 
     @classmethod
-    def reading(cls, path: Path, *, root: Path | None = None, allow_network: bool = False) -> Ledger | None:
+    def reading(
+        cls, path: Path, *, root: Path | None = None, allow_network: bool = False, renew: bool = True
+    ) -> Ledger | None:
         """The ledger as it is now, or None where there is none: only read, and not waited for.
 
-        One of an older form is opened as ever, which renews it. Raises LedgerError where it cannot be read, as while
-        a run on a network file system has it for itself.
+        One of an older form is opened as ever, which renews it, or not at all where it is not to (None). Raises
+        LedgerError where it cannot be read, as while a run on a network file system has it for itself.
         """
         if not path.exists():
             return None
@@ -168,7 +170,7 @@ class Ledger:
                 ledger._settle_root(path.parent.resolve(), keep=False)
                 return ledger
         ledger.close()
-        return cls.open(path, root=root, allow_network=allow_network)
+        return cls.open(path, root=root, allow_network=allow_network) if renew else None
 
     @classmethod
     def vanishing(cls, root: Path) -> Ledger:

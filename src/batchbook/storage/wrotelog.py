@@ -94,6 +94,15 @@ def note_vanished(ledger: Ledger, sheet: str, key: str, cells: str) -> None:
     ledger.execute("INSERT OR REPLACE INTO temp.vanished VALUES (?, ?, ?)", [sheet, key, cells])
 
 
+def take_vanished(ledger: Ledger, other: Ledger) -> None:
+    """Note what another ledger's look at the same workbook found."""
+    with ledger.temporary():
+        ledger.execute_many(
+            "INSERT OR REPLACE INTO temp.vanished VALUES (?, ?, ?)",
+            other.query("SELECT sheet, key, cells FROM temp.vanished"),
+        )
+
+
 def any_vanished(ledger: Ledger) -> bool:
     """Whether anything has vanished."""
     return ledger.one("SELECT 1 FROM temp.vanished LIMIT 1") is not None
