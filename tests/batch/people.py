@@ -58,6 +58,8 @@ class Cell:
     persons: bool = False
     wrote: bool = False
     """The machine wrote it in this run."""
+    same: Value = None
+    """What a person typed that the run finds out, too. If a save saw it there, it counts as the machine's."""
 
 
 @dataclass(frozen=True)
@@ -151,10 +153,11 @@ class People:
         assert key in self.selected, f"{key} is no row of the run, but its {name} became {value!r}"
         if self._doubled(key):
             assert value is None, f"the key {key} is doubled, but its {name} became {value!r}"
-            assert held == cleared[key].get(name) or name in self.overwrite, f"{held!r} was cleared"
+            known_as = (cleared[key].get(name), self.selected[key][name].same)
+            assert held in known_as or name in self.overwrite, f"{held!r} was cleared"
         assert key not in self.lost, f"{key} was gone, but its {name} became {value!r}"
         known = self.selected[key][name]
-        if known.persons and not self._doubled(key):
+        if known.persons and not self._doubled(key) and (held is None or held != known.same):
             assert name in self.overwrite, f"{name} of {key} was a person's: {held!r} became {value!r}"
             self.must_list.append(Listed(key, name, held, value, "ours"))
         line.values[name] = value
@@ -265,7 +268,11 @@ class People:
     def type_the_same(self, pick: int) -> None:
         """Just what the run finds out, too."""
         if line := self._line(pick):
-            self._typed(line, "Result", answer(line.values.get("Name"), line.values.get("Size"), 0)["Result"])
+            same = answer(line.values.get("Name"), line.values.get("Size"), 0)["Result"]
+            self._typed(line, "Result", same)
+            known = self.selected.get(line.key or "", {}).get("Result")
+            if known is not None and line.values.get("Result") == same:
+                known.same = same
 
     def type_name(self, pick: int) -> None:
         if line := self._line(pick):

@@ -31,8 +31,14 @@ def without_ledger(problems: Sequence[str]) -> list[str]:
 
 
 def _before(calls: Sequence[Call], temporary: str) -> list[str]:
-    written = _last(calls, _WRITE, temporary)
-    synced = _last(calls, _SYNC, temporary)
+    # A finished temporary file gets another name before the intent.
+    named = max(
+        (n for n, call in enumerate(calls) if call.name.startswith("rename") and call.paths[-1] == temporary),
+        default=-1,
+    )
+    first = calls[named].paths[0] if named >= 0 else temporary
+    written = max(_last(calls, _WRITE, temporary), _last(calls, _WRITE, first))
+    synced = max(_last(calls, _SYNC, temporary), _last(calls, _SYNC, first))
     backup = max((place for place, call in enumerate(calls) if _makes_backup(call)), default=-1)
     folder = calls[backup].paths[-1].rpartition("/")[0] if backup >= 0 else ""
     logged = _last(calls, _WRITE, WAL)
@@ -41,7 +47,7 @@ def _before(calls: Sequence[Call], temporary: str) -> list[str]:
         (synced > written, "the temporary file was not on the disk"),
         (backup >= 0, "no backup was taken"),
         (backup < 0 or _last(calls, _SYNC, folder) > backup, "the backup's folder was not on the disk"),
-        (logged > max(synced, backup), "the ledger has no intent of it"),
+        (logged > max(synced, backup, named), "the ledger has no intent of it"),
         (_last(calls, _SYNC, WAL) > logged, "the intent in the ledger was not on the disk"),
     ]
     return [text for fine, text in checks if not fine]
