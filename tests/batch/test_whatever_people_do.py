@@ -265,6 +265,10 @@ class Play:
                 assert problems[key]["outcome"] == "rejected"
             else:
                 expected[self.judge_row(lines[key], cells, listed)] += 1
+        for key, column, _, _, kept, base in listed:
+            if kept == "theirs" and key in people.selected:
+                # Once listed it is known for a person's, also where the row came to an end without this result.
+                people.last.setdefault(key, {}).setdefault(column, base)
         rows = result.rows.as_dict()
         assert rows.pop("selected") == sum(rows.values()) == len(people.selected) + len(people.unnamed)
         rows["done"] += rows.pop("unchanged")

@@ -10,36 +10,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from batchbook.batch.cellhistory import CellHistories, RowHistory
 from batchbook.batch.details import Details
 from batchbook.batch.outcomes import Outcome
 from batchbook.batch.selection import row_key
 from batchbook.config import JobConfig
-from batchbook.storage.celltexts import folded
-from batchbook.storage.lastwritten import last_written
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.runlog import RunLog, Selected, StoredOutcome, dropped
 from batchbook.storage.runrows import RunRow, RunRows
-from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, has_unsure, unsure_cells
-from batchbook.storage.wrotelog import any_vanished, vanished_cells
-from batchbook.tables.codec import canonical, decanonical, dumps, pack, same
+from batchbook.storage.savelog import Change, ConflictRecord, SaveLog
+from batchbook.tables.codec import canonical, decanonical, dumps, pack
 from batchbook.tables.keys import KeyIndex, key_of_text, key_text
-from batchbook.tables.merge import LOST, NEVER, Never, merge_cell
+from batchbook.tables.merge import merge_cell
 from batchbook.tables.table import Table, TableRow
 from batchbook.xlsx.values import CellValue
 
 _CHUNK = 500
 _PAGE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class _History:
-    """What the machine wrote last in a row, and what it may have written: canonical texts of header to value."""
-
-    last: str | None = "{}"
-    """None where the ledger's record of it is damaged."""
-    unsure: str = "{}"
-    vanished: str = "{}"
-    """Cells from which it vanished, with what they hold again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +57,7 @@ class Planner:
     ) -> None:
         """`reject` gives what is written into a row that is rejected for a reason."""
         self._reject = reject
-        self._unsure_run = log.run.id if log is not None and has_unsure(ledger, log.run.id) else None
-        self._any_vanished = any_vanished(ledger)
+        self._histories = CellHistories(ledger, workbook, log.run.id if log is not None else None)
         self._job = job
         self._ledger = ledger
         self._workbook = workbook
@@ -95,11 +81,12 @@ class Planner:
         """Plan outcomes, each with what its row's cells hold now."""
         for chunk in _chunks(pairs, _CHUNK):
             keys = [outcome.key for outcome, _ in chunk]
-            history = self._history(table, [*keys, *(self._real_key(key) for key in keys if _unnamed(key, self._job))])
+            real = [self._real_key(key) for key in keys if _unnamed(key, self._job)]
+            history = self._histories.of(table.sheet, [*keys, *real])
             changes: list[Change] = []
             conflicts: list[ConflictRecord] = []
             for outcome, current in chunk:
-                known = history.get(outcome.key) or history.get(self._real_key(outcome.key)) or _History()
+                known = history.get(outcome.key) or history.get(self._real_key(outcome.key)) or RowHistory()
                 self._merge_row(table, outcome, current, known, changes, conflicts)
                 changes.extend(_detail_changes(outcome, details))
             self._saves.plan(changes)
@@ -109,63 +96,37 @@ class Planner:
         """The key text that stands in a row, also where the row goes by one part more (`selection.row_key`)."""
         return key_text(key_of_text(key)[: len(self._job.key)]) if _unnamed(key, self._job) else key
 
-    def _history(self, table: Table, keys: list[str]) -> dict[str, _History]:
-        last = last_written(self._ledger, self._workbook, table.sheet, keys)
-        unsure = unsure_cells(self._ledger, self._unsure_run, table.sheet, keys) if self._unsure_run else {}
-        vanished = vanished_cells(self._ledger, table.sheet, keys) if self._any_vanished else {}
-        return {
-            key: _History(last.get(key, "{}"), unsure.get(key, "{}"), vanished.get(key, "{}"))
-            for key in last.keys() | unsure.keys()
-        }
-
     def _merge_row(
         self,
         table: Table,
         outcome: StoredOutcome,
         current: Mapping[str, CellValue],
-        history: _History,
+        known: RowHistory,
         changes: list[Change],
         conflicts: list[ConflictRecord],
     ) -> None:
-        taken, ours = decanonical(outcome.taken), decanonical(outcome.writes)
-        last = {folded(title): value for title, value in decanonical(history.last or "{}").items()}
-        never = LOST if history.last is None else NEVER
-        unsure = decanonical(history.unsure)
-        vanished = decanonical(history.vanished)
+        taken = decanonical(outcome.taken)
         confirmed: dict[str, CellValue] = {}
         before: dict[str, CellValue] = {}
         after: dict[str, CellValue] = {}
-        for name, value in ours.items():
+        for name, value in decanonical(outcome.writes).items():
             if outcome.outcome == Outcome.REJECTED and table.layout.locked(outcome.number, table.column(name)):
                 continue  # why the row was rejected; its other cells can still say so
-            title = table.title(name)
+            title, now = table.title(name), current.get(name)
             # A header may have been exchanged for another one that the job allows.
-            names = (folded(one) for one in (title, *self._job.headers(name)))
-            written: CellValue | Never = next((last[one] for one in names if one in last), never)
+            before_run, written = known.of((title, *self._job.headers(name)), now, taken.get(name))
             overwrite = self._job.on_person_edit(name) == "overwrite"
-            now, before_run = current.get(name), taken.get(name)
-            if title in unsure and same(now, unsure[title]):
-                # What a save was to write of which nobody knew whether it was made: it was, and the machine made it.
-                before_run, written = now, now
-            if title in vanished and same(now, vanished[title]):
-                # An older copy of the workbook was saved over what the machine wrote: no person's edit.
-                written = now
             merged = merge_cell(taken=before_run, last=written, current=now, ours=value, overwrite=overwrite)
             if merged.write:
-                before[title], after[title] = current.get(name), value
-            elif not merged.conflict and title in unsure:
-                confirmed[name] = value
+                before[title], after[title] = now, value
+            elif not merged.conflict and title in known.unsure:
+                confirmed[title] = value
             if merged.conflict:
-                conflicts.append(
-                    ConflictRecord(
-                        table.sheet, outcome.key, outcome.number, title,
-                        _packed(merged.base), _packed(current.get(name)), _packed(value),
-                        "ours" if merged.write else "theirs",
-                    )
-                )  # fmt: skip
+                kept = "ours" if merged.write else "theirs"
+                cells = (_packed(merged.base), _packed(now), _packed(value))
+                conflicts.append(ConflictRecord(table.sheet, outcome.key, outcome.number, title, *cells, kept))
         if confirmed:
-            cells = {table.title(name): value for name, value in confirmed.items()}
-            self._saves.plan_confirmed(table.sheet, outcome.key, canonical(cells))
+            self._saves.plan_confirmed(table.sheet, outcome.key, canonical(confirmed))
         if after:
             for name, part in table.key_cells(outcome.number, key_of_text(outcome.key)).items():
                 before[table.title(name)], after[table.title(name)] = None, part
@@ -173,12 +134,12 @@ class Planner:
 
     def _plan_rejection(self, table: Table, row: TableRow, key: str, reason: str) -> None:
         """A row that came to have no key of its own says so, as far as its cells are blank or the machine's."""
-        history = self._history(table, [row.key_text]).get(row.key_text, _History()) if all(row.key) else _History()
-        known = {folded(title) for title in decanonical(history.last or "{}")}
+        found = self._histories.of(table.sheet, [row.key_text]) if all(row.key) else {}
+        history = found.get(row.key_text, RowHistory())
         writes = {
             name: value
             for name, value in self._reject(row, reason).items()
-            if row.taken.get(name) is None or folded(table.title(name)) in known
+            if row.taken.get(name) is None or history.wrote(table.title(name))
         }
         before = {name: row.taken.get(name) for name in writes}
         outcome = StoredOutcome(

@@ -36,7 +36,7 @@ from batchbook.errors import (
     WorkbookMissing,
     WorkbookNotSupported,
 )
-from batchbook.storage.backups import BackupStore
+from batchbook.storage.backups import BackupKind, BackupStore
 from batchbook.storage.copying import state_of
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.owners import Owner
@@ -107,54 +107,59 @@ class WorkbookWriter:
         file open, SaveFailed where the disk does not take it; in each case the results stay in the ledger.
         """
         owner = self._owner(final)
-        moved = False
-        reconciled: Reconciled | None = None
+        tried = _Tried()
         for _ in range(MOST_ATTEMPTS):
-            with open_settled(self._target, self._stop, self._saves.indexes) as book:
-                digest = book.digest
-                moved = moved or digest != self.seen
-                try:
-                    plan = self._plan(book, moved, final)
-                except BatchbookError as error:
-                    # Somebody who writes into the file where it is changes what is being read here.
-                    if isinstance(error, LedgerError) or state_of(self._target) == digest:
-                        raise
-                    continue
-                if plan.reconciled is not None:
-                    reconciled = plan.reconciled
-                if owner is not None and not self._log.nothing_pending():
-                    # Rows have to be done again first: only what is complete is put by.
-                    return Written(False, True, 0, plan.conflicts, 0.0, reconciled)
-                if plan.edits is None:
-                    if final:
-                        self._verify_last(book.digest)
-                    self._saves.settled_without_change()
-                    self._saw(book.digest)
-                    return Written(False, moved, 0, plan.conflicts, 0.0, reconciled)
-            try:
-                if owner is not None:
-                    return self._put_by(owner, digest, plan, moved)
-                receipt = self._saver.save(
-                    digest, plan.build, full_verify=final, backup_kind="checkpoint" if self._backed_up else "before"
-                )
-            except BlocksUnusable:
-                self._saves.indexes.forget()  # whole sheets are written then
-                continue
-            except (WorkbookError, SaveFailed) as error:
-                if not self._changed_meanwhile(error, digest):
-                    raise
-                self._warn("the workbook was changed while it was being saved; merging again")
-                continue
-            self._backed_up = True
-            for warning in receipt.warnings:
-                self._warn(warning)
-            self._unverified = None if final else receipt.receipt
-            self._saw(receipt.digest)
-            return Written(True, moved, receipt.receipt.cells, plan.conflicts, receipt.seconds, reconciled)
+            written = self._attempt(final, owner, tried)
+            if written is not None:
+                return written
         raise CannotSave(
             f"{self._target.name} was changed by someone else at each of {MOST_ATTEMPTS} attempts to save it.",
             "Find what keeps writing to it, then run again with --resume-auto; the results are kept.",
         )
+
+    def _attempt(self, final: bool, owner: Owner | None, tried: _Tried) -> Written | None:
+        """One attempt at a save, from the plan on; None where it has to be made again from what is there by then."""
+        with open_settled(self._target, self._stop, self._saves.indexes) as book:
+            digest = book.digest
+            tried.moved = tried.moved or digest != self.seen
+            try:
+                plan = self._plan(book, tried.moved, final)
+            except BatchbookError as error:
+                # Somebody who writes into the file where it is changes what is being read here.
+                if isinstance(error, LedgerError) or state_of(self._target) == digest:
+                    raise
+                return None
+            tried.reconciled = plan.reconciled or tried.reconciled
+            if owner is not None and not self._log.nothing_pending():
+                # Rows have to be done again first: only what is complete is put by.
+                return Written(False, True, 0, plan.conflicts, 0.0, tried.reconciled)
+            if plan.edits is None:
+                if final:
+                    self._verify_last(digest)
+                self._saves.settled_without_change()
+                self._saw(digest)
+                return Written(False, tried.moved, 0, plan.conflicts, 0.0, tried.reconciled)
+        try:
+            if owner is not None:
+                return self._put_by(owner, digest, plan, tried)
+            return self._saved(digest, plan, final, tried)
+        except BlocksUnusable:
+            self._saves.indexes.forget()  # whole sheets are written then
+        except (WorkbookError, SaveFailed) as error:
+            if not self._changed_meanwhile(error, digest):
+                raise
+            self._warn("the workbook was changed while it was being saved; merging again")
+        return None
+
+    def _saved(self, digest: str, plan: _Plan, final: bool, tried: _Tried) -> Written:
+        kind: BackupKind = "checkpoint" if self._backed_up else "before"
+        receipt = self._saver.save(digest, plan.build, full_verify=final, backup_kind=kind)
+        self._backed_up = True
+        for warning in receipt.warnings:
+            self._warn(warning)
+        self._unverified = None if final else receipt.receipt
+        self._saw(receipt.digest)
+        return Written(True, tried.moved, receipt.receipt.cells, plan.conflicts, receipt.seconds, tried.reconciled)
 
     def _changed_meanwhile(self, error: BatchbookError, digest: str) -> bool:
         """Whether a save failed because somebody changed the file from which it was being made."""
@@ -171,12 +176,13 @@ class WorkbookWriter:
         wait_until_closed(self._target, self._job, self._stop, self._warn, wait=False)
         return None
 
-    def _put_by(self, owner: Owner, digest: str, plan: _Plan, moved: bool) -> Written:
+    def _put_by(self, owner: Owner, digest: str, plan: _Plan, tried: _Tried) -> Written:
         """The save lies beside the workbook; where rows stand is still what `seen` says."""
         receipt = self._saver.put_by(digest, plan.build)
         for warning in receipt.warnings:
             self._warn(warning)
-        return Written(False, moved, receipt.receipt.cells, plan.conflicts, receipt.seconds, plan.reconciled, owner)
+        cells = receipt.receipt.cells
+        return Written(False, tried.moved, cells, plan.conflicts, receipt.seconds, tried.reconciled, owner)
 
     def _verify_last(self, digest: str) -> None:
         """Everything is verified after the last save of a run, also where that turned out to be an earlier one."""
@@ -257,6 +263,15 @@ class WorkbookWriter:
 def _for_a_cell(value: CellValue) -> CellValue:
     """A value as the list of conflicts shows it: a formula as text."""
     return f"={value.text}" if isinstance(value, Formula) else value
+
+
+@dataclass(slots=True)
+class _Tried:
+    """What the attempts at one save found."""
+
+    moved: bool = False
+    """Whether somebody changed the workbook."""
+    reconciled: Reconciled | None = None
 
 
 @dataclass(frozen=True, slots=True)
