@@ -1,7 +1,7 @@
 import openpyxl
 import pytest
 
-from batchbook.batch.recovery import open_or_restore, restore_backup
+from batchbook.batch.recovery import restore_backup, sound_or_backup
 from batchbook.errors import CannotResume, WorkbookDamaged
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.lock import LockInfo
@@ -78,7 +78,7 @@ def test_a_damaged_workbook_without_a_backup_is_damaged(site):
     site.book.write_bytes(b"PK\x03\x04" + b"x" * 500)
     base = site.job().base
     with pytest.raises(WorkbookDamaged):
-        open_or_restore(site.book, BackupStore(base.backups_folder, site.book), base, print)
+        sound_or_backup(site.book, BackupStore(base.backups_folder, site.book), base, print)
 
 
 def test_the_checkpoints_side_puts_the_runs_state_back_and_keeps_the_persons_file(site):

@@ -152,6 +152,65 @@ def test_half_a_file_that_somebody_was_writing_there_becomes_a_backup_and_nothin
     assert [(one.kind, one.path.stat().st_size) for one in store.list()] == [("damaged", 700)]
 
 
+def test_while_somebody_has_the_workbook_open_it_waits(workbook: Path, tmp_path: Path) -> None:
+    left = left_behind(workbook)
+    mark = workbook.with_name(f".~lock.{workbook.name}#")
+    mark.write_text(",carol,desk,21.11.2026 10:00,file:///home/carol;")
+    store = BackupStore(tmp_path / "kept", workbook)
+    assert sweep(workbook, store) == []
+    assert (value(workbook, "C1"), value(left, "A3"), store.list()) == ("ours", 3, [])
+    mark.unlink()
+    sweep(workbook, store)
+    assert value(workbook, "A3") == 3
+
+
+def test_a_name_too_long_for_the_mark_goes_without_and_the_intent_says_what_it_was_made_for(tmp_path: Path) -> None:
+    workbook = make_workbook(tmp_path / f"{'n' * 218}.xlsx")
+    intent = crashed(workbook, saved_by_rename(workbook, 3))
+    assert value(workbook, "C1") == "ours"
+    assert settle(workbook, **intent) == "changed"
+    assert (value(workbook, "A3"), names(workbook.parent)) == (3, {workbook.name})
+    edit_workbook(workbook, workbook, {"Data": {"C2": "later"}})
+    assert value(workbook, "C2") == "later"
+
+
+def test_files_that_are_open_are_not_renamed(workbook: Path) -> None:
+    """As on Windows, where that is refused."""
+
+    class NoneOpen(files.Operations):
+        def replace(self, source: Path, target: Path) -> None:
+            for fd in Path("/proc/self/fd").iterdir():
+                with suppress(OSError):
+                    if fd.readlink() == source:
+                        raise OSError(errno.EACCES, "sharing violation")
+            super().replace(source, target)
+
+    save(workbook, NoneOpen())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "ops", NoneOpen())
+        edit_workbook(workbook, workbook, {"Data": {"C2": "edited"}})
+        edit_workbook(workbook, workbook.with_name("other.xlsx"), {"Data": {"C2": "edited"}})
+    assert (value(workbook, "C1"), value(workbook, "C2")) == ("ours", "edited")
+
+
+def test_an_interrupt_right_after_the_exchange_loses_nothing_of_what_somebody_saved(
+    workbook: Path, tmp_path: Path
+) -> None:
+    class Interrupted(LastMoment):
+        def exchange(self, one: Path, other: Path) -> None:
+            super().exchange(one, other)
+            raise KeyboardInterrupt
+
+    store = BackupStore(tmp_path / "kept", workbook)
+    save(workbook, files.Operations())
+    store.take(digest_of(workbook), "run", "before")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(files, "ops", Interrupted(saved_by_rename(workbook, 3)))
+        store.restore(store.list()[0])
+    sweep(workbook, store)
+    assert value(workbook, "A3") == 3
+
+
 def test_an_edit_puts_back_what_a_dead_edit_had_taken_the_place_of(workbook: Path) -> None:
     left_behind(workbook)
     receipt = edit_workbook(workbook, workbook, {"Data": {"C2": "later"}})

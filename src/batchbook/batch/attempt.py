@@ -41,11 +41,11 @@ from batchbook.storage.links import followed
 from batchbook.storage.owners import Owner, check_not_open, owner_of
 from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.pruning import prune
-from batchbook.storage.restored import forget_written
+from batchbook.storage.restored import forget_written, intend_restore
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import count_conflicts
 from batchbook.storage.trouble import advice_for
-from batchbook.xlsx import Book
+from batchbook.xlsx import Book, digest_of
 
 _PRUNE_SHARE, _LEAST_PRUNE, _MOST_PRUNE = 0.05, 2.0, 30.0
 """How long the end of a run may take to prune old ones: this share of its own time, within these seconds."""
@@ -150,8 +150,10 @@ class Attempt:
             with Book.open(self._target) as book:
                 left = book.digest
             self._backups.take(left, "output", "before")
-        copy_durably(followed(self._job.workbook), self._target)
-        forget_written(self._ledger, self._ledger.name_of(self._target), left)
+        source, name = followed(self._job.workbook), self._ledger.name_of(self._target)
+        intend_restore(self._ledger, name, digest_of(source), left, anew=True)
+        copy_durably(source, self._target)
+        forget_written(self._ledger, name, left)
 
     def _writer_for(self, log: RunLog) -> WorkbookWriter:
         return WorkbookWriter(

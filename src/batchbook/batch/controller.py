@@ -12,7 +12,7 @@ from batchbook.batch.dryrun import dry_run
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.memory import MemoryReader
 from batchbook.batch.progress import Listener, Warned
-from batchbook.batch.recovery import backup_store, open_or_restore, put_back, with_backup
+from batchbook.batch.recovery import backup_store, put_back, sound_or_backup, with_backup
 from batchbook.batch.report import RunResult, sweep_reports
 from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.waiting import closed_or_later, must_not_wait, take_lock
@@ -101,11 +101,11 @@ class BatchController:
             lock = take_lock(target, base.ledger, self._request.wait, self._stop, on_dead)
             stack.callback(lock.release)
             backups = backup_store(base, target)
-            owner = restored = None
+            owner = earlier = None
             if target.exists():
                 owner = closed_or_later(target, self._job, self._stop, self._warn)
                 if owner is None:
-                    restored = open_or_restore(target, backups, base, self._warn)
+                    earlier = sound_or_backup(target, backups, base, self._warn)
                 backups.drop_live_links()
             else:
                 check_whole(self._job.workbook)  # the output is made from it
@@ -113,8 +113,8 @@ class BatchController:
                 Ledger.open(base.ledger, root=base.folder, allow_network=base.state.allow_network)
             )
             ledger.must_be_sound(ledger.name_of(target))
-            if restored is not None:
-                put_back(ledger, target, restored, None, self._warn)
+            if earlier is not None:
+                put_back(ledger, backups, earlier, self._warn)
             settle_intents(ledger, target)
             settle_pending(ledger, target, backups, self._warn)
             if owner is not None:

@@ -135,7 +135,7 @@ class Opening:
         saves = [save for save in saves_of(ledger, run.id) if save.state == "saved" and save.new]
         before = [save.id for save in saves if save.old == digest]
         if before and saves[-1].new != digest:
-            remember_restore(ledger, run.workbook, digest, saves[-1].new)
+            remember_restore(ledger, run.workbook, digest, "")
             count = unsave(ledger, run.id, [save.id for save in saves if save.id >= before[-1]])
             yield f"the workbook is as it was before save {before[-1]}; {count} results go in again"
 

@@ -9,10 +9,11 @@ from batchbook.batch.start import WorkbookDifference
 from batchbook.config import BaseConfig
 from batchbook.errors import CannotResume, LedgerError, WorkbookDamaged, WorkbookError
 from batchbook.storage.backups import Backup, BackupStore
+from batchbook.storage.copying import digest_or_none
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.leftovers import sweep
 from batchbook.storage.pending import settle_pending
-from batchbook.storage.restored import remember_restore
+from batchbook.storage.restored import intend_restore, remember_restore
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.runrows import RunRows
 from batchbook.storage.savelog import saves_of, unsave
@@ -51,18 +52,22 @@ def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: W
         settle_intents(ledger, store.workbook)
         settle_pending(ledger, store.workbook, store, warn, keep=[backup])
         sweep(store.workbook, store, warn)
-        left = store.restore(backup)
-        put_back(ledger, store.workbook, backup, left, warn)
+        put_back(ledger, store, backup, warn)
 
 
 def put_back(
-    ledger: Ledger, workbook: Path, backup: Backup, left: Backup | None, warn: Warn, *, but: str | None = None
-) -> None:
-    """Record that a backup was put in a workbook's place, and say which runs' results are no longer in it.
+    ledger: Ledger, store: BackupStore, backup: Backup, warn: Warn, *, but: str | None = None
+) -> Backup | None:
+    """Put a backup in its workbook's place and say which runs' results are no longer in that.
 
-    `left` is what was there until then; `but` names a run that needs not be told of. Needs the workbook's lock.
+    Gives what was there until then, as a backup; `but` names a run that needs not be told of. Needs the workbook's
+    lock. Raises as `BackupStore.restore` does.
     """
-    found = remember_restore(ledger, ledger.name_of(workbook), backup.digest, left.digest if left else "")
+    workbook, name = store.workbook, ledger.name_of(store.workbook)
+    before = digest_or_none(workbook)
+    intend_restore(ledger, name, backup.digest, before)
+    left = store.restore(backup)
+    found = remember_restore(ledger, name, backup.digest, before)
     if not found.known:
         warn(
             f"the ledger does not know the state {backup.path.name} of {workbook.name}: values in it that are not what "
@@ -74,13 +79,13 @@ def put_back(
                 f"what run {run} of {job} wrote is no longer in {workbook.name}; "
                 f"`batchbook runs reapply {run}` puts it in again"
             )
+    return left
 
 
-def open_or_restore(workbook: Path, backups: BackupStore, base: BaseConfig, warn: Warn) -> Backup | None:
-    """See that the workbook is sound to the last byte; a damaged one is named with its newest valid backup, or
-    replaced by it.
+def sound_or_backup(workbook: Path, backups: BackupStore, base: BaseConfig, warn: Warn) -> Backup | None:
+    """See that the workbook is sound to the last byte; a damaged one is named with its newest valid backup.
 
-    Gives the backup that was put in its place (`put_back` records it), None where the workbook is sound. Raises
+    Gives the backup that is to take its place (by `put_back`), None where the workbook is sound. Raises
     WorkbookDamaged unless `backups: {auto_restore: true}` and there is a valid backup.
     """
     try:
@@ -90,7 +95,6 @@ def open_or_restore(workbook: Path, backups: BackupStore, base: BaseConfig, warn
         if newest is None or not base.backups.auto_restore:
             raise with_backup(error, workbook, backups) from error
         warn(f"{error.what} It is replaced by its newest valid backup, {newest.path.name}.")
-        backups.restore(newest)
         return newest
     return None
 
@@ -168,10 +172,9 @@ def restore_checkpoint(ledger: Ledger, run: RunRecord, backups: BackupStore, war
     for save in reversed(saves):
         backup = backups.of(save.old) if save.old else None
         if backup is not None and not backups.verify(backup):
-            left = backups.restore(backup)
+            left = put_back(ledger, backups, backup, warn, but=run.id)
             if left is not None:
                 warn(f"{backups.workbook.name} as it was until now is kept as the backup {left.path.name}")
-            put_back(ledger, backups.workbook, backup, left, warn, but=run.id)
             unsave(ledger, run.id, [later.id for later in saves if later.id >= save.id])
             # Rows may stand elsewhere in that file than where the ledger has them: no digest, so they are found by key.
             with ledger.transaction():

@@ -35,6 +35,8 @@ _NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)_([0-9a-f]{16})_(before|checkpoint|dam
 _TIME = "%Y%m%dT%H%M%S.%fZ"
 _PART = ".part"
 _SHORT = 16
+_DISPLACED = "displaced"
+"""What backups of other programs' saves are named with, in the place of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,8 @@ class BackupStore:
             raise
         return backup
 
-    def adopt(self, file: Path, run: str) -> Backup:
-        """Keep a file that lies beside the workbook as an earlier state of it; durable when this returns.
+    def adopt(self, file: Path) -> Backup:
+        """Keep what somebody saved, and a replace took the place of, as an earlier state; durable when this returns.
 
         Raises OSError where it cannot be kept. The file itself stays where it is.
         """
@@ -115,7 +117,7 @@ class BackupStore:
         if newest is not None and newest.digest == state[:_SHORT] and _intact(newest):
             return newest
         kind: BackupKind = "before" if digest_or_none(file) == state else "damaged"
-        return self._keep(file, state[:_SHORT], run, kind, newest)
+        return self._keep(file, state[:_SHORT], _DISPLACED, kind, newest)
 
     def _keep(self, file: Path, short: str, run: str, kind: BackupKind, newest: Backup | None) -> Backup:
         make_state_folder(self.folder)
@@ -171,8 +173,12 @@ class BackupStore:
         return findings
 
     def newest_valid(self) -> Backup | None:
-        """The newest backup that is sound to the last byte."""
-        return next((backup for backup in self.list() if not self.verify(backup)), None)
+        """The newest backup that is sound to the last byte.
+
+        What was displaced comes last: the workbook was changed since, and nobody knows how that fits together.
+        """
+        by_age = sorted(self.list(), key=lambda backup: backup.run == _DISPLACED)
+        return next((backup for backup in by_age if not self.verify(backup)), None)
 
     def restore(self, backup: Backup, run: str = "restore") -> Backup | None:
         """Put a backup in the workbook's place; what is there now becomes a backup first, which is returned.

@@ -17,10 +17,13 @@ def last_written(ledger: Ledger, workbook: str, sheet: str, keys: Sequence[str])
     Where that is damaged it is put together from what the saves changed; None where that is no longer kept either.
     """
     sql = "SELECT key, cells FROM written WHERE workbook = ? AND sheet = ? AND key IN ({})"
-    found: dict[str, str | None] = {}
-    for key, text in by_key(ledger, sql, [workbook, sheet], keys).items():
-        cells = seals.unsealed(workbook, sheet, key, text)
-        found[key] = _written_by_saves(ledger, workbook, sheet, key) if cells is None else cells
+    texts = by_key(ledger, sql, [workbook, sheet], keys)
+    found = {key: seals.unsealed(workbook, sheet, key, text) for key, text in texts.items()}
+    damaged = [key for key, cells in found.items() if cells is None]
+    if damaged and not _knows_less(ledger, workbook):
+        saves = [save for save in saves_in(ledger, workbook) if not seals.faults(ledger, save, None)]
+        for key in damaged:
+            found[key] = _written_by_saves(ledger, workbook, sheet, key, saves)
     return found
 
 
@@ -31,20 +34,20 @@ def _knows_less(ledger: Ledger, workbook: str) -> bool:
     return ledger.one(sql, [workbook]) is not None
 
 
-def _written_by_saves(ledger: Ledger, workbook: str, sheet: str, key: str) -> str | None:
-    """What sound saves wrote in a row, the later ones counting; it takes the place of the damaged record."""
-    if _knows_less(ledger, workbook):
-        return None
-    rows = ledger.query(
-        """SELECT s.id, c.after FROM saves s JOIN changes c ON c.save = s.id
-           WHERE s.workbook = ? AND c.sheet = ? AND c.key = ?""",
-        [workbook, sheet, key],
-    )
-    after: dict[int, str] = {row[0]: row[1] for row in rows}
+def _written_by_saves(ledger: Ledger, workbook: str, sheet: str, key: str, saves: Sequence[int]) -> str | None:
+    """What saves wrote in a row, the later ones counting; it takes the place of the damaged record."""
     cells: str | None = None
-    for save in saves_in(ledger, workbook):
-        if save in after and not seals.faults(ledger, save, None):
-            cells = merge_cells(cells or "{}", after[save])
+    for save in saves:
+        row = ledger.one("SELECT after FROM changes WHERE save = ? AND sheet = ? AND key = ?", [save, sheet, key])
+        if row is not None:
+            cells = merge_cells(cells or "{}", row[0])
+        kept = ledger.query(
+            """SELECT json_object(column, json(base)) FROM conflicts
+               WHERE save = ? AND sheet = ? AND key = ? AND kept = 'theirs'""",
+            [save, sheet, key],
+        )
+        for (base,) in list(kept):  # as `savelog.remember_persons` does
+            cells = merge_cells(base, cells or "{}")
     if cells is not None:
         ledger.execute(
             "UPDATE written SET cells = sealed(workbook, sheet, key, ?) WHERE workbook = ? AND sheet = ? AND key = ?",

@@ -246,7 +246,9 @@ class Ledger:
                 "Use the newer batchbook, or another `paths: {ledger: ...}`.",
             )
         if version < VERSION:
-            with self.transaction():  # another process may have been first: nothing is made twice
+            with self.transaction():
+                if run("PRAGMA user_version").fetchone()[0] == VERSION:
+                    return  # another process was first
                 for statement in (*filter(str.strip, SCHEMA.split(";")), *RENEWAL):
                     run(statement)
                 seals.seal_unsealed(self)

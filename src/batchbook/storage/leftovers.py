@@ -8,9 +8,10 @@ at it is somebody's save. It goes back to its place, or where something else has
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from batchbook.errors import SaveFailed, WorkbookError, WorkbookUnreadable
@@ -18,13 +19,12 @@ from batchbook.storage import files
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.copying import digest_or_none, state_of
 from batchbook.storage.links import followed
-from batchbook.storage.temporary import exchange_of, is_temporary_of
+from batchbook.storage.owners import owner_of
+from batchbook.storage.temporary import Exchange, exchange_of, is_temporary_of
 from batchbook.storage.trouble import confirm, named_trouble
 from batchbook.xlsx import digest_of, inspect
 
 Settled = Literal["saved", "not saved", "changed"]
-_RUN = "displaced"
-"""What backups of other programs' saves are named with, in the place of a run."""
 
 
 def settle(workbook: Path, old: str, new: str, temporary: str) -> Settled:
@@ -34,16 +34,18 @@ def settle(workbook: Path, old: str, new: str, temporary: str) -> Settled:
     be read nothing is known and nothing is settled: WorkbookUnreadable.
     """
     target = followed(workbook)
-    give_back(target)
+    left = target.with_name(temporary) if is_temporary_of(target, temporary) else None
+    # The name itself does not say it where it was too long for that.
+    give_back(target, {left: Exchange(old, new)} if left is not None else {})
     try:
         found = digest_of(target)
     except WorkbookUnreadable:
         raise
     except WorkbookError:
         found = ""
-    if is_temporary_of(target, temporary) and not _is_somebodys(target.with_name(temporary)):
+    if left is not None and (_is_half(left) or not _is_somebodys(left, Exchange(old, new))):
         with named_trouble(target, SaveFailed):
-            files.unlink(target.with_name(temporary), missing_ok=True)
+            files.unlink(left, missing_ok=True)
     if found in (new, ""):
         confirm(target)
     if found == new:
@@ -51,16 +53,18 @@ def settle(workbook: Path, old: str, new: str, temporary: str) -> Settled:
     return "not saved" if found == old else "changed"
 
 
-def give_back(workbook: Path) -> list[Path]:
+def give_back(workbook: Path, made_for: Mapping[Path, Exchange] = MappingProxyType({})) -> list[Path]:
     """Put back what another program had saved, where a save that died at its replace had taken its place.
 
-    The caller holds the workbook's lock. Raises SaveFailed where the disk does not take it.
+    Not while somebody has the workbook open, who would save over it: it then waits. `made_for` says of files whose
+    name does not what they were made for. The caller holds the workbook's lock. Raises SaveFailed where the disk does
+    not take it.
     """
     target = followed(workbook)
-    given = []
+    given: list[Path] = []
     for path in _temporaries(target):
-        made = exchange_of(path.name)
-        if made is None or not _is_somebodys(path) or inspect(path):
+        made = exchange_of(path.name) or made_for.get(path)
+        if made is None or not _is_somebodys(path, made) or inspect(path) or owner_of(target) is not None:
             continue
         with named_trouble(target, SaveFailed):
             if digest_or_none(target).startswith(made.new):
@@ -83,7 +87,8 @@ def sweep(
     for _ in swept:
         warn(f"what somebody saved as {target.name} while a save of it was interrupted is put back in its place")
     for path in _temporaries(target):
-        if _is_somebodys(path) and not _kept(path, target, backups, warn):
+        somebodys = _is_somebodys(path, exchange_of(path.name))
+        if somebodys and (owner_of(target) is not None or not _kept(path, target, backups, warn)):
             continue
         with suppress(OSError):
             files.unlink(path, missing_ok=True)
@@ -95,7 +100,7 @@ def _kept(path: Path, target: Path, backups: BackupStore | None, warn: Callable[
     """Make a backup of what another program saved; gives whether there is one now."""
     backup = None
     with suppress(OSError):
-        backup = backups.adopt(path, _RUN) if backups is not None else None
+        backup = backups.adopt(path) if backups is not None else None
     where = path.name if backup is None else f"the backup {backup.path.name}"
     warn(
         f"somebody saved {target.name} while a save of it was interrupted, and it was changed again since; what they "
@@ -111,7 +116,11 @@ def _temporaries(target: Path) -> list[Path]:
         return []
 
 
-def _is_somebodys(path: Path) -> bool:
+def _is_half(path: Path) -> bool:
+    """Whether a temporary file that has no mark is not finished."""
+    return exchange_of(path.name) is None and path.exists() and bool(inspect(path))
+
+
+def _is_somebodys(path: Path, made: Exchange | None) -> bool:
     """Whether a finished temporary file's name stands at neither the file that was replaced nor the new one."""
-    made = exchange_of(path.name)
     return made is not None and path.exists() and not made.tells(state_of(path))

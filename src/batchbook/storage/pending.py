@@ -29,6 +29,7 @@ from batchbook.storage.savelog import (
     settle_damaged,
     settle_saved,
     settle_unsure,
+    was_damaged,
     was_put_by,
 )
 from batchbook.storage.seals import faults
@@ -75,7 +76,7 @@ def settle_pending(
                 "when its job runs again with --resume-auto"
             )
     _end_runs(ledger, name)
-    _sweep_pending(ledger, target, name, warn)
+    _sweep_pending(ledger, target, name, backups, warn)
     return found
 
 
@@ -202,7 +203,9 @@ def _end_runs(ledger: Ledger, workbook: str) -> None:
             log.clear_state()
 
 
-def _sweep_pending(ledger: Ledger, workbook: Path, name: str, warn: Callable[[str], None]) -> None:
+def _sweep_pending(
+    ledger: Ledger, workbook: Path, name: str, backups: BackupStore, warn: Callable[[str], None]
+) -> None:
     """A pending file that belongs to no record: ours is a remnant and goes, another one is left and named."""
     file = pending_path(workbook)
     if pending_saves(ledger, name) or not os.path.lexists(file):
@@ -212,4 +215,11 @@ def _sweep_pending(ledger: Ledger, workbook: Path, name: str, warn: Callable[[st
         with suppress(OSError):
             files.unlink(file, missing_ok=True)
         return
+    if was_damaged(ledger, name, file.name):
+        # A process died while it put it into the workbook's place, and its record is damaged: it may be somebody's.
+        with suppress(OSError):
+            kept = backups.adopt(file)
+            files.unlink(file, missing_ok=True)
+            warn(f"{file.name} is not the save that was put by; it is kept as the backup {kept.path.name}")
+            return
     warn(f"{file.name} is a pending save that is not known here; a run of the folder that made it publishes it")

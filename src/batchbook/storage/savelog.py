@@ -165,6 +165,7 @@ class SaveLog:
                 [self.run, self.workbook, old, new, name, state, self._now()],
             ).lastrowid
             assert save is not None
+            _comes_after(self.ledger, save, self.workbook)
             self._attach(save)
             self.indexes.keep(old, new, indexes or {})
         return save
@@ -211,8 +212,23 @@ class SaveLog:
                 [self.run, self.workbook, self._now()],
             ).lastrowid
             assert save is not None
+            _comes_after(self.ledger, save, self.workbook)
             self._attach(save)
             remember_persons(self.ledger, save)
+            _goes_to(self.ledger, save)
+
+
+def _comes_after(ledger: Ledger, save: int, workbook: str) -> None:
+    """A save is made from the state that its workbook is in (see `restored`)."""
+    ledger.execute(
+        """INSERT INTO lineage VALUES (?1, ?2, coalesce((SELECT place FROM places WHERE workbook = ?2), 0))""",
+        [save, workbook],
+    )
+
+
+def _goes_to(ledger: Ledger, save: int) -> None:
+    """The workbook is in the state after a save."""
+    ledger.execute("INSERT OR REPLACE INTO places SELECT workbook, id FROM saves WHERE id = ?", [save])
 
 
 def open_intents(ledger: Ledger, workbook: str) -> list[SaveRecord]:
@@ -243,6 +259,12 @@ def was_put_by(ledger: Ledger, workbook: str, digest: str, name: str) -> bool:
     )
 
 
+def was_damaged(ledger: Ledger, workbook: str, name: str) -> bool:
+    """Whether the record of a save that lay beside the workbook under this name was found damaged."""
+    sql = "SELECT 1 FROM saves WHERE workbook = ? AND temporary = ? AND state = 'damaged'"
+    return ledger.one(sql, [workbook, name]) is not None
+
+
 def saves_of(ledger: Ledger, run: str) -> list[SaveRecord]:
     """All saves of a run in order."""
     return [SaveRecord(*row) for row in ledger.query("SELECT * FROM saves WHERE run = ? ORDER BY id", [run])]
@@ -264,6 +286,7 @@ def settle_saved(ledger: Ledger, save: int, backup: str | None) -> None:
             [save],
         )
         remember_persons(ledger, save)
+        _goes_to(ledger, save)
         seals.reseal(ledger, save)
 
 

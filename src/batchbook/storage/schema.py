@@ -60,11 +60,12 @@ CREATE TABLE IF NOT EXISTS saves (
 CREATE INDEX IF NOT EXISTS saves_by_run ON saves (run);
 CREATE INDEX IF NOT EXISTS saves_open ON saves (workbook) WHERE state = 'intent';
 CREATE INDEX IF NOT EXISTS saves_pending ON saves (workbook) WHERE state = 'pending';
-CREATE TABLE IF NOT EXISTS restores (
-    id INTEGER PRIMARY KEY, workbook TEXT NOT NULL, after INTEGER NOT NULL, position INTEGER NOT NULL,
-    place INTEGER NOT NULL, left_digest TEXT NOT NULL
+CREATE TABLE IF NOT EXISTS lineage (save INTEGER PRIMARY KEY, workbook TEXT NOT NULL, parent INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS places (workbook TEXT PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS left_states (
+    id INTEGER PRIMARY KEY, workbook TEXT NOT NULL, digest TEXT NOT NULL, place INTEGER NOT NULL
 );
-CREATE INDEX IF NOT EXISTS restores_by_workbook ON restores (workbook);
+CREATE INDEX IF NOT EXISTS left_states_by_workbook ON left_states (workbook);
 CREATE TABLE IF NOT EXISTS changes (
     save INTEGER NOT NULL REFERENCES saves (id) ON DELETE CASCADE, sheet TEXT NOT NULL, key TEXT NOT NULL,
     number INTEGER NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, PRIMARY KEY (save, sheet, key)
@@ -103,12 +104,19 @@ CREATE TABLE IF NOT EXISTS written (
 """
 
 RENEWAL = (
-    # Version 3 kept the last restore only, and had turned the values last written back: it went on from there.
-    """INSERT INTO restores (workbook, after, position, place, left_digest)
-       SELECT substr(name, 10), value, value, value, '' FROM facts WHERE name LIKE 'restored %'""",
+    # Before version 4 every save came after the one before it, whatever had been put back between the two.
+    """INSERT OR IGNORE INTO lineage SELECT id, workbook, coalesce((SELECT max(p.id) FROM saves p
+           WHERE p.workbook = s.workbook AND p.id < s.id AND p.state IN ('saved', 'undone')), 0) FROM saves s""",
+    """INSERT OR IGNORE INTO places SELECT workbook, max(id) FROM saves WHERE state IN ('saved', 'undone')
+       GROUP BY workbook""",
+    # A restore after the last save of them: nothing before it is missed.
+    """UPDATE places SET place = 0 WHERE EXISTS (SELECT 1 FROM facts f
+           WHERE f.name = 'restored ' || places.workbook AND CAST(f.value AS INTEGER) >= places.place)""",
+    """UPDATE lineage SET parent = 0 WHERE EXISTS (SELECT 1 FROM facts f WHERE f.name = 'restored ' || lineage.workbook
+           AND CAST(f.value AS INTEGER) BETWEEN lineage.parent AND lineage.save - 1)""",
     "DELETE FROM facts WHERE name LIKE 'restored %'",
 )
-"""What brings older forms to this one, after the tables are made; nothing the second time."""
+"""What brings older forms to this one, after the tables are made."""
 
 STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS staged (
@@ -138,6 +146,9 @@ CREATE TEMP TABLE IF NOT EXISTS run_changes (
 ) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS wrote (
     key TEXT NOT NULL, save INTEGER NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, PRIMARY KEY (key, save)
+) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS turned (
+    sheet TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (sheet, key)
 ) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS vanished (
     sheet TEXT NOT NULL, key TEXT NOT NULL, cells TEXT NOT NULL, PRIMARY KEY (sheet, key)

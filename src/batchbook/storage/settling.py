@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from batchbook.errors import BatchbookError
+from batchbook.storage.copying import digest_or_none
 from batchbook.storage.ledger import Ledger
-from batchbook.storage.leftovers import settle
+from batchbook.storage.leftovers import give_back, settle
 from batchbook.storage.links import followed
 from batchbook.storage.lockfile import LockInfo
+from batchbook.storage.restored import settle_restore
 from batchbook.storage.savelog import open_intents, settle_abandoned, settle_damaged, settle_saved, settle_unsure
 from batchbook.storage.seals import faults
 
@@ -18,7 +20,9 @@ TURN = "turn"
 
 
 def settle_intents(ledger: Ledger, workbook: Path) -> int:
-    """Settle every open save of a workbook in a ledger; gives how many there were. Needs the workbook's lock."""
+    """Settle every open save, and restore, of a workbook in a ledger; gives how many saves. Needs its lock."""
+    give_back(workbook)
+    settle_restore(ledger, ledger.name_of(workbook), digest_or_none(followed(workbook)))
     intents = open_intents(ledger, ledger.name_of(workbook))
     for save in intents:
         if faults(ledger, save.id, None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -73,6 +74,7 @@ class Temporary:
         self._mode = 0o600
         self._attributes: Path | None = None
         self._identity: os.stat_result | None = None
+        self._is_old: Callable[[Path], bool] = lambda _: False
 
     def create(self, mode: int = 0o600) -> None:
         """Create the file; a stray one of the same name (the caller holds the lock) goes first."""
@@ -151,15 +153,24 @@ class Temporary:
         """
         if not self._ours or exchange_of(self.path.name) is not None:
             return
+        self._finish()
         stem = self.path.name.removesuffix(SUFFIX)
         before = self.path
         self.path = before.with_name(f"{stem}-x{_marked(old)}-{_marked(new)}{SUFFIX}")
         try:
             files.replace(before, self.path)
-        except BaseException:  # an interrupt may come before or after
+        except BaseException as error:  # an interrupt may come before or after
             if os.path.lexists(before):
                 self.path = before
-            raise
+            # A name that is too long with it goes without.
+            if not isinstance(error, OSError) or error.errno != errno.ENAMETOOLONG:
+                raise
+
+    def _finish(self) -> None:
+        """Close the file, for Windows renames none that is open, but know it again."""
+        if self._fd >= 0:
+            self._identity = os.fstat(self._fd)
+        self.close()
 
     def publish(self, place: Path | None = None) -> None:
         """Take the target's place, or another one in its folder; the folder is not yet synced."""
@@ -174,8 +185,8 @@ class Temporary:
         back; `same` says of a file whether it holds what was looked at. Where files cannot be exchanged this is
         `publish`. The folder is not yet synced.
         """
-        self._identity = os.fstat(self._fd)
-        self.close()
+        self._finish()
+        self._is_old = same
         if not files.exchange(self.path, self.target):
             files.replace(self.path, self.target)
             self._ours = False
@@ -227,7 +238,8 @@ class Temporary:
         """Close and remove the file, if it is still there; trouble in that is left to the next sweep."""
         with suppress(OSError):
             self.close()
-        if self._ours:
+        # Where it was exchanged and interrupted right there, its name may stand at what somebody else had saved.
+        if self._ours and (not self._is_ours(self.target) or self._is_old(self.path)):
             with suppress(OSError):
                 files.unlink(self.path, missing_ok=True)
 

@@ -5,11 +5,12 @@ Both lie in temporary tables of the ledger, so that neither takes memory.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from batchbook.storage.ledger import Ledger
-from batchbook.storage.restored import last_restored
+from batchbook.storage.restored import saves_in
 from batchbook.storage.savelog import by_key
 
 
@@ -44,13 +45,14 @@ def newest_digest(ledger: Ledger, workbook: str) -> str | None:
 
 
 def latest_saves(ledger: Ledger, workbook: str, runs: int) -> list[LatestSave]:
-    """The saves into a workbook by its newest so many runs, newest first; none before a person restored a backup."""
+    """The saves into a workbook by its newest so many runs, newest first; none that a person's restore took back."""
     rows = ledger.query(
-        """WITH mine AS (SELECT id, run FROM saves WHERE workbook = ?1 AND state = 'saved' AND new <> '' AND id > ?2),
+        """WITH mine AS (SELECT id, run FROM saves WHERE workbook = ?1 AND state = 'saved' AND new <> ''
+                         AND id IN (SELECT value FROM json_each(?2))),
            newest AS (SELECT run FROM mine GROUP BY run ORDER BY max(id) DESC LIMIT ?3)
            SELECT m.id, r.id, r.job, r.sheet, r.settings FROM mine m JOIN runs r ON r.id = m.run
            WHERE m.run IN (SELECT run FROM newest) ORDER BY m.id DESC""",
-        [workbook, last_restored(ledger, workbook), runs],
+        [workbook, json.dumps(saves_in(ledger, workbook)), runs],
     )
     return [LatestSave(*row) for row in rows]
 
