@@ -107,6 +107,7 @@ class Attempt:
             self._assembly, self._request, self._target, self._manager, self._backups,
             decide=self._decide, listener=self._listen, selector=selector,
             settle=lambda log, final: self._writer_for(log).save(final=final), before_fresh=self._before_fresh,
+            stop=self._stop,
         )  # fmt: skip
         begun = opening.begin()
         self._log = begun.log
@@ -133,7 +134,7 @@ class Attempt:
 
     def _definition(self) -> Definition:
         source = self._target if self._target.exists() else self._job.workbook
-        with Book.open(source) as book:
+        with open_settled(source, self._stop) as book:
             sheet = self._assembly.table(book).sheet
         return self._assembly.definition(self._request, self._ledger.name_of(self._target), sheet)
 

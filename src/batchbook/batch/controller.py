@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 from batchbook.batch.assembly import Assembly, Clock, assemble
 from batchbook.batch.attempt import Attempt
@@ -15,7 +16,7 @@ from batchbook.batch.progress import Listener, Warned
 from batchbook.batch.recovery import backup_store, open_or_restore, with_backup
 from batchbook.batch.report import RunResult, sweep_reports
 from batchbook.batch.start import Decisions, StartRequest
-from batchbook.batch.waiting import closed_or_later, must_not_wait, take_lock
+from batchbook.batch.waiting import check_settled, closed_or_later, is_there, must_not_wait, open_settled, take_lock
 from batchbook.config import JobConfig
 from batchbook.errors import ConfigurationError, WorkbookDamaged, WorkbookNotSupported
 from batchbook.storage.ledger import Ledger
@@ -79,18 +80,19 @@ class BatchController:
     def _look(self, assembly: Assembly) -> None:
         """Look at the workbook before anything is made or locked: what is wrong with it is said, nothing is written."""
         target = followed(self._job.target)
-        source = target if target.exists() else self._job.workbook
+        source = target if self._is_there(target) else self._job.workbook
+        last = self._request.dry_run or source != target
         try:
             try:
-                with Book.open(source) as book:
+                with open_settled(source, self._stop) if last else Book.open(source) as book:
                     assembly.table(book)
                     assembly.check_own_sheets(book)
             except ConfigurationError:
                 check_whole(source)  # a header is not missing where the file is damaged
                 raise
         except WorkbookDamaged:
-            if self._request.dry_run or source != target:
-                raise  # else there may be a backup, which is looked for under the lock
+            if last:
+                raise  # else it is looked at again under the lock: somebody may be writing it, there may be a backup
         except WorkbookNotSupported as error:
             raise with_backup(error, source, backup_store(self._job.base, source)) from error
 
@@ -102,13 +104,13 @@ class BatchController:
             stack.callback(lock.release)
             backups = backup_store(base, target)
             owner = None
-            if target.exists():
+            if self._is_there(target):
                 owner = closed_or_later(target, self._job, self._stop, self._warn)
                 if owner is None:
-                    open_or_restore(target, backups, base, self._warn)
+                    open_or_restore(target, backups, base, self._warn, self._stop)
                 backups.drop_live_links()
             else:
-                check_whole(self._job.workbook)  # the output is made from it
+                check_settled(self._job.workbook, self._stop, self._warn)  # the output is made from it
             ledger = stack.enter_context(
                 Ledger.open(base.ledger, root=base.folder, allow_network=base.state.allow_network)
             )
@@ -134,6 +136,10 @@ class BatchController:
                 begun=lock.name_run,
             )
             return attempt.run()
+
+    def _is_there(self, target: Path) -> bool:
+        """Whether there is the workbook that is written; for an instant it may not be, which its backups tell."""
+        return target.exists() or is_there(target, bool(backup_store(self._job.base, target).list()), self._stop)
 
     def _warn(self, message: str) -> None:
         self._listen(Warned(message))

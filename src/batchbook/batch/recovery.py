@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from batchbook.batch.interrupt import StopToken
 from batchbook.batch.start import WorkbookDifference
+from batchbook.batch.waiting import QUIET_SECONDS, REPLACE_QUIET_SECONDS, check_settled
 from batchbook.config import BaseConfig
 from batchbook.errors import CannotResume, LedgerError, WorkbookDamaged, WorkbookError
 from batchbook.storage.backups import Backup, BackupStore
+from batchbook.storage.copying import state_of
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.pending import settle_pending
 from batchbook.storage.restored import remember_restore
@@ -20,7 +23,6 @@ from batchbook.storage.settling import settle_intents
 from batchbook.tables.codec import decanonical, same
 from batchbook.tables.keys import key_of_text
 from batchbook.tables.table import Table, TableRow
-from batchbook.xlsx import check_whole
 
 Warn = Callable[[str], None]
 _EXAMPLES = 5
@@ -55,20 +57,29 @@ def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: W
         remember_restore(ledger, ledger.name_of(store.workbook), backup.digest)
 
 
-def open_or_restore(workbook: Path, backups: BackupStore, base: BaseConfig, warn: Warn) -> None:
+def open_or_restore(
+    workbook: Path, backups: BackupStore, base: BaseConfig, warn: Warn, stop: StopToken | None = None
+) -> None:
     """See that the workbook is sound to the last byte; a damaged one is named with its newest valid backup, or
-    replaced by it.
+    replaced by it. One that somebody may just be writing is waited for (see `check_settled`).
 
     Raises WorkbookDamaged unless `backups: {auto_restore: true}` and there is a valid backup.
     """
-    try:
-        check_whole(workbook)
-    except WorkbookDamaged as error:
-        newest = backups.newest_valid()
-        if newest is None or not base.backups.auto_restore:
-            raise with_backup(error, workbook, backups) from error
-        warn(f"{error.what} It is replaced by its newest valid backup, {newest.path.name}.")
-        backups.restore(newest)
+    quiet = REPLACE_QUIET_SECONDS if base.backups.auto_restore else QUIET_SECONDS
+    while True:
+        try:
+            check_settled(workbook, stop or StopToken(), warn, quiet=quiet)
+            return
+        except WorkbookDamaged as error:
+            state = state_of(workbook)
+            newest = backups.newest_valid()
+            if newest is None or not base.backups.auto_restore:
+                raise with_backup(error, workbook, backups) from error
+            if state_of(workbook) != state:
+                continue  # somebody has begun to write it while the backups were read
+            warn(f"{error.what} It is replaced by its newest valid backup, {newest.path.name}.")
+            backups.restore(newest)
+            return
 
 
 def with_backup(error: WorkbookError, workbook: Path, backups: BackupStore) -> WorkbookError:
