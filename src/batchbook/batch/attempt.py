@@ -24,9 +24,10 @@ from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.strategies import BatchPlan, Strategy, strategy_for
 from batchbook.batch.vanished import Vanished, look_for_vanished
 from batchbook.batch.waiting import open_settled
-from batchbook.batch.writer import WorkbookWriter
+from batchbook.batch.writer import WorkbookWriter, no_longer_fits
 from batchbook.errors import (
     BatchbookError,
+    ConfigurationError,
     LedgerError,
     RunFailed,
     WorkbookDamaged,
@@ -239,7 +240,10 @@ class Attempt:
                 # Changed since the last save: what the ledger holds is merged before rows are found again.
                 return self._merged()
             self._moved = self._moved or changed
-            table = self._assembly.table(book)
+            try:
+                table = self._assembly.table(book)
+            except ConfigurationError as error:
+                raise no_longer_fits(error) from error
             problems = table.keys().problems()
             find = self._log.pending_by_key if self._moved else SideBySide(self._log.pending_pages())
             feed = RowFeed(taken_rows(table, find, problems))

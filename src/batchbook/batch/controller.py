@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -15,16 +16,18 @@ from batchbook.batch.memory import MemoryReader
 from batchbook.batch.progress import Listener, Warned
 from batchbook.batch.recovery import backup_store, open_or_restore, with_backup
 from batchbook.batch.report import RunResult, sweep_reports
+from batchbook.batch.resumable import resumable_run
 from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.waiting import check_settled, closed_or_later, is_there, must_not_wait, open_settled, take_lock
 from batchbook.config import JobConfig
-from batchbook.errors import ConfigurationError, WorkbookDamaged, WorkbookNotSupported
+from batchbook.errors import CannotResume, ConfigurationError, WorkbookDamaged, WorkbookNotSupported
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.links import followed
 from batchbook.storage.pending import settle_pending, waiting_runs
 from batchbook.storage.private import Access, accessible
 from batchbook.storage.saver import sweep
 from batchbook.storage.settling import settle_dead_holder, settle_intents
+from batchbook.tables.header import HeaderError
 from batchbook.xlsx import Book, Limits, check_whole, within
 
 
@@ -70,12 +73,30 @@ class BatchController:
         job = self._job
         assembly = assemble(job, self._request, self._clock)
         try:
-            self._look(assembly)
+            with self._named_for_resume(assembly, ConfigurationError):
+                self._look(assembly)
             if self._request.dry_run:
                 return dry_run(assembly, self._request, self._listen, self._stop, self._clock)
-            return self._locked(assembly)
+            with self._named_for_resume(assembly, HeaderError):
+                return self._locked(assembly)
         finally:
             assembly.processor.close()
+
+    @contextmanager
+    def _named_for_resume(self, assembly: Assembly, kind: type[ConfigurationError]) -> Iterator[None]:
+        """A sheet or header that is missing where a run is to be resumed is CannotResume: its state is kept."""
+        try:
+            yield
+        except kind as error:
+            run = resumable_run(assembly, self._request, self._clock)
+            if run is None:
+                raise
+            raise CannotResume(
+                f"Run {run} cannot be resumed, for the workbook no longer has what it needs. {error.what}",
+                "Put the sheet or header back as it was, then run with --resume-auto: nothing was changed, and what "
+                "was done is kept. (With another job file it would be a new run: --start-fresh.)",
+                findings=error.findings,
+            ) from error
 
     def _look(self, assembly: Assembly) -> None:
         """Look at the workbook before anything is made or locked: what is wrong with it is said, nothing is written."""

@@ -85,7 +85,7 @@ class Opening:
         candidate = self._candidate() if mode != "fresh" or self._filters else None
         if mode == "ask" and candidate is not None:
             return self._ask(candidate)
-        if mode == "auto" and candidate is not None and self._filters in ({}, candidate.run.settings.get("rows")):
+        if mode == "auto" and candidate is not None and self._request.resumes(candidate.run.settings):
             return self._resume(candidate.run)
         if mode in ("row", "batch"):
             return self._from_point(candidate, mode, self._request.number or 0)
@@ -95,10 +95,7 @@ class Opening:
 
     @property
     def _filters(self) -> dict[str, Any]:
-        """The rows that the caller asks for, where that is not the job's whole selection."""
-        asked = self._request
-        given = {"start_row": asked.start_row, "end_row": asked.end_row, "keys": list(asked.keys), "run": asked.run}
-        return {name: value for name, value in given.items() if value}
+        return self._request.filters
 
     def _fresh_or_beside(self, candidate: Candidate | None) -> Begun:
         """A fresh run; one over some rows only leaves an unfinished run as it is, to be taken up later."""
