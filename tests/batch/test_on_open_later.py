@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from batchbook.batch.controller import BatchController
 from batchbook.batch.history import clear_checkpoints
 from batchbook.batch.interrupt import StopToken
-from batchbook.errors import UsageError, WorkbookInUse
+from batchbook.batch.progress import RunStarted
+from batchbook.batch.start import StartRequest
+from batchbook.errors import CannotResume, UsageError, WorkbookInUse
 from batchbook.storage.pendingfile import pending_path
 from batchbook.xlsx import digest_of, inspect
 from tests.batch.helpers import Site, counted, people, shout
@@ -317,3 +320,23 @@ def test_an_output_that_is_open_is_not_made_anew(site):
     with pytest.raises(WorkbookInUse):
         site.run(overrides=overrides)
     assert out.read_bytes() == state
+
+
+def test_a_header_that_goes_when_the_run_has_just_begun_is_exit_code_6_and_the_run_is_kept(site, ann):
+    class Renaming(list):
+        def append(self, event):
+            if isinstance(event, RunStarted) and not any(isinstance(one, RunStarted) for one in self):
+                site.cell("C1", "Outcome")
+            super().append(event)
+
+    events = Renaming()
+    result = BatchController(site.job(), StartRequest(mode="fresh"), events=events.append).run()
+    assert (result.exit_code, result.error.code) == (6, "cannot-save")
+    assert "--resume-auto" in result.error.advice
+    with pytest.raises(CannotResume):
+        site.run("auto")
+    site.cell("C1", "Result")
+    ann.close()
+    again = site.run("auto")
+    assert (again.status, again.run_id) == ("completed", result.run_id)
+    assert site.results() == EXPECTED

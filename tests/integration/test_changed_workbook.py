@@ -147,19 +147,77 @@ def test_at_a_terminal_a_person_chooses_what_counts(folder: Folder) -> None:
     assert all(results(folder).values())
 
 
-def test_a_header_that_was_renamed_saves_nothing_and_keeps_everything_until_it_is_mended(folder: Folder) -> None:
+HEADERS = {
+    "written and renamed": ("D1", "Outcome", "Result"),
+    "written and emptied": ("D1", None, "Result"),
+    "written and doubled": ("G1", "Result", None),
+    "key and renamed": ("A1", "Id", "Key"),
+    "key and doubled": ("G1", "Key", None),
+    "read and renamed": ("C1", "Sum", "Amount"),
+    "read and doubled": ("G1", "amount ", None),
+}
+
+
+@pytest.mark.parametrize("case", HEADERS)
+def test_a_resume_without_its_header_is_exit_code_6_and_goes_on_once_that_is_mended(folder: Folder, case: str) -> None:
+    place, spoilt, right = HEADERS[case]
     interrupted(folder, 23)
-    edit(folder, lambda sheet: sheet.__setitem__("D1", "Outcome"))
+    edit(folder, lambda sheet: sheet.__setitem__(place, spoilt))
     state = folder.book.read_bytes()
-    called = resumed(folder)
-    assert called.code in (2, 6), called.err
-    assert "Result" in called.err
+    (run,) = folder.run("runs", "list", "--json").json["runs"]
+    for options in (["--resume-auto"], ["--resume-from-row", "5"], ["--resume-from-batch", "2"]):
+        called = folder.run("run", "job.yaml", *options, "--json")
+        assert called.code == 6, called.err
+        error = called.json["error"]
+        assert error["code"] == "cannot-resume"
+        assert run["id"] in error["what"]
+        assert "book.xlsx, sheet Data, row 1" in error["what"]
+        (finding,) = error["findings"]
+        assert repr(right or spoilt)[1:-1].strip().casefold() in finding.casefold()
+        assert "--resume-auto" in error["advice"]
+        assert called.json["status"] == "failed"
+    said = folder.run("run", "job.yaml", "--resume-auto")
+    assert said.code == 6
+    assert "row 1, column" in said.err
+    assert folder.run("run", "job.yaml", "--start-fresh", "--json").json["error"]["code"] == "header"
     assert folder.book.read_bytes() == state
-    edit(folder, lambda sheet: sheet.__setitem__("D1", "Result"))
+    assert folder.run("runs", "list", "--json").json["runs"] == [run]
+    edit(folder, lambda sheet: sheet.__setitem__(place, right))
+    done = set(folder.processed())
     called = resumed(folder)
     assert called.code == 0, called.err
+    assert called.json["resumed"]["run_id"] == run["id"]
     assert called.json["resumed"]["rows_kept"] >= 20
+    assert len(set(folder.processed()) - done) == ROWS - len(done)
     assert all(results(folder).values())
+
+
+def test_a_resume_without_its_sheet_is_exit_code_6_too(folder: Folder) -> None:
+    interrupted(folder, 23)
+    edit(folder, lambda sheet: setattr(sheet, "title", "Other"))
+    called = resumed(folder)
+    assert (called.code, called.json["error"]["code"]) == (6, "cannot-resume")
+    assert "There is no sheet 'Data'" in called.json["error"]["what"]
+    book = openpyxl.load_workbook(folder.book)
+    book["Other"].title = "Data"
+    book.save(folder.book)
+    assert resumed(folder).code == 0
+    assert all(results(folder).values())
+
+
+@pytest.mark.parametrize("why", ["nothing unfinished", "another definition", "too old", "other rows"])
+def test_where_a_fresh_run_would_begin_a_missing_header_stays_exit_code_2(folder: Folder, why: str) -> None:
+    if why == "nothing unfinished":
+        assert folder.run("run", "job.yaml").code == 0
+    else:
+        interrupted(folder, 23)
+    if why == "another definition":
+        folder.make_job(reads=["Key", "Name", "Amount", "Note"])
+    if why == "too old":
+        folder.make_job(resume_max_age="0.001s")
+    edit(folder, lambda sheet: sheet.__setitem__("D1", "Outcome"))
+    called = resumed(folder, *(["--keys", "K001"] if why == "other rows" else []))
+    assert (called.code, called.json["error"]["code"]) == (2, "header"), called.err
 
 
 def test_a_header_renamed_while_the_run_is_going_is_exit_code_6_and_loses_nothing(folder: Folder) -> None:
@@ -171,6 +229,7 @@ def test_a_header_renamed_while_the_run_is_going_is_exit_code_6_and_loses_nothin
     edit(folder, lambda sheet: sheet.__setitem__("D1", "Outcome"))
     _out, err = process.communicate(timeout=60)
     assert process.returncode == 6, err
+    assert resumed(folder).code == 6
     edit(folder, lambda sheet: sheet.__setitem__("D1", "Result"))
     called = resumed(folder)
     assert called.code == 0, called.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import zipfile
@@ -98,3 +99,29 @@ def test_keys_of_an_input_and_conflicts_are_text_too(echoing: Folder) -> None:
     assert [conflicts[0][place] for place in (1, 4, 5)] == ["=cmd|A3", "@mine", "=2+2 has 3"]
     with zipfile.ZipFile(echoing.book) as archive:
         assert not [n for n in archive.namelist() if n.startswith("xl/worksheets/") and b"<f>" in archive.read(n)]
+
+
+def test_what_a_run_changed_is_a_csv_file_in_which_no_text_begins_like_a_formula(echoing: Folder) -> None:
+    echoing.make_job(processor="echo:Echo", writes=["Result"])
+    book = openpyxl.load_workbook(echoing.book)
+    book["Data"]["A2"].value, book["Data"]["A2"].data_type = "=K001", "s"
+    book["Data"]["D3"] = -7
+    book.save(echoing.book)
+    assert echoing.run("run", "job.yaml").code == 0
+    called = echoing.run("runs", "diff", "last", "--csv", "changes.csv")
+    assert called.code == 0, called.err
+    changes = echoing.run("runs", "diff", "last", "--json").json["changes"]
+    assert f"{len(changes)} changes are in changes.csv" in called.out
+    assert (echoing.path / "changes.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    with (echoing.path / "changes.csv").open(encoding="utf-8-sig", newline="") as opened:
+        rows = list(csv.reader(opened))
+    assert rows[0] == ["sheet", "row", "key", "column", "before", "after"]
+    assert len(rows) == len(changes) + 1
+    data, facts = ([row for row in rows if row[0] == sheet] for sheet in ("Data", "Facts"))
+    assert data[0][:4] == ["Data", "2", "'=K001", "Result"]
+    assert data[1][4] == "-7"
+    assert [row[5].removeprefix("'") for row in data] == [text.removeprefix("'") for text in TEXTS]
+    assert sorted(row[3] for row in facts) == ["rows"] * len(TEXTS)
+    assert "K002 | '=1+1" in [row[5] for row in facts]
+    for row in rows:
+        assert not any(text.lstrip(" ").startswith(tuple("=+-@\t\r\n")) for text in (*row[:4], row[5]))

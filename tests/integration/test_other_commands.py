@@ -65,6 +65,23 @@ def test_diff_shows_every_cell_and_undo_takes_it_back(done: Folder) -> None:
     assert done.cells()[0][5] == "note 1"
 
 
+def test_diff_writes_a_csv_file_and_never_over_a_workbook(done: Folder) -> None:
+    (done.path / "changes.csv").write_text("an older one")
+    called = done.run("runs", "diff", "last", "--csv", "changes.csv", "--json")
+    assert called.code == 0, called.err
+    assert called.json == {"csv": str(done.path / "changes.csv"), "written": 24, "error": None}
+    lines = (done.path / "changes.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert lines[:2] == ['"sheet","row","key","column","before","after"', '"Data",2,"K001","Checked","",2']
+    assert len(lines) == 25
+    before, there = done.book.read_bytes(), {path.name for path in done.path.iterdir()}
+    for file, said in (("book.xlsx", "ends in .csv"), ("changes", "ends in .csv"), ("none/changes.csv", "Make it")):
+        refused = done.run("runs", "diff", "last", "--csv", file, "--json")
+        assert refused.code == 2
+        assert said in refused.json["error"]["advice"]
+    assert done.book.read_bytes() == before
+    assert {path.name for path in done.path.iterdir()} == there
+
+
 # --- checkpoints ---------------------------------------------------------------------------------------------------
 
 

@@ -132,3 +132,45 @@ def test_nothing_is_lost_while_other_people_edit_during_the_run(review: Folder, 
     called, done = at_once(review, how, seed)
     print(f"{how} {seed}: {done['saves']} saves of the person, {called.json['saves']} of the run")
     judge(review, called, done, packages)
+
+
+SAVING = """
+import sys, time
+
+path, new = sys.argv[1:]
+content = open(new, "rb").read()
+with open(path, "wb", buffering=0) as file:
+    for place in range(0, len(content), len(content) // 10):
+        file.write(content[place : place + len(content) // 10])
+        print(place, flush=True)
+        time.sleep(0.3)
+"""
+
+
+@pytest.mark.parametrize("configured", ["", "backups: {auto_restore: true}\n"])
+def test_a_save_in_place_that_is_going_on_when_the_run_starts_is_not_lost(folder: Folder, configured: str) -> None:
+    assert folder.run("run", "job.yaml").code == 0
+    if configured:
+        (folder.path / "config").mkdir()
+        (folder.path / "config" / "batchbook.yaml").write_text(configured)
+    opened = openpyxl.load_workbook(folder.book)
+    opened["Data"]["F2"], opened["Data"]["C3"] = "typed by a person", 200
+    opened.save(folder.path / "new.xlsx")
+    person = subprocess.Popen(
+        [sys.executable, "-c", SAVING, str(folder.book), str(folder.path / "new.xlsx")],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert person.stdout is not None
+        person.stdout.readline()
+        called = folder.run("run", "job.yaml", "--start-fresh", "--json")
+        assert person.wait(timeout=60) == 0
+    finally:
+        person.kill()
+        person.communicate()
+    assert called.code == 0, called.out + called.err
+    cells = folder.cells()
+    assert cells[0][5] == "typed by a person"
+    assert cells[1][2:5] == (200, "name 2 has 200", 400)
+    assert "replaced by" not in called.err

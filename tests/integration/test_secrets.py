@@ -113,6 +113,7 @@ def test_no_manner_of_output_shows_it(asking: Folder, more: list[str]) -> None:
     calls = [asking.run("run", "job.yaml", *more)]
     if "--dry-run" not in more:
         calls += [asking.run("runs", verb, "last", "--json") for verb in ("show", "diff", "undo")]
+        calls += [asking.run("runs", "diff", "last", "--csv", "changes.csv")]
         calls += [asking.run("runs", "list"), asking.run("status"), asking.run("backups", "list", "book.xlsx")]
     shown = [call.out + call.err for call in calls]
     assert any("***" in text for text in shown)

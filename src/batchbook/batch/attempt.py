@@ -24,9 +24,10 @@ from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.strategies import BatchPlan, Strategy, strategy_for
 from batchbook.batch.vanished import Vanished, look_for_vanished
 from batchbook.batch.waiting import open_settled
-from batchbook.batch.writer import WorkbookWriter
+from batchbook.batch.writer import WorkbookWriter, no_longer_fits
 from batchbook.errors import (
     BatchbookError,
+    ConfigurationError,
     LedgerError,
     RunFailed,
     WorkbookDamaged,
@@ -107,6 +108,7 @@ class Attempt:
             self._assembly, self._request, self._target, self._manager, self._backups,
             decide=self._decide, listener=self._listen, selector=selector,
             settle=lambda log, final: self._writer_for(log).save(final=final), before_fresh=self._before_fresh,
+            stop=self._stop,
         )  # fmt: skip
         begun = opening.begin()
         self._log = begun.log
@@ -133,7 +135,7 @@ class Attempt:
 
     def _definition(self) -> Definition:
         source = self._target if self._target.exists() else self._job.workbook
-        with Book.open(source) as book:
+        with open_settled(source, self._stop) as book:
             sheet = self._assembly.table(book).sheet
         return self._assembly.definition(self._request, self._ledger.name_of(self._target), sheet)
 
@@ -242,7 +244,10 @@ class Attempt:
                 # Changed since the last save: what the ledger holds is merged before rows are found again.
                 return self._merged()
             self._moved = self._moved or changed
-            table = self._assembly.table(book)
+            try:
+                table = self._assembly.table(book)
+            except ConfigurationError as error:
+                raise no_longer_fits(error) from error
             problems = table.keys().problems()
             find = self._log.pending_by_key if self._moved else SideBySide(self._log.pending_pages())
             feed = RowFeed(taken_rows(table, find, problems))

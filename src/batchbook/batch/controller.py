@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 
 from batchbook.batch.assembly import Assembly, Clock, assemble
 from batchbook.batch.attempt import Attempt
@@ -14,16 +16,18 @@ from batchbook.batch.memory import MemoryReader
 from batchbook.batch.progress import Listener, Warned
 from batchbook.batch.recovery import backup_store, put_back, sound_or_backup, with_backup
 from batchbook.batch.report import RunResult, sweep_reports
+from batchbook.batch.resumable import resumable_run
 from batchbook.batch.start import Decisions, StartRequest
-from batchbook.batch.waiting import closed_or_later, must_not_wait, take_lock
+from batchbook.batch.waiting import check_settled, closed_or_later, is_there, must_not_wait, open_settled, take_lock
 from batchbook.config import JobConfig
-from batchbook.errors import ConfigurationError, WorkbookDamaged, WorkbookNotSupported
+from batchbook.errors import CannotResume, ConfigurationError, WorkbookDamaged, WorkbookNotSupported
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.leftovers import sweep
 from batchbook.storage.links import followed
 from batchbook.storage.pending import settle_pending, waiting_runs
 from batchbook.storage.private import Access, accessible
 from batchbook.storage.settling import settle_dead_holder, settle_intents
+from batchbook.tables.header import HeaderError
 from batchbook.xlsx import Book, Limits, check_whole, within
 
 
@@ -69,28 +73,47 @@ class BatchController:
         job = self._job
         assembly = assemble(job, self._request, self._clock)
         try:
-            self._look(assembly)
+            with self._named_for_resume(assembly, ConfigurationError):
+                self._look(assembly)
             if self._request.dry_run:
                 return dry_run(assembly, self._request, self._listen, self._stop, self._clock)
-            return self._locked(assembly)
+            with self._named_for_resume(assembly, HeaderError):
+                return self._locked(assembly)
         finally:
             assembly.processor.close()
+
+    @contextmanager
+    def _named_for_resume(self, assembly: Assembly, kind: type[ConfigurationError]) -> Iterator[None]:
+        """A sheet or header that is missing where a run is to be resumed is CannotResume: its state is kept."""
+        try:
+            yield
+        except kind as error:
+            run = resumable_run(assembly, self._request, self._clock)
+            if run is None:
+                raise
+            raise CannotResume(
+                f"Run {run} cannot be resumed, for the workbook no longer has what it needs. {error.what}",
+                "Put the sheet or header back as it was, then run with --resume-auto: nothing was changed, and what "
+                "was done is kept. (With another job file it would be a new run: --start-fresh.)",
+                findings=error.findings,
+            ) from error
 
     def _look(self, assembly: Assembly) -> None:
         """Look at the workbook before anything is made or locked: what is wrong with it is said, nothing is written."""
         target = followed(self._job.target)
-        source = target if target.exists() else self._job.workbook
+        source = target if self._is_there(target) else self._job.workbook
+        last = self._request.dry_run or source != target
         try:
             try:
-                with Book.open(source) as book:
+                with open_settled(source, self._stop) if last else Book.open(source) as book:
                     assembly.table(book)
                     assembly.check_own_sheets(book)
             except ConfigurationError:
                 check_whole(source)  # a header is not missing where the file is damaged
                 raise
         except WorkbookDamaged:
-            if self._request.dry_run or source != target:
-                raise  # else there may be a backup, which is looked for under the lock
+            if last:
+                raise  # else it is looked at again under the lock: somebody may be writing it, there may be a backup
         except WorkbookNotSupported as error:
             raise with_backup(error, source, backup_store(self._job.base, source)) from error
 
@@ -102,13 +125,13 @@ class BatchController:
             stack.callback(lock.release)
             backups = backup_store(base, target)
             owner = earlier = None
-            if target.exists():
+            if self._is_there(target):
                 owner = closed_or_later(target, self._job, self._stop, self._warn)
                 if owner is None:
-                    earlier = sound_or_backup(target, backups, base, self._warn)
+                    earlier = sound_or_backup(target, backups, base, self._warn, self._stop)
                 backups.drop_live_links()
             else:
-                check_whole(self._job.workbook)  # the output is made from it
+                check_settled(self._job.workbook, self._stop, self._warn)  # the output is made from it
             ledger = stack.enter_context(
                 Ledger.open(base.ledger, root=base.folder, allow_network=base.state.allow_network)
             )
@@ -136,6 +159,10 @@ class BatchController:
                 begun=lock.name_run,
             )
             return attempt.run()
+
+    def _is_there(self, target: Path) -> bool:
+        """Whether there is the workbook that is written; for an instant it may not be, which its backups tell."""
+        return target.exists() or is_there(target, bool(backup_store(self._job.base, target).list()), self._stop)
 
     def _warn(self, message: str) -> None:
         self._listen(Warned(message))

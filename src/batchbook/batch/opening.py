@@ -11,11 +11,13 @@ from batchbook.batch.assembly import Assembly
 from batchbook.batch.checkpoints import Candidate, CheckpointManager
 from batchbook.batch.delivery import Settle, deliver_results
 from batchbook.batch.history import find_run, must_have_details
+from batchbook.batch.interrupt import StopToken
 from batchbook.batch.outcomes import Outcome
 from batchbook.batch.progress import Listener, Resumed, Warned
 from batchbook.batch.recovery import difference, restore_checkpoint
 from batchbook.batch.selection import Selector, must_have_keys
 from batchbook.batch.start import Decisions, OnChange, StartRequest
+from batchbook.batch.waiting import is_there, open_settled
 from batchbook.errors import BatchbookError, CannotResume, ChoiceNeeded, LedgerError, UsageError
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.ledger import RunRecord
@@ -57,6 +59,7 @@ class Opening:
         selector: Selector,
         settle: Settle,
         before_fresh: Callable[[bool], None],
+        stop: StopToken,
     ) -> None:
         """`settle` saves the unsaved outcomes of a run (finally, or not).
 
@@ -73,6 +76,7 @@ class Opening:
         self._selector = selector
         self._settle = settle
         self._before_fresh = before_fresh
+        self._stop = stop
 
     def begin(self) -> Begun:
         """Begin the run that was asked for."""
@@ -82,7 +86,7 @@ class Opening:
         candidate = self._candidate() if mode != "fresh" or self._filters else None
         if mode == "ask" and candidate is not None:
             return self._ask(candidate)
-        if mode == "auto" and candidate is not None and self._filters in ({}, candidate.run.settings.get("rows")):
+        if mode == "auto" and candidate is not None and self._request.resumes(candidate.run.settings):
             return self._resume(candidate.run)
         if mode in ("row", "batch"):
             return self._from_point(candidate, mode, self._request.number or 0)
@@ -92,10 +96,7 @@ class Opening:
 
     @property
     def _filters(self) -> dict[str, Any]:
-        """The rows that the caller asks for, where that is not the job's whole selection."""
-        asked = self._request
-        given = {"start_row": asked.start_row, "end_row": asked.end_row, "keys": list(asked.keys), "run": asked.run}
-        return {name: value for name, value in given.items() if value}
+        return self._request.filters
 
     def _fresh_or_beside(self, candidate: Candidate | None) -> Begun:
         """A fresh run; one over some rows only leaves an unfinished run as it is, to be taken up later."""
@@ -109,7 +110,7 @@ class Opening:
     def _candidate(self) -> Candidate | None:
         """The newest unfinished run, if it can be resumed; why not is said aloud."""
         for candidate in self._manager.candidates():
-            if candidate.valid and self._target.exists():
+            if candidate.valid and is_there(self._target, True, self._stop):
                 return self._mended(candidate)
             self._listen(
                 Warned(
@@ -167,7 +168,7 @@ class Opening:
         self._say_what_is_not_known()
         self._before_fresh(whole)
         older = [run.id for run in self._manager.unfinished()] if whole else [instead_of or ""]
-        with Book.open(self._target) as book:
+        with open_settled(self._target, self._stop) as book:
             table = self._table(book)
             index = table.keys()
             must_have_keys(self._job, table, index)
@@ -233,7 +234,7 @@ class Opening:
     # --- resumed ---------------------------------------------------------------------------------------------------
 
     def _changed(self, run: RunRecord) -> bool:
-        with Book.open(self._target) as book:
+        with open_settled(self._target, self._stop) as book:
             return book.digest != run.digest
 
     def _resume(self, run: RunRecord) -> Begun:
@@ -242,7 +243,7 @@ class Opening:
         lines = list(summary.lines)
         choice: OnChange = self._request.on_change or "merge"
         if changed:
-            with Book.open(self._target) as book:
+            with open_settled(self._target, self._stop) as book:
                 found = difference(RunLog(self._manager.ledger, run), self._table(book))
             lines += found.lines
             if self._request.on_change is None and self._decide is not None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from batchbook.batch.interrupt import StopToken
 from batchbook.batch.start import WorkbookDifference
+from batchbook.batch.waiting import QUIET_SECONDS, REPLACE_QUIET_SECONDS, check_settled
 from batchbook.config import BaseConfig
 from batchbook.errors import CannotResume, LedgerError, WorkbookDamaged, WorkbookError
 from batchbook.storage.backups import Backup, BackupStore
-from batchbook.storage.copying import digest_or_none
+from batchbook.storage.copying import digest_or_none, state_of
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.leftovers import sweep
 from batchbook.storage.pending import settle_pending
@@ -21,7 +23,6 @@ from batchbook.storage.settling import settle_intents
 from batchbook.tables.codec import decanonical, same
 from batchbook.tables.keys import key_of_text
 from batchbook.tables.table import Table, TableRow
-from batchbook.xlsx import check_whole
 
 Warn = Callable[[str], None]
 _EXAMPLES = 5
@@ -82,21 +83,30 @@ def put_back(
     return left
 
 
-def sound_or_backup(workbook: Path, backups: BackupStore, base: BaseConfig, warn: Warn) -> Backup | None:
+def sound_or_backup(
+    workbook: Path, backups: BackupStore, base: BaseConfig, warn: Warn, stop: StopToken | None = None
+) -> Backup | None:
     """See that the workbook is sound to the last byte; a damaged one is named with its newest valid backup.
+
+    One that somebody may just be writing is waited for (see `check_settled`).
 
     Gives the backup that is to take its place (by `put_back`), None where the workbook is sound. Raises
     WorkbookDamaged unless `backups: {auto_restore: true}` and there is a valid backup.
     """
-    try:
-        check_whole(workbook)
-    except WorkbookDamaged as error:
-        newest = backups.newest_valid()
-        if newest is None or not base.backups.auto_restore:
-            raise with_backup(error, workbook, backups) from error
-        warn(f"{error.what} It is replaced by its newest valid backup, {newest.path.name}.")
-        return newest
-    return None
+    quiet = REPLACE_QUIET_SECONDS if base.backups.auto_restore else QUIET_SECONDS
+    while True:
+        try:
+            check_settled(workbook, stop or StopToken(), warn, quiet=quiet)
+            return None
+        except WorkbookDamaged as error:
+            state = state_of(workbook)
+            newest = backups.newest_valid()
+            if newest is None or not base.backups.auto_restore:
+                raise with_backup(error, workbook, backups) from error
+            if state_of(workbook) != state:
+                continue  # somebody has begun to write it while the backups were read
+            warn(f"{error.what} It is replaced by its newest valid backup, {newest.path.name}.")
+            return newest
 
 
 def with_backup(error: WorkbookError, workbook: Path, backups: BackupStore) -> WorkbookError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 Mode: TypeAlias = Literal["ask", "fresh", "auto", "row", "batch", "only-failed"]
 OnChange: TypeAlias = Literal["merge", "theirs", "checkpoint"]
@@ -30,6 +30,18 @@ class StartRequest:
     dry_run: bool = False
     wait: float = 0.0
     """Seconds to wait for the lock."""
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """The rows that the caller asks for, where that is not the job's whole selection."""
+        given = {"start_row": self.start_row, "end_row": self.end_row, "keys": list(self.keys), "run": self.run}
+        return {name: value for name, value in given.items() if value}
+
+    def resumes(self, settings: Mapping[str, Any]) -> bool:
+        """Whether an unfinished run with these settings, if it can be resumed, is the one to go on with."""
+        if self.mode == "auto":
+            return self.filters in ({}, settings.get("rows"))
+        return self.mode in ("row", "batch")
 
 
 @dataclass(frozen=True, slots=True)

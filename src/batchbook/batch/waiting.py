@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from batchbook.batch.interrupt import StopToken
 from batchbook.config import JobConfig
 from batchbook.errors import WorkbookError, WorkbookInUse
 from batchbook.storage.lock import LockInfo, WorkbookLock
 from batchbook.storage.owners import Owner, WorkbookOpen, check_not_open
-from batchbook.xlsx import Book, SheetIndexes
+from batchbook.xlsx import Book, SheetIndexes, check_whole
 
 _POLL_SECONDS = 1.0
 QUIET_SECONDS, MOST_SECONDS = 2.0, 60.0
 """A file that cannot be read is looked at again until it has not changed for so long, and at most for so long."""
+REPLACE_QUIET_SECONDS = 5.0
+"""The same for a file that is replaced by a backup if it is damaged: what a person is saving there would be lost."""
 _LOOK_SECONDS = 0.05
 Warn = Callable[[str], None]
 
@@ -58,6 +64,69 @@ def open_settled(workbook: Path, stop: StopToken, indexes: SheetIndexes | None =
             if now - since >= min(QUIET_SECONDS, stop.grace_left) or now >= end:
                 raise
             time.sleep(_LOOK_SECONDS)
+
+
+def check_settled(workbook: Path, stop: StopToken, warn: Warn, *, quiet: float = QUIET_SECONDS) -> None:
+    """See that a workbook that somebody may just be writing is sound to the last byte.
+
+    Raises what `check_whole` raises, but only for a file that stayed as it is for `quiet` seconds and that no process
+    (as far as can be seen from here) has open for writing. WorkbookInUse where it is still being written after
+    MOST_SECONDS, or when asked to stop: then it is not known to be damaged.
+    """
+    end, last = time.monotonic() + MOST_SECONDS, None
+    while True:
+        state = _state(workbook)
+        try:
+            check_whole(workbook)
+            return
+        except WorkbookError as error:
+            if state == last == _state(workbook):
+                raise
+            if last is None:
+                warn(f"{error.what} Waiting a moment, for somebody may just be writing it.")
+        _wait_for_change(workbook, state, quiet, stop, end)
+        last = state
+
+
+def _wait_for_change(workbook: Path, state: tuple[int, ...], quiet: float, stop: StopToken, end: float) -> None:
+    """Return when a file changes, or has not changed for some seconds while nobody had it open for writing."""
+    since = time.monotonic()
+    while _state(workbook) == state:
+        if stop.wait(_LOOK_SECONDS) or time.monotonic() >= end:
+            break
+        if time.monotonic() - since >= quiet:
+            if not _is_open_for_writing(workbook):
+                return
+            since = time.monotonic()
+    if stop.stopping or time.monotonic() >= end:
+        raise WorkbookInUse(
+            f"{workbook.name} cannot be read: somebody is just writing it, as it seems.",
+            "Start again when that is done; `batchbook check` says whether the file is sound.",
+        )
+
+
+def _is_open_for_writing(path: Path) -> bool:
+    """Whether a process that can be seen has a file open for writing. A program may pause for long in a save."""
+    if not sys.platform.startswith("linux"):
+        return False  # elsewhere the question takes long, or can hang
+    name = str(path.resolve())
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if any(one.path == name and one.mode != "r" for one in process.open_files()):
+                return True
+    return False
+
+
+def is_there(workbook: Path, known: bool, stop: StopToken) -> bool:
+    """Whether there is a workbook. One that is `known` is waited for: some programs delete a file and rename another.
+
+    It is waited for as long as a file that cannot be read.
+    """
+    end = time.monotonic() + QUIET_SECONDS
+    while not workbook.exists():
+        if not known or time.monotonic() >= end or stop.wait(_LOOK_SECONDS):
+            return False
+    return True
 
 
 def _state(path: Path) -> tuple[int, ...]:

@@ -206,11 +206,7 @@ class WorkbookWriter:
             self._assembly.check_own_sheets(book)
             details = {name: read_details(book, name, spec) for name, spec in self._details.items()}
         except ConfigurationError as error:
-            raise CannotSave(
-                f"The workbook no longer has what the results need. {error.what}",
-                "Put the sheet or header back (nothing was saved, the results are kept), then run with --resume-auto.",
-                findings=error.findings,
-            ) from error
+            raise no_longer_fits(error) from error
         self._saves.clear_plan()
         reconciled = None
         # A row done again, or taken after people changed it, was read anew: only the sheet tells what its cells hold.
@@ -283,3 +279,12 @@ class _Plan:
     def build(self, book: Book, out: BinaryIO) -> SpliceReceipt:
         assert self.edits is not None
         return splice(book, self.edits, out)
+
+
+def no_longer_fits(error: ConfigurationError) -> CannotSave:
+    """The error of a run that is going, and whose workbook lost a sheet or header that it needs."""
+    return CannotSave(
+        f"The workbook no longer has what the results need. {error.what}",
+        "Put the sheet or header back (nothing was saved, the results are kept), then run with --resume-auto.",
+        findings=error.findings,
+    )

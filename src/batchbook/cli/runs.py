@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from batchbook.cli.options import Json, Run, Wait
+from batchbook.cli.options import Csv, Json, Run, Wait
 from batchbook.cli.output import manner, note, say, show_json, show_table
 from batchbook.cli.places import WAIT_SECONDS, base_for
 
@@ -103,11 +103,14 @@ def _conflict(one: dict[str, Any]) -> str:
 
 
 @app.command("diff")
-def diff(run: Run, json: Json = False) -> None:
-    """Show every cell that a run changed, before and after."""
+def diff(run: Run, csv: Csv = None, json: Json = False) -> None:
+    """Show every cell that a run changed, before and after; or write them to a CSV file."""
     from batchbook.batch.history import diff_run
 
     with ledger_here() as (_, ledger):
+        if csv is not None:
+            _export(ledger, run, csv)
+            return
         if manner.json:
             show_json({"changes": map(_line, diff_run(ledger, run)), "error": None})
             return
@@ -117,6 +120,19 @@ def diff(run: Run, json: Json = False) -> None:
             place = f"{change.sheet} row {change.number}" if change.number else change.sheet
             say(f"{place} [{change.key}] {change.column}: {change.before!r} -> {change.after!r}")
         say(f"{count} changes")
+
+
+def _export(ledger: Ledger, run: str, file: Path) -> None:
+    from batchbook.batch.diffexport import export_diff
+    from batchbook.tables.csvexport import EXCEL_ROWS
+
+    count = export_diff(ledger, run, file)
+    if count >= EXCEL_ROWS:
+        note(f"warning: {file} has {count:,} rows below its headers; Excel shows the first {EXCEL_ROWS - 1:,}")
+    if manner.json:
+        show_json({"csv": str(file.absolute()), "written": count, "error": None})
+    else:
+        say(f"{count} changes are in {file}")
 
 
 @app.command("undo")
