@@ -20,10 +20,10 @@ def test_new_values_are_done_and_only_what_differs_is_written():
     assert (outcome.outcome, dict(outcome.writes)) == ("done", {"Result": "new"})
 
 
-def test_values_equal_to_what_is_there_are_unchanged_and_write_nothing():
+def test_values_equal_to_what_is_there_are_unchanged_and_known_all_the_same():
     (row,) = rows_of(1, Result=2)
     outcome = judge_for().result(row, {"Result": 2.0})
-    assert (outcome.outcome, dict(outcome.writes)) == ("unchanged", {})
+    assert (outcome.outcome, dict(outcome.writes)) == ("unchanged", {"Result": 2})
 
 
 def test_none_is_unchanged():

@@ -291,8 +291,8 @@ class Play:
             if not known.persons:
                 assert held == ours[column], f"{column} of {key} is {held!r}: the result {ours[column]!r} was lost"
                 continue
-            # A row that was unchanged has nothing to write: only the person changed the cell.
-            if held != ours[column] and (known.wrote or ours[column] != known.base):
+            # Also where the result was there already: it stood there, and a person changed it.
+            if held != ours[column]:
                 assert column not in people.overwrite
                 assert found, f"{column} of {key}: {held!r} was kept, {ours[column]!r} is not listed ({listed})"
                 assert self.unrecorded or known.base in [one[5] for one in found], (known, found)

@@ -17,9 +17,11 @@ from batchbook.batch import waiting
 from batchbook.batch import writer as module
 from batchbook.batch.controller import BatchController
 from batchbook.batch.progress import BatchDone, RowsCommitted, Saved
+from batchbook.batch.recovery import restore_backup
 from batchbook.batch.start import StartRequest
 from batchbook.storage import saver
-from tests.batch.helpers import HEADERS, SETTINGS, Died, Site, people
+from batchbook.storage.backups import BackupStore
+from tests.batch.helpers import HEADERS, SETTINGS, Died, Site, people, shout
 
 
 def during(site, edits):
@@ -576,3 +578,55 @@ def test_a_workbook_that_stays_damaged_ends_the_run_with_its_results_kept(site, 
     site.book.write_bytes(content)
     result = site.run("auto")
     assert (result.resumed["rows_kept"], result.rows.done) == (3, 6)
+
+
+# --- rows whose results were there already ---------------------------------------------------------------------------
+
+NAMES = {f"K{n}": f"name {n}!" for n in range(1, 7)}
+
+
+def unchanged_so_far(site, count=4):
+    """A finished run, then a second one that finds the same and died after some rows; gives the state before both."""
+    before = site.book.read_bytes()
+    site.run()
+    assert site.died(count) >= count
+    return before
+
+
+def test_results_that_were_there_already_go_in_again_where_an_earlier_state_was_restored(site):
+    unchanged_so_far(site)
+    base = site.job().base
+    store = BackupStore(base.backups_folder, site.book)
+    restore_backup(base, store, store.list()[-1], print)
+    assert set(site.results().values()) == {None}
+    assert site.run("auto").conflicts == 0
+    assert site.results() == NAMES
+
+
+def test_results_that_were_there_already_go_in_again_where_an_old_copy_was_saved_over_them(site):
+    site.book.write_bytes(unchanged_so_far(site))
+    site.cell("D2", "a note")
+    site.run("auto")
+    assert site.results() == NAMES
+
+
+def test_results_that_were_there_already_are_listed_where_a_person_changes_them_during_the_run(site):
+    site.run()
+
+    def editing(row):
+        if row.key == ("K5",):
+            site.edit(lambda sheet: (sheet.__setitem__("C2", None), sheet.__setitem__("C3", "mine")))
+        return shout(row)
+
+    site.use(editing)
+    result = site.run()
+    assert site.results() == {**NAMES, "K1": None, "K2": "mine"}
+    assert conflicts(site, result) == {("K1", None, "name 1!", "theirs"), ("K2", "mine", "name 2!", "theirs")}
+
+
+def test_results_that_were_there_already_are_listed_where_a_person_changed_them_before_the_resume(site):
+    unchanged_so_far(site)
+    site.edit(lambda sheet: (sheet.__setitem__("C2", None), sheet.__setitem__("C3", "mine")))
+    result = site.run("auto")
+    assert site.results() == {**NAMES, "K1": None, "K2": "mine"}
+    assert result.conflicts == 2

@@ -95,9 +95,8 @@ class Judge:
             writes = {**dict.fromkeys(self.writes), **writes}
         reason = _short(reason)
         writes.update(self._mark(outcome, reason))
-        before = taken.table_row.taken
-        real = {name: value for name, value in writes.items() if not same(value, before.get(name))}
-        return RowOutcome(taken, outcome, reason, real, details or {})
+        # Also what is there already: people may change it, or save an old copy over it, before the run ends.
+        return RowOutcome(taken, outcome, reason, writes, details or {})
 
     def _problem(self, taken: TakenRow, outcome: Outcome, reason: str) -> RowOutcome:
         columns: dict[str, CellValue] = {}
