@@ -218,6 +218,19 @@ def test_the_checkpoints_side_names_what_it_takes_back_of_other_runs_and_their_n
     assert site.results(3) == {f"K{n}": f"of name {n}" for n in range(1, 7)}
 
 
+def test_a_ledger_from_before_is_noticed_by_the_backups_of_runs_that_it_does_not_know(site):
+    site.run()
+    older = site.ledger_path.read_bytes()
+    site.use(says("second"))
+    site.run()
+    site.use(says("third"))
+    later = site.run().run_id
+    assert not any("does not know run" in line for line in site.warnings())
+    site.ledger_path.write_bytes(older)
+    site.run()
+    assert any("does not know run" in line and later in line for line in site.warnings())
+
+
 def test_a_restore_works_where_the_ledger_is_damaged(site):
     state = site.book.read_bytes()
     site.run()

@@ -195,15 +195,42 @@ def test_a_remnant_of_ours_goes_and_a_file_of_others_is_named(scene: Scene) -> N
     scene.file.write_bytes(content)
     scene.settle()
     assert not scene.file.exists()
-    scene.file.write_bytes(b"not ours")
+    theirs = make_workbook(scene.file.with_name("theirs.xlsx"), rows=5).rename(scene.file).read_bytes()
     said: list[str] = []
     settle_pending(scene.ledger, scene.workbook, scene.backups, said.append)
     assert "not known here" in said[0]
     make_workbook(scene.workbook)
     with pytest.raises(CannotSave, match="already"):
         scene.put_by()
-    assert scene.file.read_bytes() == b"not ours"
+    assert scene.file.read_bytes() == theirs
     assert names(scene.folder) == {BOOK, FILE}
+
+
+@pytest.mark.parametrize("record", ["sound", "damaged"])
+def test_a_pending_file_that_was_damaged_becomes_a_backup_and_makes_way(scene: Scene, record: str) -> None:
+    scene.put_by()
+    scene.file.write_bytes(scene.file.read_bytes()[:700])
+    if record == "damaged":
+        scene.ledger.execute("UPDATE saves SET at = 'x'")
+    said: list[str] = []
+    (found,) = settle_pending(scene.ledger, scene.workbook, scene.backups, said.append)
+    assert (found.fate, found.why) == (
+        "taken back",
+        "the pending file is damaged" if record == "sound" else "its record in the ledger is damaged",
+    )
+    assert [one.path.stat().st_size for one in scene.backups.list() if one.kind == "damaged"] == [700]
+    scene.put_by()
+
+
+def test_what_somebody_saved_while_a_waiting_save_was_published_is_kept_though_its_record_is_damaged(
+    scene: Scene,
+) -> None:
+    scene.put_by()
+    make_workbook(scene.file.with_name("theirs.xlsx"), rows=5).replace(scene.file)
+    scene.ledger.execute("UPDATE saves SET at = 'x'")
+    scene.settle()
+    assert [value(one.path, "A5") for one in scene.backups.list()] == [5]
+    assert not scene.file.exists()
 
 
 @pytest.mark.skipif(not hasattr(os, "symlink"), reason="needs links")

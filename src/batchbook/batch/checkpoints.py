@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -144,7 +145,7 @@ class CheckpointManager:
         """A new run with its selection; it takes the place of the unfinished runs named in `set_aside`."""
         RunLog.stage_selection(self.ledger, rows)
         now, asked = self.now(), self.definition
-        name = f"{self.clock():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        name = f"{self.clock():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # see is_run_id
         run = RunRecord(
             id=name, job=asked.job, workbook=asked.workbook, source=asked.source, sheet=asked.sheet,
             definition=asked.hash, processor=asked.processor, reference=dict(asked.reference), settings=dict(settings),
@@ -269,6 +270,11 @@ def _difference(then: Mapping[str, str], now: Mapping[str, str]) -> str:
 def _line(point: Checkpoint) -> str:
     done = sum(point.counts.values())
     return f"checkpoint {point.number}: batch {point.batch}, {point.at}, {done} rows done"
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text is the id of a run, an undo or a reapply."""
+    return re.fullmatch(r"\d{8}-\d{6}-(?:[a-z]+-)?[0-9a-f]{4}", text) is not None
 
 
 def shown_key(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from batchbook.batch.assembly import Assembly
-from batchbook.batch.checkpoints import Candidate, CheckpointManager
+from batchbook.batch.checkpoints import Candidate, CheckpointManager, is_run_id
 from batchbook.batch.delivery import Settle, deliver_results
 from batchbook.batch.history import find_run, must_have_details
 from batchbook.batch.interrupt import StopToken
@@ -181,15 +181,22 @@ class Opening:
         return Begun(log, None)
 
     def _say_what_is_not_known(self) -> None:
-        ledger = self._manager.ledger
-        if ledger.runs(workbook=self._manager.definition.workbook) or not self._backups.list():
-            return
-        self._listen(
-            Warned(
+        """Backups of runs that the ledger does not have: it is a new one, or one from before."""
+        runs = {run.id for run in self._manager.ledger.runs(workbook=self._manager.definition.workbook)}
+        backups = self._backups.list()
+        if not runs and backups:
+            self._warn(
                 f"the ledger knows of no run over {self._target.name}, though there are backups of it: results that "
                 "people wrote over cannot be told from the machine's, and are written anew"
             )
-        )
+            return
+        later = sorted({backup.run for backup in backups if is_run_id(backup.run)} - runs)
+        if later:
+            self._warn(
+                f"the ledger does not know run {', '.join(later)}, of which there are backups: it is from before, as "
+                "it seems. What such runs wrote cannot be told from what people wrote: it stays, and is listed. "
+                f"`batchbook backups restore {self._target.name}` puts a state back that the ledger knows"
+            )
 
     def _name_missing_keys(self, log: RunLog) -> None:
         found = [key_of_text(selected.key) for selected in log.selection()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -88,14 +88,19 @@ def reapply_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clo
         if SettledPending(run.id, "published") in settled:
             return Reapplied(run.id, None, _cells(ledger, run.id))
         run = find_run(ledger, run.id)
-        if run.status == PENDING or SettledPending(run.id, "taken back") in settled:
+        if run.status == PENDING or (run.id, "taken back") in [(one.run, one.fate) for one in settled]:
             raise CannotSave(
-                f"The results of run {run.id} are not in the workbook yet, and it was changed since they were made.",
+                f"The results of run {run.id} are not in the workbook yet, and its finished save was not published"
+                f"{_why(run.id, settled)}.",
                 f"Run its job, {run.job}, again with --resume-auto: that merges them first.",
             )
         _must_have_changed(ledger, run)
         turned = Turn(base, ledger, run, REAPPLY, clock).apply(workbook)
         return Reapplied(run.id, turned.id, turned.cells, turned.kept)
+
+
+def _why(run: str, settled: Iterable[SettledPending]) -> str:
+    return next((f": {one.why}" for one in settled if one.run == run and one.why), "")
 
 
 def _unfinished(run: RunRecord) -> UsageError:

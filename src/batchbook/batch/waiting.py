@@ -157,7 +157,8 @@ def must_not_wait(workbook: Path, runs: Sequence[str], owner: Owner) -> None:
     if runs:
         raise ResultsWait(
             f"{workbook.name} is still open: {owner}. The results of run {', '.join(runs)} wait for it to be closed.",
-            f"Close it there; the next run, or `batchbook runs reapply {runs[0]}`, brings them in. "
+            f"Close it there; the next run of its job brings them in (or `batchbook runs reapply {runs[0]}`, where the "
+            "workbook was not changed). "
             f"If nobody has it open, delete the file {owner.file.name}.",
         )
 

@@ -30,9 +30,10 @@ _DAMAGE = ("malformed", "not a database", "disk image", "corrupt", "decode to UT
            "no such")  # fmt: skip
 
 _WAY_OUT = (
-    "The workbook itself is not touched. Move the file (with its -wal and -shm) aside, or put a copy from before back, "
-    "and run again with --start-fresh. Without its ledger a run cannot tell what people wrote over earlier results; "
-    "`batchbook backups list` shows the workbook's earlier states."
+    "The workbook itself is not touched. Move the file (with its -wal and -shm) aside and run again with "
+    "--start-fresh. Without its ledger a run cannot tell what people wrote over earlier results. An older copy of it "
+    "does only for the workbook of that time: later results would pass for people's, and stay; "
+    "`batchbook backups list WORKBOOK` shows the workbook's earlier states."
 )
 READ_SECONDS = 1.0
 """How long those wait for the ledger who only look at it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -23,13 +23,13 @@ from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import (
     SaveRecord,
+    has_put_by,
     pending_saves,
     saves_of,
     settle_abandoned,
     settle_damaged,
     settle_saved,
     settle_unsure,
-    was_damaged,
     was_put_by,
 )
 from batchbook.storage.seals import faults
@@ -46,6 +46,8 @@ class SettledPending:
 
     run: str
     fate: Fate
+    why: str = field(default="", compare=False)
+    """Why it was taken back."""
 
 
 def settle_pending(
@@ -65,15 +67,15 @@ def settle_pending(
     name = ledger.name_of(target)
     found = []
     for save in pending_saves(ledger, name):
-        fate = _Pending(ledger, target, backups, save, keep).settle()
-        found.append(SettledPending(save.run, fate))
+        one = _Pending(ledger, target, backups, save, keep)
+        fate = one.settle()
+        found.append(SettledPending(save.run, fate, one.why))
         if fate == "published":
             warn(f"the save of run {save.run}, which waited for {target.name} to be closed, is published")
         elif fate == "taken back":
             warn(
-                f"the save of run {save.run}, which waited for {target.name} to be closed, is not published: the "
-                "workbook was changed since, or the pending file is gone; its results are kept, and merged "
-                "when its job runs again with --resume-auto"
+                f"the save of run {save.run}, which waited for {target.name} to be closed, is not published: "
+                f"{one.why}; its results are kept, and merged when its job runs again with --resume-auto"
             )
     _end_runs(ledger, name)
     _sweep_pending(ledger, target, name, backups, warn)
@@ -92,6 +94,7 @@ class _Pending:
         self._backups = backups
         self._save = save
         self._file = pending_path(workbook)
+        self.why = ""
 
     def settle(self) -> Fate:
         """Publish it, take it back, or leave it waiting."""
@@ -100,6 +103,7 @@ class _Pending:
         if faults(self._ledger, save.id, None):
             with self._ledger.transaction():
                 settle_damaged(self._ledger, save.id, save.run)
+            self.why = "its record in the ledger is damaged"
             if ours:
                 self._remove()
             return "taken back"
@@ -110,6 +114,7 @@ class _Pending:
         if found == save.old and ours and not inspect(self._file):
             with suppress(WorkbookChanged):
                 return self._published(self._publish())
+        self.why = self._why_not(ours)
         if ours or found == save.old:
             settle_abandoned(self._ledger, save.id)
         else:
@@ -118,6 +123,13 @@ class _Pending:
         if ours:
             self._remove()
         return "taken back"
+
+    def _why_not(self, ours: bool) -> str:
+        if not os.path.lexists(self._file):
+            return "the pending file is gone"
+        if inspect(self._file):
+            return "the pending file is damaged"
+        return "the workbook was changed since" if ours else "the pending file is another one"
 
     def _was_published(self) -> Fate:
         """The process died before it could say so (or somebody moved the file there)."""
@@ -215,8 +227,9 @@ def _sweep_pending(
         with suppress(OSError):
             files.unlink(file, missing_ok=True)
         return
-    if was_damaged(ledger, name, file.name):
-        # A process died while it put it into the workbook's place, and its record is damaged: it may be somebody's.
+    if has_put_by(ledger, name, file.name, damaged=bool(digest)):
+        # Damaged since; or a process died while it put it into the workbook's place, and its record is damaged: then
+        # it may be somebody's.
         with suppress(OSError):
             kept = backups.adopt(file)
             files.unlink(file, missing_ok=True)

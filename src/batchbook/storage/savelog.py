@@ -259,10 +259,10 @@ def was_put_by(ledger: Ledger, workbook: str, digest: str, name: str) -> bool:
     )
 
 
-def was_damaged(ledger: Ledger, workbook: str, name: str) -> bool:
-    """Whether the record of a save that lay beside the workbook under this name was found damaged."""
-    sql = "SELECT 1 FROM saves WHERE workbook = ? AND temporary = ? AND state = 'damaged'"
-    return ledger.one(sql, [workbook, name]) is not None
+def has_put_by(ledger: Ledger, workbook: str, name: str, *, damaged: bool) -> bool:
+    """Whether a save lay beside the workbook under this name; with `damaged`, one whose record was found damaged."""
+    sql = "SELECT 1 FROM saves WHERE workbook = ? AND temporary = ? AND (NOT ? OR state = 'damaged')"
+    return ledger.one(sql, [workbook, name, damaged]) is not None
 
 
 def saves_of(ledger: Ledger, run: str) -> list[SaveRecord]:
