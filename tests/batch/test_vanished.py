@@ -163,6 +163,19 @@ def test_what_was_undone_or_restored_on_purpose_has_not_vanished(site):
     assert found(site) == [(run.run_id, ROWS, ROWS)]
 
 
+def test_a_state_put_back_and_forward_again_is_missed_like_any_other(site):
+    from batchbook.batch.recovery import restore_backup
+
+    stale = Stale(site)
+    run = site.run()
+    store = BackupStore(site.job().base.backups_folder, site.book)
+    restore_backup(site.job().base, store, store.list()[-1], print)
+    restore_backup(site.job().base, store, next(one for one in store.list() if one.run == "restore"), print)
+    assert found(site) == []
+    stale.save()
+    assert found(site) == [(run.run_id, ROWS, ROWS)]
+
+
 def test_a_header_that_is_gone_leaves_it_unknown_and_says_so(site):
     site.run()
     site.cell("C1", "Outcome")
