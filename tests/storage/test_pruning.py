@@ -158,7 +158,7 @@ def test_wherever_a_commit_fails_the_run_is_whole_or_marked_and_the_next_pruning
         assert whole or pruned_run(ledger, name) is not None
         assert pruned(ledger).complete
         assert count(ledger, "outcomes", name) == 0
-        assert count(ledger, "saves", name) == 1, "the newest save stays, so that its number is not given again"
+        assert count(ledger, "saves", name) == 0
         assert count(ledger, "outcomes", "young") == 9
         assert ledger.check() == []
         assert list(ledger.query("PRAGMA foreign_key_check")) == []
@@ -166,6 +166,14 @@ def test_wherever_a_commit_fails_the_run_is_whole_or_marked_and_the_next_pruning
             break
     assert failures > 8
     assert ended
+
+
+def test_the_number_of_a_pruned_save_is_not_given_again(ledger: Ledger) -> None:
+    make(ledger, "old", OLD)
+    numbers = [row[0] for row in ledger.query("SELECT id FROM saves")]
+    assert pruned(ledger).complete
+    make(ledger, "young", AT)
+    assert min(row[0] for row in ledger.query("SELECT id FROM saves")) > max(numbers)
 
 
 class Failing:

@@ -28,9 +28,7 @@ _DETAILS = (
     "DELETE FROM commits WHERE (run, seq) IN (SELECT run, seq FROM commits WHERE run = ?1 LIMIT ?2)",
     """DELETE FROM seals WHERE save IN
        (SELECT t.save FROM saves s JOIN seals t ON t.save = s.id WHERE s.run = ?1 LIMIT ?2)""",
-    # The newest one stays: SQLite would give its number, which other records name, to the next save.
-    """DELETE FROM saves WHERE id IN
-       (SELECT id FROM saves WHERE run = ?1 AND id < (SELECT max(id) FROM saves) LIMIT ?2)""",
+    "DELETE FROM saves WHERE id IN (SELECT id FROM saves WHERE run = ?1 LIMIT ?2)",
     # Ended runs have given these two up already, unless one was ended by hand in another way.
     "DELETE FROM checkpoints WHERE (run, number) IN (SELECT run, number FROM checkpoints WHERE run = ?1 LIMIT ?2)",
     "DELETE FROM selection WHERE (run, ordinal) IN (SELECT run, ordinal FROM selection WHERE run = ?1 LIMIT ?2)",

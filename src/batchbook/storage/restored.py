@@ -45,7 +45,8 @@ def _line(ledger: Ledger, place: int) -> list[int]:
     """The saves whose changes a state holds, newest first, pruned ones too."""
     sql = """WITH RECURSIVE line (save) AS (
                  SELECT ?1 WHERE ?1 > 0
-                 UNION ALL SELECT l.parent FROM line JOIN lineage l ON l.save = line.save WHERE l.parent > 0)
+                 UNION ALL SELECT l.parent FROM line JOIN lineage l ON l.save = line.save
+                           WHERE l.parent BETWEEN 1 AND l.save - 1)  -- a damaged ledger may say anything
              SELECT save FROM line"""
     return [int(row[0]) for row in ledger.query(sql, [place])]
 
@@ -77,7 +78,7 @@ def _last_change(ledger: Ledger, place: int) -> int:
         """WITH RECURSIVE line (save) AS (
                SELECT ?1
                UNION ALL SELECT l.parent FROM line JOIN lineage l ON l.save = line.save
-                         JOIN saves s ON s.id = line.save WHERE s.new = '')
+                         JOIN saves s ON s.id = line.save WHERE s.new = '' AND l.parent < l.save)
            SELECT min(save) FROM line""",
         [place],
     )

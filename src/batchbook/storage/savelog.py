@@ -160,14 +160,25 @@ class SaveLog:
 
     def _begin(self, state: str, old: str, new: str, name: str, indexes: Mapping[str, SheetIndex] | None) -> int:
         with self.ledger.transaction():
-            save = self.ledger.execute(
-                "INSERT INTO saves (run, workbook, old, new, temporary, state, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [self.run, self.workbook, old, new, name, state, self._now()],
-            ).lastrowid
-            assert save is not None
-            _comes_after(self.ledger, save, self.workbook)
-            self._attach(save)
+            save = self._add(state, old, new, name)
             self.indexes.keep(old, new, indexes or {})
+        return save
+
+    def _add(self, state: str, old: str, new: str, name: str) -> int:
+        """A save with what is planned; it is made from the state that the workbook is in (see `restored`)."""
+        save = self.ledger.execute(
+            # A number is never given twice, whatever was pruned or lost: other records name it.
+            """INSERT INTO saves (id, run, workbook, old, new, temporary, state, at)
+               SELECT 1 + max(coalesce((SELECT max(id) FROM saves), 0), coalesce((SELECT max(save) FROM lineage), 0)),
+                      ?, ?, ?, ?, ?, ?, ?""",
+            [self.run, self.workbook, old, new, name, state, self._now()],
+        ).lastrowid
+        assert save is not None
+        self.ledger.execute(
+            "INSERT INTO lineage VALUES (?1, ?2, coalesce((SELECT place FROM places WHERE workbook = ?2), 0))",
+            [save, self.workbook],
+        )
+        self._attach(save)
         return save
 
     def _attach(self, save: int) -> None:
@@ -206,24 +217,9 @@ class SaveLog:
         ):
             return
         with self.ledger.transaction():
-            save = self.ledger.execute(
-                """INSERT INTO saves (run, workbook, old, new, temporary, state, at)
-                   VALUES (?, ?, '', '', '', 'saved', ?)""",
-                [self.run, self.workbook, self._now()],
-            ).lastrowid
-            assert save is not None
-            _comes_after(self.ledger, save, self.workbook)
-            self._attach(save)
+            save = self._add("saved", "", "", "")
             remember_persons(self.ledger, save)
             _goes_to(self.ledger, save)
-
-
-def _comes_after(ledger: Ledger, save: int, workbook: str) -> None:
-    """A save is made from the state that its workbook is in (see `restored`)."""
-    ledger.execute(
-        """INSERT INTO lineage VALUES (?1, ?2, coalesce((SELECT place FROM places WHERE workbook = ?2), 0))""",
-        [save, workbook],
-    )
 
 
 def _goes_to(ledger: Ledger, save: int) -> None:
