@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import BinaryIO
 from batchbook.batch.checkpoints import shown_key
 from batchbook.batch.details import PackedRows, content, has_sheet, planned_rows, read_details
 from batchbook.batch.processors import DetailSheet
+from batchbook.batch.readagain import InputsOf
 from batchbook.batch.recovery import backup_store
 from batchbook.config import BaseConfig
 from batchbook.errors import BatchbookError, CannotSave, ConfigurationError
@@ -28,8 +30,8 @@ from batchbook.storage.runchanges import RunChange, RunChanges
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged
 from batchbook.storage.scratch import Spool
-from batchbook.storage.settling import TURN
-from batchbook.tables.codec import canonical, decanonical, dumps, pack
+from batchbook.storage.turns import TURN
+from batchbook.tables.codec import canonical, decanonical, dumps, pack, same
 from batchbook.tables.merge import NEVER, merge_cell
 from batchbook.tables.table import Table, TableRow, TableSpec
 from batchbook.xlsx import BlocksUnusable, Book, BookEdits, SheetColumn, SheetContent, SpliceReceipt, splice
@@ -74,6 +76,7 @@ class Turn:
         run: RunRecord,
         direction: Direction,
         clock: Callable[[], dt.datetime],
+        warn: Callable[[str], None],
     ) -> None:
         self._ledger = ledger
         self._run = run
@@ -84,6 +87,13 @@ class Turn:
         self._backups = backup_store(base, ledger.path_of(run.workbook))
         self._saves = SaveLog(ledger, self._id, run.workbook, lambda: self._now)
         self._done = Turned(self._id)
+        # What is taken out again does not depend on what stands beside it.
+        self._inputs = None if direction.back else InputsOf(ledger, run)
+        if self._inputs is not None and self._inputs.unknown:
+            warn(
+                f"what run {run.id} read is not known (it is of an older batchbook, or its details were pruned): "
+                "whether inputs were changed since could not be compared"
+            )
 
     def apply(self, workbook: Path) -> Turned:
         """Do it. Raises CannotSave where the run's columns are gone, and what a save raises."""
@@ -141,9 +151,10 @@ class Turn:
         self._done.cells = 0
         self._done.kept.clear()
         table = self._table(book)
+        inputs = self._read(book)
         with self._ledger.temporary():
-            self._plan_cells(table)
-        contents = self._plan_details(book, table)
+            self._plan_cells(table, inputs)
+        contents = self._plan_details(book, table, must_be_there=inputs is not None)
         self._not_found(table)
         rows, _ = self._saves.plan_size()
         if not rows:
@@ -154,20 +165,59 @@ class Turn:
         plan = self._run.settings.get("table") or {}
         titles = self._changes.columns(self._run.sheet)
         spec = TableSpec(self._run.sheet, None, tuple(plan.get("key", ())), {}, (), tuple(titles))
-        try:
+        with self._there("wrote"):
             return Table(book, spec)
+
+    def _read(self, book: Book) -> Table | None:
+        with self._there("read"):
+            return self._inputs.begin(book) if self._inputs is not None else None
+
+    @contextmanager
+    def _there(self, what: str) -> Iterator[None]:
+        try:
+            yield
         except ConfigurationError as error:
             raise CannotSave(
-                f"The workbook no longer has what run {self._run.id} wrote. {error.what}",
+                f"The workbook no longer has what run {self._run.id} {what}. {error.what}",
                 f"Put the sheet or header back, then {self._way.verb} again; nothing was changed.",
                 findings=error.findings,
             ) from error
 
-    def _plan_cells(self, table: Table) -> None:
-        for row in table.rows():
-            change = self._changes.find(table.sheet, row.key_text)
-            if change is not None:
-                self._plan_row(table, row, change)
+    def _plan_cells(self, table: Table, inputs: Table | None) -> None:
+        if inputs is None:
+            for row in table.rows():
+                change = self._changes.find(table.sheet, row.key_text)
+                if change is not None:
+                    self._plan_row(table, row, change)
+            return
+        sheets = self._changes.sheets()
+        for row, read in table.rows_beside(inputs):
+            found = [one for sheet in sheets if (one := self._changes.find(sheet, row.key_text)) is not None]
+            if found and self._of_other_inputs(row, read):
+                self._changes.leave(row.key_text)
+                self._leave(table, row, found)
+            else:
+                for change in found:
+                    if change.sheet == table.sheet:
+                        self._plan_row(table, row, change)
+
+    def _of_other_inputs(self, row: TableRow, read: TableRow) -> bool:
+        return self._inputs is not None and self._inputs.differ(row.key_text, read.row)
+
+    def _leave(self, table: Table, row: TableRow, changes: Sequence[RunChange]) -> None:
+        """List a row that is left alone, unless it holds what the run wrote all the same."""
+        assert self._inputs is not None
+        for change in changes:
+            wants = _folded(change.after)
+            if change.sheet == table.sheet and all(
+                same(row.taken[column], wants.get(folded(column))) for column in json.loads(change.after)
+            ):
+                continue
+            self._done.kept.append(
+                f"row {row.number} ({shown_key(row.key_text)}): its inputs are not those that the run read; "
+                f"the next run of {self._inputs.job} does it again"
+            )
+            return
 
     def _plan_row(self, table: Table, row: TableRow, change: RunChange) -> None:
         before: dict[str, CellValue] = {}
@@ -212,7 +262,8 @@ class Turn:
         for change in self._saves.planned(table.sheet):
             yield change.number, {table.column(c): value for c, value in decanonical(change.after).items()}
 
-    def _plan_details(self, book: Book, table: Table) -> dict[str, SheetContent]:
+    def _plan_details(self, book: Book, table: Table, *, must_be_there: bool) -> dict[str, SheetContent]:
+        """`must_be_there`: rows of a key that the table no longer has are left alone, for nobody can compare inputs."""
         contents: dict[str, SheetContent] = {}
         names = [sheet for sheet in self._changes.sheets() if sheet != table.sheet and has_sheet(book, sheet)]
         order = table.order() if names else ()
@@ -220,7 +271,10 @@ class Turn:
             spec = _spec_of(book, name, len(table.spec.key))
             held = read_details(book, name, spec)
             for change in self._changes.of(name):
-                self._plan_detail(name, change, held.of(change.key))
+                if not (must_be_there and change.lost):
+                    self._plan_detail(name, change, held.of(change.key))
+            for key in self._changes.missing(name) if must_be_there else ():
+                self._done.kept.append(f"the rows of {shown_key(key)} in {name}: its row is no longer there")
             if self._saves.plans_for(name):
                 contents[name] = content(spec, partial(planned_rows, self._saves, name, held), order)
         self._name_lost_sheets(book)

@@ -69,7 +69,7 @@ def undo_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clock:
         if run.unfinished:
             raise _unfinished(run)
         _must_have_changed(ledger, run)
-        turned = Turn(base, ledger, run, UNDO, clock).apply(workbook)
+        turned = Turn(base, ledger, run, UNDO, clock, warn).apply(workbook)
         return Undone(run.id, turned.id, turned.cells, turned.kept)
 
 
@@ -94,7 +94,7 @@ def reapply_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clo
                 f"Run its job, {run.job}, again with --resume-auto: that merges them first.",
             )
         _must_have_changed(ledger, run)
-        turned = Turn(base, ledger, run, REAPPLY, clock).apply(workbook)
+        turned = Turn(base, ledger, run, REAPPLY, clock, warn).apply(workbook)
         return Reapplied(run.id, turned.id, turned.cells, turned.kept)
 
 

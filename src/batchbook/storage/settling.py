@@ -14,9 +14,7 @@ from batchbook.storage.lockfile import LockInfo
 from batchbook.storage.restored import settle_restore
 from batchbook.storage.savelog import open_intents, settle_abandoned, settle_damaged, settle_saved, settle_unsure
 from batchbook.storage.seals import faults
-
-TURN = "turn"
-"""In the settings of a run that undoes or reapplies another one: which of the two."""
+from batchbook.storage.turns import TURN
 
 
 def settle_intents(ledger: Ledger, workbook: Path) -> int:

@@ -1,0 +1,43 @@
+"""Runs that undo or reapply another one: how they are told from a job's, and what becomes of one that did nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from batchbook.storage.ledger import Ledger, RunRecord
+
+TURN = "turn"
+"""In the settings of a run that undoes or reapplies another one: which of the two."""
+REAPPLIES = "reapply"
+"""The word for one that puts back what a run wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOf:
+    """What a turn is: `verb` is undo or reapply, `run` the id of the run that it turned."""
+
+    verb: str
+    run: str
+
+
+def turn_of(job: str, settings: Mapping[str, Any]) -> TurnOf | None:
+    """What a run with this job's name and these settings turned, None where it is a job's own."""
+    verb = settings.get(TURN)
+    return TurnOf(str(verb), job.removeprefix(f"{verb} of ")) if verb else None
+
+
+def results_of(ledger: Ledger, run: RunRecord) -> RunRecord | None:
+    """The job's run whose results a run left in the workbook; None where it took them out, or nobody knows.
+
+    That is the run itself, unless it is a turn: a reapply leaves what the turned run left, an undo the opposite.
+    """
+    leaves, one = True, run
+    while (turn := turn_of(one.job, one.settings)) is not None:
+        leaves = leaves == (turn.verb == REAPPLIES)
+        found = ledger.run(turn.run)
+        if found is None:
+            return None
+        one = found
+    return one if leaves else None
