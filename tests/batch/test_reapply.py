@@ -245,6 +245,20 @@ def test_no_result_goes_beside_inputs_that_it_does_not_belong_to(typed):
     assert (result.conflicts, site.results()) == (0, {f"K{n}": f"name {n}!" for n in range(1, 7)})
 
 
+def test_a_row_left_alone_is_the_next_runs_to_write_also_where_it_holds_an_older_result(site):
+    site.run()
+    content = site.book.read_bytes()
+    site.use(second)
+    site.cell("B2", "typed")
+    run = site.run().run_id
+    site.book.write_bytes(content)
+    site.cell("D2", "a note")
+    assert (reapply(site, run).restored, site.results()["K1"]) == (5, "name 1!")
+    site.use(lambda row: {"Result": "third"})
+    result = site.run()
+    assert (result.conflicts, set(site.results().values())) == (0, {"third"})
+
+
 def test_nor_by_a_reapply_of_that_reapply(typed):
     site, run = typed
     content = site.book.read_bytes()

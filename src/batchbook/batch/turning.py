@@ -27,10 +27,10 @@ from batchbook.storage.celltexts import folded
 from batchbook.storage.hosts import this_process
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.runchanges import RunChange, RunChanges
-from batchbook.storage.savelog import Change, ConflictRecord, SaveLog
+from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, saves_of
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged
 from batchbook.storage.scratch import Spool
-from batchbook.storage.turns import TURN
+from batchbook.storage.turns import TURN, drop_turn
 from batchbook.tables.codec import canonical, decanonical, dumps, pack, same
 from batchbook.tables.merge import NEVER, merge_cell
 from batchbook.tables.table import Table, TableRow, TableSpec
@@ -59,8 +59,8 @@ REAPPLY = Direction("reapply", back=False)
 class Turned:
     """What was done: cells that got the wanted state, and those that were left alone, with the reason."""
 
-    id: str
-    """The run that this is recorded as."""
+    id: str | None
+    """The run that this is recorded as; None where nothing was to be changed."""
     cells: int = 0
     kept: Spool = field(default_factory=Spool)
     """Texts."""
@@ -101,7 +101,10 @@ class Turn:
         try:
             return self._applied(workbook)
         except BatchbookError:
-            self._end("cleared")
+            if any(save.state == "saved" for save in saves_of(self._ledger, self._id)):
+                self._end()  # what failed came after it
+            else:
+                self._end_without_change()
             raise
 
     def _applied(self, workbook: Path) -> Turned:
@@ -111,8 +114,7 @@ class Turn:
                 edits = self._plan(book)
                 digest = book.digest
             if edits is None:
-                self._saves.settled_without_change()
-                return self._end()
+                return self._end_without_change()
             try:
                 saver.save(digest, _builder(edits), full_verify=True, backup_kind="before")
             except BlocksUnusable:
@@ -136,6 +138,11 @@ class Turn:
 
     def _note(self) -> str:
         return f"undoes run {self._run.id}" if self._way.back else f"puts back what run {self._run.id} wrote"
+
+    def _end_without_change(self) -> Turned:
+        """What changed nothing is no run: `last` means what somebody could want back, or put back."""
+        self._done.id = None
+        return self._done if drop_turn(self._ledger, self._id) else self._end("cleared")
 
     def _end(self, status: str = "completed") -> Turned:
         with self._ledger.transaction():
@@ -208,16 +215,25 @@ class Turn:
         """List a row that is left alone, unless it holds what the run wrote all the same."""
         assert self._inputs is not None
         for change in changes:
-            wants = _folded(change.after)
-            if change.sheet == table.sheet and all(
-                same(row.taken[column], wants.get(folded(column))) for column in json.loads(change.after)
-            ):
+            if change.sheet == table.sheet and not self._differing(row, change):
                 continue
             self._done.kept.append(
                 f"row {row.number} ({shown_key(row.key_text)}): its inputs are not those that the run read; "
                 f"the next run of {self._inputs.job} does it again"
             )
             return
+
+    def _differing(self, row: TableRow, change: RunChange) -> bool:
+        """Whether cells of a row that is left alone hold anything else than the run wrote.
+
+        What they hold again from before the run is no person's: the job's next run may write there.
+        """
+        held, wants = _folded(change.before), _folded(change.after)
+        columns = [c for c in json.loads(change.after) if not same(row.taken[c], wants.get(folded(c)))]
+        again = {column: row.taken[column] for column in columns if same(row.taken[column], held.get(folded(column)))}
+        if again:
+            self._saves.plan_confirmed(change.sheet, change.key, canonical(again))
+        return bool(columns)
 
     def _plan_row(self, table: Table, row: TableRow, change: RunChange) -> None:
         before: dict[str, CellValue] = {}

@@ -28,6 +28,25 @@ def turn_of(job: str, settings: Mapping[str, Any]) -> TurnOf | None:
     return TurnOf(str(verb), job.removeprefix(f"{verb} of ")) if verb else None
 
 
+def did_nothing(ledger: Ledger, run: RunRecord) -> bool:
+    """Whether a run is a turn that changed nothing (yet): it failed, or its process died before its save."""
+    if turn_of(run.job, run.settings) is None:
+        return False
+    sql = """SELECT 1 FROM saves WHERE run = ?1 AND new <> '' AND state <> 'abandoned'
+             UNION ALL SELECT 1 FROM pruned WHERE run = ?1 AND saves > 0"""
+    return ledger.one(sql, [run.id]) is None
+
+
+def drop_turn(ledger: Ledger, run: str) -> bool:
+    """Remove the record of a turn that did nothing; False where a save was tried, so that it has to stay."""
+    with ledger.transaction():
+        # A file that such a save left behind is known by its record.
+        if ledger.one("SELECT 1 FROM saves WHERE run = ? LIMIT 1", [run]) is not None:
+            return False
+        ledger.execute("DELETE FROM runs WHERE id = ?", [run])
+    return True
+
+
 def results_of(ledger: Ledger, run: RunRecord) -> RunRecord | None:
     """The job's run whose results a run left in the workbook; None where it took them out, or nobody knows.
 
