@@ -235,10 +235,18 @@ def test_the_next_start_lists_what_vanished_and_may_write_there_again(site):
     result = site.run()
     (vanished_,) = result.as_dict()["vanished"]
     assert (vanished_["run_id"], vanished_["cells"]) == (run.run_id, ROWS - 1)
-    assert any(f"runs reapply {run.run_id}" in said for said in site.warnings())
+    (told,) = [said for said in site.warnings() if f"runs reapply {run.run_id}" in said]
+    assert "This run writes them again in the rows that it selects; for the rest there is" in told
     assert result.conflicts == 1
     assert site.results() == {**{f"K{n}": f"third name {n}" for n in range(1, ROWS + 1)}, "K2": "mine"}
     assert "vanished" not in site.run().as_dict()
+
+
+def test_what_another_jobs_run_lost_is_not_said_to_be_written_again(site):
+    first, later = two_vanished(site, "Note")
+    said = {run: line for run in (first, later) for line in look(site).lines_for("second") if run in line}
+    assert ("writes them again" in said[first], "writes them again" in said[later]) == (False, True)
+    assert not any("writes them again" in line for line in look(site).lines)
 
 
 def test_a_resumed_run_lists_what_it_had_saved_itself(site):

@@ -130,7 +130,7 @@ class Attempt:
         if self._target.exists():
             found = look_for_vanished(self._ledger, self._target)
             self._vanished = found.vanished
-            for line in found.lines:
+            for line in found.lines_for(self._job.job):
                 self._warn(line)
 
     def _definition(self) -> Definition:

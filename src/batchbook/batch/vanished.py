@@ -80,6 +80,17 @@ class Look:
         lines = [f"{one.line}. `batchbook runs reapply {one.run}` puts them back" for one in self.vanished]
         return (*lines, *self.unknown)
 
+    def lines_for(self, job: str) -> tuple[str, ...]:
+        """The same at the start of a run of a job: what its runs wrote it writes again itself, as far as it goes."""
+        lines = (
+            f"{one.line}. This run writes them again in the rows that it selects; "
+            f"for the rest there is `batchbook runs reapply {one.run}`"
+            if one.job == job
+            else line
+            for one, line in zip(self.vanished, self.lines, strict=False)
+        )
+        return (*lines, *self.unknown)
+
 
 @dataclass(slots=True)
 class _Tally:
