@@ -216,6 +216,156 @@ def test_one_that_dies_at_any_file_operation_is_over_at_the_next_start(tmp_path,
     assert k > 5
 
 
+# --- inputs that are not those of the results ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def typed(site):
+    """A site where two inputs were typed before the run, and an old copy from before that was saved over it."""
+    content = site.book.read_bytes()
+    site.edit(lambda sheet: (sheet.__setitem__("B2", "typed"), sheet.__setitem__("B4", "typed too")))
+    run = site.run().run_id
+    site.book.write_bytes(content)
+    site.cell("D2", "a note")
+    return site, run
+
+
+def test_no_result_goes_beside_inputs_that_it_does_not_belong_to(typed):
+    site, run = typed
+    done = reapply(site, run)
+    assert site.results() == {**{f"K{n}": f"name {n}!" for n in range(1, 7)}, "K1": None, "K3": None}
+    assert (done.restored, list(done.kept)) == (
+        4,
+        [
+            f"row {number} ({key}): its inputs are not those that the run read; the next run of small does it again"
+            for number, key in ((2, "K1"), (4, "K3"))
+        ],
+    )
+    result = site.run()
+    assert (result.conflicts, site.results()) == (0, {f"K{n}": f"name {n}!" for n in range(1, 7)})
+
+
+def test_a_row_left_alone_is_the_next_runs_to_write_also_where_it_holds_an_older_result(site):
+    site.run()
+    content = site.book.read_bytes()
+    site.use(second)
+    site.cell("B2", "typed")
+    run = site.run().run_id
+    site.book.write_bytes(content)
+    site.cell("D2", "a note")
+    assert (reapply(site, run).restored, site.results()["K1"]) == (5, "name 1!")
+    site.use(lambda row: {"Result": "third"})
+    result = site.run()
+    assert (result.conflicts, set(site.results().values())) == (0, {"third"})
+
+
+def test_nor_by_a_reapply_of_that_reapply(typed):
+    site, run = typed
+    content = site.book.read_bytes()
+    turn = reapply(site, run).reapply_run
+    site.book.write_bytes(content)
+    site.cell("B3", "typed since")
+    done = reapply(site, turn)
+    assert (done.restored, len(done.kept), site.results()["K2"], site.results()["K4"]) == (3, 1, None, "name 4!")
+
+
+def test_an_undo_that_vanished_needs_no_inputs(typed):
+    site, run = typed
+    reapply(site, run)
+    content = site.book.read_bytes()
+    turn = undo(site, run).undo_run
+    site.book.write_bytes(content)
+    site.cell("B3", "typed since")
+    assert reapply(site, turn).restored == 4
+    assert set(site.results().values()) == {None}
+
+
+def test_a_row_that_holds_the_result_anyway_is_not_listed(site):
+    run = site.run().run_id
+    site.cell("B2", "typed since")
+    done = reapply(site, run)
+    assert (done.restored, list(done.kept)) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"reads": None},
+        {"columns": {"Key": "Key", "Label": ["Name", "Title"], "Out": "Result"}, "reads": ["Label"], "writes": ["Out"]},
+        {"reads": ["Name", "Result", "Note"]},
+        {"header_row": 1, "marks": {"status": "Note"}},
+    ],
+    ids=["all columns", "own names", "it reads what it writes", "marks"],
+)
+def test_rows_are_read_again_as_the_job_reads_them(tmp_path, settings):
+    job = {"processor": lambda row: {settings.get("writes", ["Result"])[0]: f"of {len(row)}"}, **settings}
+    site = Site(tmp_path / "w", **job)
+    content = site.book.read_bytes()
+    site.cell("B2", "typed")
+    run = site.run()
+    after = site.results()
+    assert run.rows.done == 6
+    site.book.write_bytes(content)
+    site.cell("A9", " ")
+    done = reapply(site, run.run_id)
+    assert [line.split(":")[0] for line in done.kept] == ["row 2 (K1)"]
+    assert {key: value for key, value in site.results().items() if key in after} == {**after, "K1": None}
+
+
+def test_results_of_an_earlier_attempt_whose_row_was_done_again_stay_out(site):
+    content = site.book.read_bytes()
+    run = site.interrupted(5).run_id
+    site.cell("B2", "typed")
+    site.run("auto")
+    site.book.write_bytes(content)
+    site.cell("D2", "a note")
+    done = reapply(site, run)
+    assert (done.restored, len(done.kept), site.results()["K1"]) == (5, 1, None)
+
+
+def test_where_what_was_read_is_gone_nothing_is_changed(typed):
+    site, run = typed
+    site.cell("B1", "Called")
+    state = site.book.read_bytes()
+    with pytest.raises(CannotSave, match=f"no longer has what run {run} read"):
+        reapply(site, run)
+    assert site.book.read_bytes() == state
+
+
+def test_of_an_older_run_it_is_said_that_inputs_could_not_be_compared(typed, capsys):
+    site, run = typed
+    with site.ledger() as ledger, ledger.transaction():
+        ledger.execute("UPDATE runs SET settings = json_remove(settings, '$.table.read')")
+    assert reapply(site, run).restored == 6
+    assert "could not be compared" in capsys.readouterr().out
+
+
+def test_rows_of_an_input_are_not_in_the_workbook_and_need_no_comparison(tmp_path, capsys):
+    site = Site(tmp_path / "w", input="rows.csv")
+    (site.path / "rows.csv").write_text("Key,Name\nK1,one\nK2,two\n")
+    content = site.book.read_bytes()
+    run = site.run().run_id
+    site.book.write_bytes(content)
+    site.cell("D2", "a note")
+    assert reapply(site, run).restored == 2
+    assert (site.results()["K1"], capsys.readouterr().out) == ("one!", "")
+
+
+def test_detail_rows_go_with_the_inputs_of_their_row(tmp_path, monkeypatch):
+    site = Site(tmp_path / "w", processor=Detailed)
+    site.run()
+    content = site.book.read_bytes()
+    monkeypatch.setattr(Detailed, "facts", 2)
+    site.edit(lambda sheet: sheet.__setitem__("B2", "typed"))
+    run = site.run().run_id
+    site.book.write_bytes(content)
+    site.edit(lambda sheet: sheet.delete_rows(4))
+    done = reapply(site, run)
+    assert done.restored == 4
+    assert [("K1" in line, "K3" in line) for line in done.kept] == [(True, False), (False, True)]
+    assert [row[0] for row in site.rows("Facts")].count("K1") == 1
+
+
 # --- a save that waits ---------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,9 @@
 import openpyxl
 import pytest
 
+from batchbook.batch.controller import local_now
 from batchbook.batch.recovery import restore_backup, sound_or_backup
+from batchbook.batch.undo import undo_run
 from batchbook.errors import CannotResume, WorkbookDamaged
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.lock import LockInfo
@@ -168,11 +170,34 @@ def says(text):
 def test_a_state_put_back_and_forward_again_holds_the_machines_values_and_not_a_persons(site):
     site.run()
     said = put_back(site, backups(site).list()[-1])
-    assert any("is no longer in book.xlsx" in line and "runs reapply" in line for line in said)
+    assert any("are no longer in book.xlsx" in line and "runs reapply" in line for line in said)
     put_back(site, next(one for one in backups(site).list() if one.run == "restore"))
     assert site.results()["K1"] == "name 1!"
     site.use(says("second"))
     assert (site.run().conflicts, set(site.results().values())) == (0, {"second"})
+
+
+def test_only_what_the_saves_taken_back_wrote_counts_as_lost(site):
+    run = site.run().run_id
+    with site.ledger() as ledger:
+        saves = [save for save in saves_of(ledger, run) if save.state == "saved"]
+    assert len(saves) == 2
+    middle = next(one for one in backups(site).list() if saves[1].old.startswith(one.digest))
+    said = []
+    (lost,) = restore_backup(site.job().base, backups(site), middle, said.append)
+    assert lost.as_dict() == {"run_id": run, "job": "small", "cells": 3}
+    assert any(f"3 cells that run {run} of small wrote are no longer in book.xlsx" in line for line in said)
+
+
+def test_of_an_undo_that_a_restore_takes_back_it_is_said_what_it_undid(site):
+    run = site.run().run_id
+    with site.ledger() as ledger:
+        undone = undo_run(site.job().base, ledger, run, wait=0, clock=local_now, warn=print)
+        before = next(save for save in saves_of(ledger, undone.undo_run)).old
+    said = put_back(site, next(one for one in backups(site).list() if before.startswith(one.digest)))
+    (line,) = [line for line in said if undone.undo_run in line]
+    assert line.startswith(f"what the undo (run {undone.undo_run}) of run {run} did is taken back: 6 cells")
+    assert not [one for one in said if "of undo of" in one]
 
 
 def test_a_damaged_workbook_replaced_by_an_earlier_state_holds_the_machines_values_of_then(site):

@@ -1,14 +1,20 @@
 import datetime as dt
+import errno
 
 import openpyxl
 import pytest
 
 from batchbook.batch.controller import local_now
+from batchbook.batch.history import find_run
 from batchbook.batch.processors import DetailSheet, Processor, RowResult
 from batchbook.batch.undo import undo_run
-from batchbook.errors import CannotSave, UsageError, WorkbookInUse
+from batchbook.errors import BatchbookError, CannotSave, UsageError, WorkbookInUse
+from batchbook.storage import files
+from batchbook.storage.saver import AtomicSaver
+from batchbook.storage.settling import settle_intents
 from batchbook.xlsx import SheetColumn
 from tests.batch.helpers import Site
+from tests.storage.helpers import FaultyOperations
 
 
 def undo(site, run, clock=local_now):
@@ -93,7 +99,59 @@ def test_where_the_header_is_gone_nothing_is_changed_and_no_run_is_left_open(sit
     assert "'Result'" in str(caught.value.findings[0])
     assert site.book.read_bytes() == state
     with site.ledger() as ledger:
+        assert [one.id for one in ledger.runs()] == [run.run_id]
+
+
+def test_one_with_nothing_to_do_is_no_run(site):
+    run = site.run()
+    assert undo(site, run.run_id).undo_run is not None
+    again = undo(site, run.run_id)
+    assert (again.undo_run, again.restored) == (None, 6)
+    site.edit(lambda sheet: [sheet.__setitem__(f"C{n}", "mine") for n in range(2, 8)])
+    kept = undo(site, run.run_id)
+    assert (kept.undo_run, len(kept.kept)) == (None, 6)
+    with site.ledger() as ledger:
+        assert len(ledger.runs()) == 2
+        assert ledger.one("SELECT count(*) FROM attempts")[0] == 2
+
+
+def test_last_is_the_newest_run_of_a_job_or_turn_that_changed_something(site, monkeypatch):
+    run = site.run().run_id
+    with monkeypatch.context() as patch:
+        patch.setattr(AtomicSaver, "save", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            undo(site, run)
+    with site.ledger() as ledger:
+        assert find_run(ledger, "last").id == run, "the undo died before its save"
+    done = undo(site, "last")
+    assert done.run == run
+    with site.ledger() as ledger:
+        assert find_run(ledger, "last").id == done.undo_run
+        assert [one.status for one in ledger.runs() if one.job.startswith("undo")] == ["completed", "cleared"]
+
+
+@pytest.mark.parametrize("k", range(1, 60))
+def test_an_undo_that_failed_at_any_file_operation_is_never_the_last_run(tmp_path, monkeypatch, k):
+    site = Site(tmp_path / "w")
+    run = site.run().run_id
+    ops = FaultyOperations(k, errno.EIO)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "ops", ops)
+        try:
+            undone = undo(site, run).undo_run
+        except BatchbookError:
+            undone = None
+    held = set(site.results().values())
+    with site.ledger() as ledger:
         assert not [one for one in ledger.runs() if one.unfinished]
+        settle_intents(ledger, site.book)
+        last = find_run(ledger, "last")
+    assert undone in (None, last.id)
+    if None in held:
+        assert (last.job, last.status) == (f"undo of {run}", "completed")
+    else:
+        assert last.id == run
+        assert undo(site, "last").restored == 6
 
 
 def test_a_workbook_that_somebody_has_open_is_not_touched(site):

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchbook.batch import vanished
+from batchbook.batch.controller import local_now
+from batchbook.batch.undo import reapply_run
 from batchbook.batch.vanished import look_for_vanished
 from batchbook.storage.backups import BackupStore
 from tests.batch.helpers import Site, counted, people, shout
@@ -187,6 +189,55 @@ def test_a_header_that_is_gone_leaves_it_unknown_and_says_so(site):
     assert "cannot be told" in line
 
 
+def reapply(site, run):
+    with site.ledger() as ledger:
+        return reapply_run(site.job().base, ledger, run, wait=0, clock=local_now, warn=print).reapply_run
+
+
+def two_vanished(site, column):
+    """Two runs that an old copy from before both was saved over; gives their ids."""
+    stale = Stale(site)
+    first = site.run().run_id
+    site.make_job(lambda row: {column: f"second {row['Name']}"}, writes=[column], job="second")
+    later = site.run().run_id
+    stale.save(lambda sheet: sheet.__setitem__("E2", "a note"))
+    return first, later
+
+
+@pytest.mark.parametrize("column", ["Result", "Note"])
+def test_of_two_runs_the_second_is_still_listed_when_the_first_was_put_back(site, column):
+    first, later = two_vanished(site, column)
+    lost = look(site).vanished
+    assert [one.run for one in lost] == [first, later]
+    assert all(len(one.examples) == 3 for one in lost)
+    assert "C2 (K1, Result) holds None, not 'name 1!'" in lost[0].line
+    reapply(site, first)
+    assert found(site) == [(later, ROWS, ROWS)]
+    reapply(site, later)
+    assert look(site).lines == ()
+
+
+def test_and_the_first_when_the_second_was_put_back_before_it(site):
+    first, later = two_vanished(site, "Note")
+    reapply(site, later)
+    assert found(site) == [(first, ROWS, ROWS)]
+    reapply(site, first)
+    assert look(site).lines == ()
+
+
+def test_what_a_reapply_put_back_can_vanish_again(site):
+    first, later = two_vanished(site, "Note")
+    content = site.book.read_bytes()
+    turn = reapply(site, later)
+    site.book.write_bytes(content)
+    site.cell("E3", "another note")
+    assert {run for run, _, _ in found(site)} == {first, turn}
+    reapply(site, first)
+    reapply(site, turn)
+    assert look(site).lines == ()
+    assert site.results(3)["K1"] == "second name 1"
+
+
 def test_the_next_start_lists_what_vanished_and_may_write_there_again(site):
     site.run()
     stale = Stale(site)
@@ -197,10 +248,18 @@ def test_the_next_start_lists_what_vanished_and_may_write_there_again(site):
     result = site.run()
     (vanished_,) = result.as_dict()["vanished"]
     assert (vanished_["run_id"], vanished_["cells"]) == (run.run_id, ROWS - 1)
-    assert any(f"runs reapply {run.run_id}" in said for said in site.warnings())
+    (told,) = [said for said in site.warnings() if f"runs reapply {run.run_id}" in said]
+    assert "This run writes them again in the rows that it selects; for the rest there is" in told
     assert result.conflicts == 1
     assert site.results() == {**{f"K{n}": f"third name {n}" for n in range(1, ROWS + 1)}, "K2": "mine"}
     assert "vanished" not in site.run().as_dict()
+
+
+def test_what_another_jobs_run_lost_is_not_said_to_be_written_again(site):
+    first, later = two_vanished(site, "Note")
+    said = {run: line for run in (first, later) for line in look(site).lines_for("second") if run in line}
+    assert ("writes them again" in said[first], "writes them again" in said[later]) == (False, True)
+    assert not any("writes them again" in line for line in look(site).lines)
 
 
 def test_a_resumed_run_lists_what_it_had_saved_itself(site):

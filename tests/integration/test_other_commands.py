@@ -126,8 +126,12 @@ def test_a_backup_of_the_state_before_is_listed_verified_and_restored(folder: Fo
     assert backups
     assert backups[-1]["name"] in folder.run("backups", "list", "book.xlsx").out
     assert folder.run("backups", "verify", "book.xlsx").code == 0
-    called = folder.run("backups", "restore", "book.xlsx", backups[-1]["name"])
+    run = folder.run("runs", "list", "--json").json["runs"][0]["id"]
+    called = folder.run("backups", "restore", "book.xlsx", backups[-1]["name"], "--json")
     assert called.code == 0, called.err
+    (lost,) = called.json["lost"]
+    assert lost["run_id"] == run
+    assert f"{lost['cells']} cells that run {run} of {lost['job']} wrote are no longer in book.xlsx" in called.err
     assert folder.book.read_bytes() == before
     names = [backup["name"] for backup in folder.run("backups", "list", "book.xlsx", "--json").json["backups"]]
     kept = [path.read_bytes() for path in (folder.path / "data" / "backups").rglob("*") if path.name in names]

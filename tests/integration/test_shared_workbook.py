@@ -63,7 +63,8 @@ def test_results_for_an_open_workbook_wait_and_are_published_by_reapply(folder: 
     anna.unlink()
     published = folder.run("runs", "reapply", "last", "--json")
     assert published.code == 0, published.err
-    assert published.json == {"run": run["id"], "reapply_run": None, "restored": 24, "kept": [], "error": None}
+    told = {"run": run["id"], "reapply_run": None, "restored": 24, "kept": [], "published": True, "error": None}
+    assert published.json == told
     assert results(folder) == EXPECTED
     assert beside(folder) == set()
     assert folder.run("runs", "list", "--json").json["runs"][0]["status"] == "completed"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from batchbook.storage.lastwritten import last_written
 from batchbook.storage.ledger import Ledger
-from batchbook.storage.restored import forget_written, intend_restore, remember_restore, saves_in, settle_restore
+from batchbook.storage.restored import Lost, forget_written, intend_restore, remember_restore, saves_in, settle_restore
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog
 from tests.storage.ledgers import AT, begin
 
@@ -212,7 +212,7 @@ def test_the_runs_whose_saves_a_restore_takes_back_are_named(model: Model) -> No
     model.save({0})
     model.save({1})
     digest = model.kept[1]
-    assert remember_restore(model.ledger, BOOK, digest, model.digest).lost == (("run1", "small"),)
+    assert remember_restore(model.ledger, BOOK, digest, model.digest).lost == (Lost("run1", "small", 1),)
     assert remember_restore(model.ledger, BOOK, digest, digest).lost == (), "they are taken back already"
 
 

@@ -22,6 +22,7 @@ from batchbook.batch.report import RunResult, peak_rss, write_report
 from batchbook.batch.selection import Selector, SideBySide, taken_rows
 from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.strategies import BatchPlan, Strategy, strategy_for
+from batchbook.batch.takenback import what_was_taken_back
 from batchbook.batch.vanished import Vanished, look_for_vanished
 from batchbook.batch.waiting import open_settled
 from batchbook.batch.writer import WorkbookWriter, no_longer_fits
@@ -130,7 +131,7 @@ class Attempt:
         if self._target.exists():
             found = look_for_vanished(self._ledger, self._target)
             self._vanished = found.vanished
-            for line in found.lines:
+            for line in found.lines_for(self._job.job):
                 self._warn(line)
 
     def _definition(self) -> Definition:
@@ -189,6 +190,8 @@ class Attempt:
                 self._save(final=False)
             self._work(begun, strategy)
             self._finish()
+            if (said := what_was_taken_back(self._ledger, self._log.run.id)) is not None:
+                self._warn(said)
         except LedgerError:
             raise
         except BatchbookError as caught:

@@ -90,7 +90,7 @@ def _look_for_vanished(assembly: Assembly, target: Path, ledger: Ledger, listene
     with known:
         found = look_for_vanished(known, target)
         take_vanished(ledger, known)
-    for line in found.lines:
+    for line in found.lines_for(assembly.job.job):
         listener(Warned(line))
     return found.vanished
 

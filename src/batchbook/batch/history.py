@@ -23,6 +23,7 @@ from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.pruning import pruned_run
 from batchbook.storage.runlog import Checkpoint, RunLog
 from batchbook.storage.savelog import Change, changes_of, count_conflicts, count_saves, pending_saves, saves_of
+from batchbook.storage.turns import did_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,15 @@ def open_ledger(base: BaseConfig) -> Ledger:
 
 
 def find_run(ledger: Ledger, name: str) -> RunRecord:
-    """A run by its id, the beginning of it, or ``last``; UsageError where there is none."""
+    """A run by its id, the beginning of it, or ``last``; UsageError where there is none.
+
+    ``last`` is the newest run of a job, or the newest undo or reapply that changed something.
+    """
     runs = ledger.runs()
-    found = runs[0] if name == "last" and runs else ledger.run(name)
+    if name == "last":
+        found = next((run for run in runs if not did_nothing(ledger, run)), None)
+    else:
+        found = ledger.run(name)
     if found is None:
         known = ", ".join(run.id for run in runs[:5]) or "none"
         raise UsageError(f"There is no run {name!r} (or several begin so).", f"The newest runs: {known}.")

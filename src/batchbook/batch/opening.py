@@ -14,6 +14,7 @@ from batchbook.batch.history import find_run, must_have_details
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.outcomes import Outcome
 from batchbook.batch.progress import Listener, Resumed, Warned
+from batchbook.batch.readagain import READ, as_read
 from batchbook.batch.recovery import difference, restore_checkpoint
 from batchbook.batch.selection import Selector, must_have_keys
 from batchbook.batch.start import Decisions, OnChange, StartRequest
@@ -211,7 +212,11 @@ class Opening:
             "offline": self._request.offline,
             "batch": self._job.batch.model_dump(mode="json"),
             "held": True,
-            "table": {"key": [table.title(name) for name in self._job.key]},
+            "table": {
+                "key": [table.title(name) for name in self._job.key],
+                # The rows of an input are not in the workbook: nobody can change them there.
+                READ: None if self._job.input is not None else as_read(table),
+            },
         }
 
     def _only_failed(self, candidate: Candidate | None) -> Begun:

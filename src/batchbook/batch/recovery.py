@@ -15,7 +15,7 @@ from batchbook.storage.copying import digest_or_none, state_of
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.leftovers import sweep
 from batchbook.storage.pending import settle_pending
-from batchbook.storage.restored import intend_restore, remember_restore
+from batchbook.storage.restored import Lost, intend_restore, remember_restore
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.runrows import RunRows
 from batchbook.storage.savelog import saves_of, unsave
@@ -33,11 +33,11 @@ def backup_store(base: BaseConfig, workbook: Path) -> BackupStore:
     return BackupStore(base.backups_folder, workbook, keep=base.backups.keep, keep_daily_days=base.backups.daily_days)
 
 
-def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: Warn) -> None:
+def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: Warn) -> tuple[Lost, ...]:
     """Put a backup in its workbook's place because a person asked for it. The caller holds the workbook's lock.
 
     A save that waits to be published goes in first, so that its content is among the backups too. What the machine
-    had written until then is gone on purpose: it is not listed as vanished later, but `warn` is told of which runs. A
+    had written until then is gone on purpose: it is not listed as vanished later, but given, and `warn` is told. A
     ledger that cannot be opened is named and keeps nothing from being put back.
     """
     try:
@@ -48,21 +48,22 @@ def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: W
     if ledger is None:
         sweep(store.workbook, store, warn)
         store.restore(backup)
-        return
+        return ()
     with ledger:
         settle_intents(ledger, store.workbook)
         settle_pending(ledger, store.workbook, store, warn, keep=[backup])
         sweep(store.workbook, store, warn)
-        put_back(ledger, store, backup, warn)
+        _, lost = put_back(ledger, store, backup, warn)
+        return lost
 
 
 def put_back(
     ledger: Ledger, store: BackupStore, backup: Backup, warn: Warn, *, but: str | None = None
-) -> Backup | None:
+) -> tuple[Backup | None, tuple[Lost, ...]]:
     """Put a backup in its workbook's place and say which runs' results are no longer in that.
 
-    Gives what was there until then, as a backup; `but` names a run that needs not be told of. Needs the workbook's
-    lock. Raises as `BackupStore.restore` does.
+    Gives what was there until then, as a backup, and what was taken back of which run; `but` names a run that needs not
+    be told of. Needs the workbook's lock. Raises as `BackupStore.restore` does.
     """
     workbook, name = store.workbook, ledger.name_of(store.workbook)
     before = digest_or_none(workbook)
@@ -74,13 +75,24 @@ def put_back(
             f"the ledger does not know the state {backup.path.name} of {workbook.name}: values in it that are not what "
             "was written last will be taken for people's, and kept"
         )
-    for run, job in found.lost:
-        if run != but:
-            warn(
-                f"what run {run} of {job} wrote is no longer in {workbook.name}; "
-                f"`batchbook runs reapply {run}` puts it in again"
-            )
-    return left
+    for lost in found.lost:
+        if lost.run != but:
+            warn(_said(lost, workbook))
+    return left, found.lost
+
+
+def _said(lost: Lost, workbook: Path) -> str:
+    if lost.turn is not None:
+        turn = lost.turn
+        return (
+            f"what the {turn.verb} (run {lost.run}) of run {turn.run} did is taken back: {lost.cells} cells of "
+            f"{workbook.name}; `batchbook runs {turn.verb} {turn.run}` does it again"
+        )
+    cells, are = ("1 cell", "is") if lost.cells == 1 else (f"{lost.cells} cells", "are")
+    return (
+        f"{cells} that run {lost.run} of {lost.job} wrote {are} no longer in {workbook.name}; "
+        f"`batchbook runs reapply {lost.run}` puts back what is missing"
+    )
 
 
 def sound_or_backup(
@@ -182,7 +194,7 @@ def restore_checkpoint(ledger: Ledger, run: RunRecord, backups: BackupStore, war
     for save in reversed(saves):
         backup = backups.of(save.old) if save.old else None
         if backup is not None and not backups.verify(backup):
-            left = put_back(ledger, backups, backup, warn, but=run.id)
+            left, _ = put_back(ledger, backups, backup, warn, but=run.id)
             if left is not None:
                 warn(f"{backups.workbook.name} as it was until now is kept as the backup {left.path.name}")
             unsave(ledger, run.id, [later.id for later in saves if later.id >= save.id])

@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import BinaryIO
 from batchbook.batch.checkpoints import shown_key
 from batchbook.batch.details import PackedRows, content, has_sheet, planned_rows, read_details
 from batchbook.batch.processors import DetailSheet
+from batchbook.batch.readagain import InputsOf
 from batchbook.batch.recovery import backup_store
 from batchbook.config import BaseConfig
 from batchbook.errors import BatchbookError, CannotSave, ConfigurationError
@@ -25,11 +27,11 @@ from batchbook.storage.celltexts import folded
 from batchbook.storage.hosts import this_process
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.runchanges import RunChange, RunChanges
-from batchbook.storage.savelog import Change, ConflictRecord, SaveLog
+from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, saves_of
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged
 from batchbook.storage.scratch import Spool
-from batchbook.storage.settling import TURN
-from batchbook.tables.codec import canonical, decanonical, dumps, pack
+from batchbook.storage.turns import TURN, drop_turn
+from batchbook.tables.codec import canonical, decanonical, dumps, pack, same
 from batchbook.tables.merge import NEVER, merge_cell
 from batchbook.tables.table import Table, TableRow, TableSpec
 from batchbook.xlsx import BlocksUnusable, Book, BookEdits, SheetColumn, SheetContent, SpliceReceipt, splice
@@ -57,8 +59,8 @@ REAPPLY = Direction("reapply", back=False)
 class Turned:
     """What was done: cells that got the wanted state, and those that were left alone, with the reason."""
 
-    id: str
-    """The run that this is recorded as."""
+    id: str | None
+    """The run that this is recorded as; None where nothing was to be changed."""
     cells: int = 0
     kept: Spool = field(default_factory=Spool)
     """Texts."""
@@ -74,6 +76,7 @@ class Turn:
         run: RunRecord,
         direction: Direction,
         clock: Callable[[], dt.datetime],
+        warn: Callable[[str], None],
     ) -> None:
         self._ledger = ledger
         self._run = run
@@ -84,6 +87,13 @@ class Turn:
         self._backups = backup_store(base, ledger.path_of(run.workbook))
         self._saves = SaveLog(ledger, self._id, run.workbook, lambda: self._now)
         self._done = Turned(self._id)
+        # What is taken out again does not depend on what stands beside it.
+        self._inputs = None if direction.back else InputsOf(ledger, run)
+        if self._inputs is not None and self._inputs.unknown:
+            warn(
+                f"what run {run.id} read is not known (it is of an older batchbook, or its details were pruned): "
+                "whether inputs were changed since could not be compared"
+            )
 
     def apply(self, workbook: Path) -> Turned:
         """Do it. Raises CannotSave where the run's columns are gone, and what a save raises."""
@@ -91,7 +101,10 @@ class Turn:
         try:
             return self._applied(workbook)
         except BatchbookError:
-            self._end("cleared")
+            if any(save.state == "saved" for save in saves_of(self._ledger, self._id)):
+                self._end()  # what failed came after it
+            else:
+                self._end_without_change()
             raise
 
     def _applied(self, workbook: Path) -> Turned:
@@ -101,8 +114,7 @@ class Turn:
                 edits = self._plan(book)
                 digest = book.digest
             if edits is None:
-                self._saves.settled_without_change()
-                return self._end()
+                return self._end_without_change()
             try:
                 saver.save(digest, _builder(edits), full_verify=True, backup_kind="before")
             except BlocksUnusable:
@@ -127,6 +139,11 @@ class Turn:
     def _note(self) -> str:
         return f"undoes run {self._run.id}" if self._way.back else f"puts back what run {self._run.id} wrote"
 
+    def _end_without_change(self) -> Turned:
+        """What changed nothing is no run: `last` means what somebody could want back, or put back."""
+        self._done.id = None
+        return self._done if drop_turn(self._ledger, self._id) else self._end("cleared")
+
     def _end(self, status: str = "completed") -> Turned:
         with self._ledger.transaction():
             self._ledger.update_run(self._id, status=status, ended=self._now)
@@ -141,9 +158,10 @@ class Turn:
         self._done.cells = 0
         self._done.kept.clear()
         table = self._table(book)
+        inputs = self._read(book)
         with self._ledger.temporary():
-            self._plan_cells(table)
-        contents = self._plan_details(book, table)
+            self._plan_cells(table, inputs)
+        contents = self._plan_details(book, table, must_be_there=inputs is not None)
         self._not_found(table)
         rows, _ = self._saves.plan_size()
         if not rows:
@@ -154,20 +172,68 @@ class Turn:
         plan = self._run.settings.get("table") or {}
         titles = self._changes.columns(self._run.sheet)
         spec = TableSpec(self._run.sheet, None, tuple(plan.get("key", ())), {}, (), tuple(titles))
-        try:
+        with self._there("wrote"):
             return Table(book, spec)
+
+    def _read(self, book: Book) -> Table | None:
+        with self._there("read"):
+            return self._inputs.begin(book) if self._inputs is not None else None
+
+    @contextmanager
+    def _there(self, what: str) -> Iterator[None]:
+        try:
+            yield
         except ConfigurationError as error:
             raise CannotSave(
-                f"The workbook no longer has what run {self._run.id} wrote. {error.what}",
+                f"The workbook no longer has what run {self._run.id} {what}. {error.what}",
                 f"Put the sheet or header back, then {self._way.verb} again; nothing was changed.",
                 findings=error.findings,
             ) from error
 
-    def _plan_cells(self, table: Table) -> None:
-        for row in table.rows():
-            change = self._changes.find(table.sheet, row.key_text)
-            if change is not None:
-                self._plan_row(table, row, change)
+    def _plan_cells(self, table: Table, inputs: Table | None) -> None:
+        if inputs is None:
+            for row in table.rows():
+                change = self._changes.find(table.sheet, row.key_text)
+                if change is not None:
+                    self._plan_row(table, row, change)
+            return
+        sheets = self._changes.sheets()
+        for row, read in table.rows_beside(inputs):
+            found = [one for sheet in sheets if (one := self._changes.find(sheet, row.key_text)) is not None]
+            if found and self._of_other_inputs(row, read):
+                self._changes.leave(row.key_text)
+                self._leave(table, row, found)
+            else:
+                for change in found:
+                    if change.sheet == table.sheet:
+                        self._plan_row(table, row, change)
+
+    def _of_other_inputs(self, row: TableRow, read: TableRow) -> bool:
+        return self._inputs is not None and self._inputs.differ(row.key_text, read.row)
+
+    def _leave(self, table: Table, row: TableRow, changes: Sequence[RunChange]) -> None:
+        """List a row that is left alone, unless it holds what the run wrote all the same."""
+        assert self._inputs is not None
+        for change in changes:
+            if change.sheet == table.sheet and not self._differing(row, change):
+                continue
+            self._done.kept.append(
+                f"row {row.number} ({shown_key(row.key_text)}): its inputs are not those that the run read; "
+                f"the next run of {self._inputs.job} does it again"
+            )
+            return
+
+    def _differing(self, row: TableRow, change: RunChange) -> bool:
+        """Whether cells of a row that is left alone hold anything else than the run wrote.
+
+        What they hold again from before the run is no person's: the job's next run may write there.
+        """
+        held, wants = _folded(change.before), _folded(change.after)
+        columns = [c for c in json.loads(change.after) if not same(row.taken[c], wants.get(folded(c)))]
+        again = {column: row.taken[column] for column in columns if same(row.taken[column], held.get(folded(column)))}
+        if again:
+            self._saves.plan_confirmed(change.sheet, change.key, canonical(again))
+        return bool(columns)
 
     def _plan_row(self, table: Table, row: TableRow, change: RunChange) -> None:
         before: dict[str, CellValue] = {}
@@ -212,7 +278,8 @@ class Turn:
         for change in self._saves.planned(table.sheet):
             yield change.number, {table.column(c): value for c, value in decanonical(change.after).items()}
 
-    def _plan_details(self, book: Book, table: Table) -> dict[str, SheetContent]:
+    def _plan_details(self, book: Book, table: Table, *, must_be_there: bool) -> dict[str, SheetContent]:
+        """`must_be_there`: rows of a key that the table no longer has are left alone, for nobody can compare inputs."""
         contents: dict[str, SheetContent] = {}
         names = [sheet for sheet in self._changes.sheets() if sheet != table.sheet and has_sheet(book, sheet)]
         order = table.order() if names else ()
@@ -220,7 +287,10 @@ class Turn:
             spec = _spec_of(book, name, len(table.spec.key))
             held = read_details(book, name, spec)
             for change in self._changes.of(name):
-                self._plan_detail(name, change, held.of(change.key))
+                if not (must_be_there and change.lost):
+                    self._plan_detail(name, change, held.of(change.key))
+            for key in self._changes.missing(name) if must_be_there else ():
+                self._done.kept.append(f"the rows of {shown_key(key)} in {name}: its row is no longer there")
             if self._saves.plans_for(name):
                 contents[name] = content(spec, partial(planned_rows, self._saves, name, held), order)
         self._name_lost_sheets(book)

@@ -34,7 +34,8 @@ class Undone:
     """What an undo did; `kept` are the cells that were left alone, with the reason."""
 
     run: str
-    undo_run: str
+    undo_run: str | None
+    """None where nothing was to be changed."""
     restored: int = 0
     kept: Spool = field(default_factory=Spool)
     """Texts."""
@@ -46,10 +47,12 @@ class Reapplied:
 
     run: str
     reapply_run: str | None
-    """None where the run's finished save waited and was published as it is."""
+    """None where nothing was to be changed, or where the run's finished save waited and was published as it is."""
     restored: int = 0
     kept: Spool = field(default_factory=Spool)
     """Texts."""
+    published: bool = False
+    """Whether the run's finished save waited and was published as it is."""
 
 
 def undo_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clock: Clock, warn: Warn) -> Undone:
@@ -69,7 +72,7 @@ def undo_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clock:
         if run.unfinished:
             raise _unfinished(run)
         _must_have_changed(ledger, run)
-        turned = Turn(base, ledger, run, UNDO, clock).apply(workbook)
+        turned = Turn(base, ledger, run, UNDO, clock, warn).apply(workbook)
         return Undone(run.id, turned.id, turned.cells, turned.kept)
 
 
@@ -86,7 +89,7 @@ def reapply_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clo
     with _in_order(base, ledger, workbook, wait, warn) as settled:
         check_not_open(workbook)
         if SettledPending(run.id, "published") in settled:
-            return Reapplied(run.id, None, _cells(ledger, run.id))
+            return Reapplied(run.id, None, _cells(ledger, run.id), published=True)
         run = find_run(ledger, run.id)
         if run.status == PENDING or (run.id, "taken back") in [(one.run, one.fate) for one in settled]:
             raise CannotSave(
@@ -95,7 +98,7 @@ def reapply_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clo
                 f"Run its job, {run.job}, again with --resume-auto: that merges them first.",
             )
         _must_have_changed(ledger, run)
-        turned = Turn(base, ledger, run, REAPPLY, clock).apply(workbook)
+        turned = Turn(base, ledger, run, REAPPLY, clock, warn).apply(workbook)
         return Reapplied(run.id, turned.id, turned.cells, turned.kept)
 
 

@@ -9,7 +9,7 @@ still holds what they wrote, and most hold what they held before.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -80,6 +80,17 @@ class Look:
         lines = [f"{one.line}. `batchbook runs reapply {one.run}` puts them back" for one in self.vanished]
         return (*lines, *self.unknown)
 
+    def lines_for(self, job: str) -> tuple[str, ...]:
+        """The same at the start of a run of a job: what its runs wrote it writes again itself, as far as it goes."""
+        lines = (
+            f"{one.line}. This run writes them again in the rows that it selects; "
+            f"for the rest there is `batchbook runs reapply {one.run}`"
+            if one.job == job
+            else line
+            for one, line in zip(self.vanished, self.lines, strict=False)
+        )
+        return (*lines, *self.unknown)
+
 
 @dataclass(slots=True)
 class _Tally:
@@ -100,7 +111,8 @@ Tallies = dict[int, _Tally]
 def look_for_vanished(ledger: Ledger, workbook: Path) -> Look:
     """Find what vanished from a workbook. Nothing is written but temporary tables of the ledger.
 
-    Where the file is the one that the newest save left, that is all that is looked at; otherwise the sheets that the
+    Where the file is the one that the newest save left (unless that was a reapply's), that is all that is looked at;
+    otherwise the sheets that the
     newest run wrote are read once, and up to twice more where its writes are not there.
     """
     clear_vanished(ledger)
@@ -108,9 +120,13 @@ def look_for_vanished(ledger: Ledger, workbook: Path) -> Look:
     unknown: list[str] = []
     gone: set[int] = set()
     name = ledger.name_of(workbook)
-    digest = newest_digest(ledger, name)
+    newest = newest_digest(ledger, name)
     try:
-        if digest is None or not workbook.exists() or digest_of(workbook) == digest:
+        if newest is None or not workbook.exists():
+            return Look()
+        digest, reapplied = newest
+        # A reapply puts back what one run wrote: what vanished of others may still be missing.
+        if not reapplied and digest_of(workbook) == digest:
             return Look()
         saves: list[LatestSave] = []
         for runs in WINDOWS:
@@ -142,6 +158,7 @@ def _tallies(ledger: Ledger, book: Book, saves: Sequence[LatestSave]) -> tuple[T
     tallies: Tallies = {}
     unknown: list[str] = []
     by_table: Callable[[LatestSave], tuple[str, tuple[str, ...]]] = lambda save: (save.sheet, _key(save))  # noqa: E731
+    # Sorting keeps the order of the saves of one table.
     for (sheet, key), some in groupby(sorted(saves, key=by_table), by_table):
         wrote = WroteLog(ledger, sheet, [save.id for save in some])
         try:
@@ -165,11 +182,11 @@ def _look_at(ledger: Ledger, table: Table, wrote: WroteLog, tallies: Tallies) ->
         if not done:
             continue
         held: dict[str, CellValue] = {}
-        touched: set[int] = set()
+        touched: dict[int, str] = {}
         for column, writes in _by_column(done).items():
             current = row.taken.get(column)
             back = _taken_back(current, writes)
-            for place, (save, before, _) in enumerate(writes):
+            for place, (save, before, after) in enumerate(writes):
                 tally = tallies.setdefault(save, _Tally())
                 if back is None:
                     tally.other += 1
@@ -178,24 +195,20 @@ def _look_at(ledger: Ledger, table: Table, wrote: WroteLog, tallies: Tallies) ->
                 else:
                     tally.back += 1
                     tally.refilled = tally.refilled or before not in (None, "")
-                    touched.add(save)
+                    if save not in touched:
+                        touched[save] = _example(table, row, column, current, after)
                     held[table.title(column)] = current
-        for save in touched:
+        for save, example in touched.items():
             tallies[save].rows += 1
+            if len(tallies[save].examples) < _EXAMPLES:
+                tallies[save].examples.append(example)
         if held:
             note_vanished(ledger, table.sheet, row.key_text, canonical(held))
-            _example(table, row, done[-1], held, tallies)
 
 
-def _example(table: Table, row: TableRow, last: Wrote, held: Mapping[str, CellValue], tallies: Tallies) -> None:
-    examples = tallies.setdefault(last.save, _Tally()).examples
-    after = decanonical(last.after)
-    for column in after if len(examples) < _EXAMPLES else ():
-        title = table.title(column)
-        if title in held:
-            place = f"{table.place(row.number, column)} ({shown_key(row.key_text)}, {title})"
-            examples.append(f"{place} holds {held[title]!r}, not {after[column]!r}")
-            return
+def _example(table: Table, row: TableRow, column: str, current: CellValue, after: CellValue) -> str:
+    place = f"{table.place(row.number, column)} ({shown_key(row.key_text)}, {table.title(column)})"
+    return f"{place} holds {current!r}, not {after!r}"
 
 
 Write = tuple[int, CellValue, CellValue]
@@ -225,13 +238,19 @@ def _taken_back(current: CellValue, writes: Sequence[Write]) -> int | None:
 
 
 def _gone(saves: Sequence[LatestSave], tallies: Tallies) -> set[int]:
-    """The saves that vanished: from the newest backwards, while what was written since is not there."""
+    """The saves that vanished: from the newest backwards, while what was written since is not there.
+
+    What a reapply put back is there again, and says nothing of what was written before it.
+    """
+    repeated = {save.repeats for save in saves if save.repeats}
     total = _Tally()
     seen: list[int] = []
     gone: set[int] = set()
     for save in saves:
         one = tallies.get(save.id, _Tally())
         if one.there > one.back:
+            if save.repeats or save.run in repeated:
+                continue
             break
         seen.append(save.id)
         total.back, total.there = total.back + one.back, total.there + one.there
@@ -251,6 +270,8 @@ def _may_be_more(saves: Sequence[LatestSave], tallies: Tallies, gone: Collection
     """Whether older runs may have vanished too: all of these did, or their cells show something else altogether."""
     there = sum(tallies[save.id].there for save in saves if save.id in tallies)
     other = sum(tallies[save.id].other for save in saves if save.id in tallies)
+    if saves and all(save.repeats for save in saves):
+        return True
     return bool(saves) and (len(gone) == len(saves) or (other >= FEWEST_ROWS and there <= MOST_THERE * other))
 
 
@@ -264,5 +285,5 @@ def _summary(lost: Sequence[LatestSave], tallies: Tallies) -> list[Vanished]:
         if cells:
             examples = tuple(example for _, tally in parts for example in tally.examples)[:_EXAMPLES]
             rows = sum(tally.rows for _, tally in parts)
-            found.append(Vanished(run, parts[0][0].job, cells, rows, examples or ("all of them",)))
+            found.append(Vanished(run, parts[0][0].job, cells, rows, examples))
     return found

@@ -82,9 +82,10 @@ def restore(
         check_not_open(target)
         store.drop_live_links()  # what a save that died left is no earlier state
         chosen = _chosen(store, workbook, backup)
-        restore_backup(base, store, chosen, warn=note)
+        lost = restore_backup(base, store, chosen, warn=note)
     if manner.json:
-        show_json({"workbook": str(workbook), "restored": _plain(chosen), "error": None})
+        taken = [one.as_dict() for one in lost]
+        show_json({"workbook": str(workbook), "restored": _plain(chosen), "lost": taken, "error": None})
     say(f"{workbook} is again what it was: {chosen.path.name}")
 
 

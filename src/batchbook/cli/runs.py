@@ -146,7 +146,10 @@ def undo(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
     if manner.json:
         show_json({**_line(undone), "error": None})
         return
-    say(f"run {undone.run} undone: {undone.restored} cells are as before (recorded as run {undone.undo_run})")
+    if undone.undo_run is None:
+        say(f"run {undone.run}: nothing was changed; {undone.restored} cells are as before already")
+    else:
+        say(f"run {undone.run} undone: {undone.restored} cells are as before (recorded as run {undone.undo_run})")
     _some("left alone, because they were changed since", undone.kept)
 
 
@@ -164,10 +167,13 @@ def reapply(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
     if manner.json:
         show_json({**_line(done), "error": None})
         return
-    if done.reapply_run is None:
+    if done.published:
         say(f"run {done.run}: its finished save is published, {done.restored} cells")
         return
-    say(f"run {done.run} reapplied: {done.restored} cells were put back (recorded as run {done.reapply_run})")
+    if done.reapply_run is None:
+        say(f"run {done.run}: nothing was changed; no cell holds what it held before the run")
+    else:
+        say(f"run {done.run} reapplied: {done.restored} cells were put back (recorded as run {done.reapply_run})")
     _some("left alone, because they were changed since", done.kept)
 
 

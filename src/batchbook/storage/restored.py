@@ -17,18 +17,34 @@ from itertools import takewhile
 
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.savelog import remember_persons
+from batchbook.storage.turns import TurnOf, turn_of
 
 _KNOWN_BY = 16
 """Characters of a digest that backups are named with."""
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """What a restore took back of one run: how many cells (or keys of detail sheets) the saves taken back wrote."""
+
+    run: str
+    job: str
+    cells: int
+    turn: TurnOf | None = None
+    """Where the run is an undo or reapply: of which run."""
+
+    def as_dict(self) -> dict[str, object]:
+        """As plain data."""
+        return {"run_id": self.run, "job": self.job, "cells": self.cells}
+
+
+@dataclass(frozen=True, slots=True)
 class PutBack:
-    """What a restore did: the runs whose saves are no longer in the workbook, oldest first, as (run, job)."""
+    """What a restore did: the runs of which saves are no longer in the workbook, oldest first."""
 
     known: bool
     """Whether the ledger knows the state that was put back; else the values last written are left as they were."""
-    lost: tuple[tuple[str, str], ...] = ()
+    lost: tuple[Lost, ...] = ()
 
 
 def saves_in(ledger: Ledger, workbook: str) -> list[int]:
@@ -196,14 +212,16 @@ def _merge(ledger: Ledger, rows: str, save: int) -> None:
     )
 
 
-def _runs(ledger: Ledger, saves: Iterable[int]) -> tuple[tuple[str, str], ...]:
+def _runs(ledger: Ledger, saves: Iterable[int]) -> tuple[Lost, ...]:
     found = ledger.query(
-        """SELECT r.id, r.job FROM saves s JOIN runs r ON r.id = s.run
-           WHERE s.id IN (SELECT value FROM json_each(?)) AND EXISTS (SELECT 1 FROM changes c WHERE c.save = s.id)
-           GROUP BY r.id ORDER BY min(s.id)""",
+        """WITH cells AS (
+               SELECT DISTINCT s.run, c.sheet, c.key, j.key AS column FROM saves s JOIN changes c ON c.save = s.id,
+                      json_each(c.after) j WHERE s.id IN (SELECT value FROM json_each(?1)))
+           SELECT r.id, r.job, r.settings, count(*) FROM cells c JOIN runs r ON r.id = c.run GROUP BY r.id
+           ORDER BY (SELECT min(s.id) FROM saves s WHERE s.run = r.id)""",
         [json.dumps(list(saves))],
     )
-    return tuple((row[0], row[1]) for row in found)
+    return tuple(Lost(row[0], row[1], row[3], turn_of(row[1], json.loads(row[2]))) for row in found)
 
 
 def forget_written(ledger: Ledger, workbook: str, left: str) -> None:

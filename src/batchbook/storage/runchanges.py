@@ -19,6 +19,8 @@ class RunChange:
     key: str
     before: str
     after: str
+    lost: bool = False
+    """Whether its row was not found, as far as it was looked for."""
 
 
 class RunChanges:
@@ -52,16 +54,21 @@ class RunChanges:
         self._ledger.execute("UPDATE temp.run_changes SET found = 1 WHERE sheet = ? AND key = ?", [sheet, key])
         return RunChange(sheet, key, row[0], row[1])
 
+    def leave(self, key: str) -> None:
+        """The changes of one row are not to be turned: they count as found, and `of` leaves them out."""
+        for sheet in self.sheets():
+            self._ledger.execute("UPDATE temp.run_changes SET found = 2 WHERE sheet = ? AND key = ?", [sheet, key])
+
     def missing(self, sheet: str) -> Iterator[str]:
         """The keys of a sheet's rows that were not found."""
         for row in self._ledger.query("SELECT key FROM temp.run_changes WHERE sheet = ? AND NOT found", [sheet]):
             yield row[0]
 
     def of(self, sheet: str) -> Iterator[RunChange]:
-        """All changes in a sheet."""
-        sql = "SELECT sheet, key, before, after FROM temp.run_changes WHERE sheet = ?"
+        """All changes in a sheet but those that are left alone."""
+        sql = "SELECT sheet, key, before, after, NOT found FROM temp.run_changes WHERE sheet = ? AND found < 2"
         for row in self._ledger.query(sql, [sheet]):
-            yield RunChange(*row)
+            yield RunChange(row[0], row[1], row[2], row[3], lost=bool(row[4]))
 
     def sheets(self) -> list[str]:
         """The sheets that were changed."""

@@ -402,6 +402,14 @@ def conflicts_of(ledger: Ledger, run: str) -> Iterator[ConflictRecord]:
         yield ConflictRecord(*row)
 
 
+def conflicts_kept_theirs(ledger: Ledger, run: str) -> Iterator[ConflictRecord]:
+    """The conflicts of a run in which a person's value was kept, row by row, each row's in the order of listing."""
+    sql = """SELECT sheet, key, number, column, base, theirs, ours, kept FROM conflicts INDEXED BY conflicts_by_row
+             WHERE run = ? AND kept = 'theirs' ORDER BY sheet, key, id"""
+    for row in ledger.query(sql, [run]):
+        yield ConflictRecord(*row)
+
+
 def count_conflicts(ledger: Ledger, run: str) -> int:
     """How many conflicts a run listed."""
     row = ledger.one("SELECT count(*) FROM conflicts WHERE run = ?", [run])

@@ -14,9 +14,7 @@ from batchbook.storage.lockfile import LockInfo
 from batchbook.storage.restored import settle_restore
 from batchbook.storage.savelog import open_intents, settle_abandoned, settle_damaged, settle_saved, settle_unsure
 from batchbook.storage.seals import faults
-
-TURN = "turn"
-"""In the settings of a run that undoes or reapplies another one: which of the two."""
+from batchbook.storage.turns import TURN
 
 
 def settle_intents(ledger: Ledger, workbook: Path) -> int:
@@ -42,12 +40,13 @@ def settle_intents(ledger: Ledger, workbook: Path) -> int:
 
 
 def _end_turns(ledger: Ledger, workbook: str) -> None:
-    """An undo or reapply whose process died is over: it was saved, and can be undone, or it was not."""
+    """An undo or reapply that failed, or whose process died, was saved all the same and can be undone, or is over."""
     with ledger.transaction():
         ledger.execute(
             f"""UPDATE runs SET status = CASE WHEN EXISTS
                 (SELECT 1 FROM saves s WHERE s.run = runs.id AND s.state = 'saved') THEN 'completed' ELSE 'cleared' END
-                WHERE workbook = ? AND status = 'running' AND json_extract(settings, '$.{TURN}') IS NOT NULL""",
+                WHERE workbook = ? AND status IN ('running', 'cleared')
+                      AND json_extract(settings, '$.{TURN}') IS NOT NULL""",
             [workbook],
         )
 

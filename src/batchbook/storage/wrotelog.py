@@ -6,12 +6,13 @@ Both lie in temporary tables of the ledger, so that neither takes memory.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.restored import saves_in
 from batchbook.storage.savelog import by_key
+from batchbook.storage.turns import REAPPLIES, turn_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,10 @@ class LatestSave:
     sheet: str
     settings: str
     """The run's settings as JSON text."""
+    place: tuple[int, int] = (0, 0)
+    """Its place in the order of states: a reapply's save comes with the save that it repeats, not after later ones."""
+    repeats: str = ""
+    """The run that it puts back, where it is a reapply's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +40,17 @@ class Wrote:
     after: str
 
 
-def newest_digest(ledger: Ledger, workbook: str) -> str | None:
-    """The digest that the newest save left a workbook with; None where there was none."""
+def newest_digest(ledger: Ledger, workbook: str) -> tuple[str, bool] | None:
+    """The digest that the newest save left a workbook with, and whether that was a reapply's; None without a save."""
     row = ledger.one(
-        "SELECT new FROM saves WHERE workbook = ? AND state = 'saved' AND new <> '' ORDER BY id DESC LIMIT 1",
+        """SELECT s.new, r.job, r.settings FROM saves s JOIN runs r ON r.id = s.run
+           WHERE s.workbook = ? AND s.state = 'saved' AND s.new <> '' ORDER BY s.id DESC LIMIT 1""",
         [workbook],
     )
-    return str(row[0]) if row else None
+    if row is None:
+        return None
+    turn = turn_of(row[1], json.loads(row[2]))
+    return str(row[0]), turn is not None and turn.verb == REAPPLIES
 
 
 def latest_saves(ledger: Ledger, workbook: str, runs: int) -> list[LatestSave]:
@@ -54,15 +63,34 @@ def latest_saves(ledger: Ledger, workbook: str, runs: int) -> list[LatestSave]:
            WHERE m.run IN (SELECT run FROM newest) ORDER BY m.id DESC""",
         [workbook, json.dumps(saves_in(ledger, workbook)), runs],
     )
-    return [LatestSave(*row) for row in rows]
+    saves = [_placed(ledger, LatestSave(*row)) for row in rows]
+    return sorted(saves, key=lambda save: save.place, reverse=True)
+
+
+def _placed(ledger: Ledger, save: LatestSave) -> LatestSave:
+    turn = turn_of(save.job, json.loads(save.settings))
+    if turn is None or turn.verb != REAPPLIES:
+        return replace(save, place=(save.id, save.id))
+    origin = _origin(ledger, turn.run)
+    row = ledger.one("SELECT max(id) FROM saves WHERE run = ? AND state = 'saved' AND new <> ''", [origin])
+    return replace(save, place=(row[0] if row and row[0] else save.id, save.id), repeats=turn.run)
+
+
+def _origin(ledger: Ledger, name: str) -> str:
+    """The run that a reapply of this run puts back: of a reapply, the one that it put back itself."""
+    run = ledger.run(name)
+    turn = turn_of(run.job, run.settings) if run is not None else None
+    return _origin(ledger, turn.run) if turn is not None and turn.verb == REAPPLIES else name
 
 
 class WroteLog:
     """What some saves wrote into one sheet. A later one takes the place of an earlier: there is one table for it."""
 
-    def __init__(self, ledger: Ledger, sheet: str, saves: Collection[int]) -> None:
+    def __init__(self, ledger: Ledger, sheet: str, saves: Sequence[int]) -> None:
+        """`saves` are newest first, in the order of the states that they left."""
         self._ledger = ledger
         self._sheet = sheet
+        self._newness = {save: place for place, save in enumerate(saves)}
         with ledger.temporary():
             ledger.execute("DELETE FROM temp.wrote")
             for save in saves:
@@ -79,8 +107,8 @@ class WroteLog:
 
     def of(self, key: str) -> list[Wrote]:
         """What was done to one row, oldest first."""
-        sql = "SELECT save, before, after FROM temp.wrote WHERE key = ? ORDER BY save"
-        return [Wrote(*row) for row in self._ledger.query(sql, [key])]
+        rows = self._ledger.query("SELECT save, before, after FROM temp.wrote WHERE key = ?", [key])
+        return sorted((Wrote(*row) for row in rows), key=lambda one: -self._newness[one.save])
 
 
 # --- what has vanished -----------------------------------------------------------------------------------------------

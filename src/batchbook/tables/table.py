@@ -105,10 +105,20 @@ class Table:
     def rows(self) -> Iterator[TableRow]:
         """All rows in the sheet's order; one pass."""
         for number, cells in self._body(self._names()):
-            key = self._key(cells)
-            inputs = {name: cells.get(self.column(name)) for name in self.reads}
-            taken = {name: _held(cells.get(self.column(name))) for name in self.spec.writes}
-            yield TableRow(number, key, Row(number, key, inputs, self.spec.writes), taken, self._problem(number, cells))
+            yield self._row(number, cells)
+
+    def rows_beside(self, other: Table) -> Iterator[tuple[TableRow, TableRow]]:
+        """All rows, each also as another table over the same sheet has it; one pass."""
+        columns = {self.column(name) for name in self._names()} | {other.column(name) for name in other._names()}
+        for number, cells in self.book.rows(self.sheet, columns):
+            if number > self.header.row and any(map(filled, cells.values())):
+                yield self._row(number, cells), other._row(number, cells)
+
+    def _row(self, number: int, cells: Mapping[int, Cell]) -> TableRow:
+        key = self._key(cells)
+        inputs = {name: cells.get(self.column(name)) for name in self.reads}
+        taken = {name: _held(cells.get(self.column(name))) for name in self.spec.writes}
+        return TableRow(number, key, Row(number, key, inputs, self.spec.writes), taken, self._problem(number, cells))
 
     def key_cells(self, number: int, key: Key) -> dict[str, CellValue]:
         """The key columns that have to be written with a row, by own name: none, the rows are there."""

@@ -1,0 +1,62 @@
+"""Runs that undo or reapply another one: how they are told from a job's, and what becomes of one that did nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from batchbook.storage.ledger import Ledger, RunRecord
+
+TURN = "turn"
+"""In the settings of a run that undoes or reapplies another one: which of the two."""
+REAPPLIES = "reapply"
+"""The word for one that puts back what a run wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOf:
+    """What a turn is: `verb` is undo or reapply, `run` the id of the run that it turned."""
+
+    verb: str
+    run: str
+
+
+def turn_of(job: str, settings: Mapping[str, Any]) -> TurnOf | None:
+    """What a run with this job's name and these settings turned, None where it is a job's own."""
+    verb = settings.get(TURN)
+    return TurnOf(str(verb), job.removeprefix(f"{verb} of ")) if verb else None
+
+
+def did_nothing(ledger: Ledger, run: RunRecord) -> bool:
+    """Whether a run is a turn that changed nothing (yet): it failed, or its process died before its save."""
+    if turn_of(run.job, run.settings) is None:
+        return False
+    sql = """SELECT 1 FROM saves WHERE run = ?1 AND new <> '' AND state <> 'abandoned'
+             UNION ALL SELECT 1 FROM pruned WHERE run = ?1 AND saves > 0"""
+    return ledger.one(sql, [run.id]) is None
+
+
+def drop_turn(ledger: Ledger, run: str) -> bool:
+    """Remove the record of a turn that did nothing; False where a save was tried, so that it has to stay."""
+    with ledger.transaction():
+        # A file that such a save left behind is known by its record.
+        if ledger.one("SELECT 1 FROM saves WHERE run = ? LIMIT 1", [run]) is not None:
+            return False
+        ledger.execute("DELETE FROM runs WHERE id = ?", [run])
+    return True
+
+
+def results_of(ledger: Ledger, run: RunRecord) -> RunRecord | None:
+    """The job's run whose results a run left in the workbook; None where it took them out, or nobody knows.
+
+    That is the run itself, unless it is a turn: a reapply leaves what the turned run left, an undo the opposite.
+    """
+    leaves, one = True, run
+    while (turn := turn_of(one.job, one.settings)) is not None:
+        leaves = leaves == (turn.verb == REAPPLIES)
+        found = ledger.run(turn.run)
+        if found is None:
+            return None
+        one = found
+    return one if leaves else None
