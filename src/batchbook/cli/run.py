@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
+import select
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,7 +152,7 @@ def _run(job_file: Path, overrides: dict[str, object], request: dict[str, Any], 
     stop = StopToken()
     problems = Problems(view)
     try:
-        with handle_signals(stop, _say_stopping), others_print_beside():
+        with handle_signals(stop, _say_stopping, say_left), others_print_beside():
             result = BatchController(job, start, decide=decide, events=problems, stop=stop).run()
     except BatchbookError as error:
         result = failed_before(job.job, str(job.workbook), error)
@@ -161,6 +163,13 @@ def _run(job_file: Path, overrides: dict[str, object], request: dict[str, Any], 
 
 def _say_stopping() -> None:
     note("stopping: rows in hand are finished (8 s at most) and saved; once more leaves at once")
+
+
+def say_left() -> None:
+    """Say that the process leaves at once: past all buffers and locks, and only if that does not have to wait."""
+    with suppress(OSError, ValueError):
+        if sys.platform == "win32" or select.select([], [2], [], 0)[1]:
+            os.write(2, b"left at once; what is committed is kept, go on with --resume-auto\n")
 
 
 class Problems:
@@ -225,6 +234,8 @@ def summary(result: dict[str, Any]) -> list[str]:
     rows = result["rows"]
     ended = ", ".join(f"{rows[name]:,} {name}" for name in list(rows)[1:] if rows[name]) or "none"
     seconds = result["seconds"]
+    if result["status"] == "interrupted" and not result["run_id"]:
+        return ["interrupted; nothing was written"]
     lines = [
         _ENDINGS.get(result["status"], result["status"]) + (f" (run {result['run_id']})" if result["run_id"] else ""),
         f"rows: {rows['selected']:,} selected: {ended}",
