@@ -28,7 +28,7 @@ from batchbook.batch.waiting import (
     take_lock,
 )
 from batchbook.config import JobConfig
-from batchbook.errors import CannotResume, ConfigurationError, WorkbookDamaged, WorkbookNotSupported
+from batchbook.errors import CannotResume, ConfigurationError, WorkbookDamaged, WorkbookMissing, WorkbookNotSupported
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.leftovers import sweep
 from batchbook.storage.links import followed
@@ -127,6 +127,11 @@ class BatchController:
                 raise  # else it is looked at again under the lock: somebody may be writing it, there may be a backup
         except WorkbookNotSupported as error:
             raise with_backup(error, source, backup_store(self._job.base, source)) from error
+        except WorkbookMissing as error:
+            backups = backup_store(self._job.base, source)
+            if not backups.list():
+                raise
+            raise with_backup(error, source, backups) from error
 
     def _locked(self, assembly: Assembly) -> RunResult:
         base, target = self._job.base, followed(self._job.target)

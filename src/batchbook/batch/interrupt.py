@@ -55,8 +55,8 @@ def handle_signals(
 ) -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP ask the token to stop; a second one ends the process where it stands.
 
-    `tell` is called at the first one, `leave`, which must neither wait nor raise, at the second. Leaving at once loses nothing: what was committed is in the ledger, and a save
-    that was cut off is settled at the next start.
+    `tell` is called at the first one, `leave`, which must neither wait nor raise, at the second. Leaving at once loses
+    nothing: what was committed is in the ledger, and a save that was cut off is settled at the next start.
     """
 
     def handler(number: int, _frame: FrameType | None) -> None:
