@@ -170,7 +170,7 @@ def test_a_resume_without_its_header_is_exit_code_6_and_goes_on_once_that_is_men
         assert called.code == 6, called.err
         error = called.json["error"]
         assert error["code"] == "cannot-resume"
-        assert run["id"] in error["what"]
+        assert run["run_id"] in error["what"]
         assert "book.xlsx, sheet Data, row 1" in error["what"]
         (finding,) = error["findings"]
         assert repr(right or spoilt)[1:-1].strip().casefold() in finding.casefold()
@@ -186,7 +186,7 @@ def test_a_resume_without_its_header_is_exit_code_6_and_goes_on_once_that_is_men
     done = set(folder.processed())
     called = resumed(folder)
     assert called.code == 0, called.err
-    assert called.json["resumed"]["run_id"] == run["id"]
+    assert called.json["resumed"]["run_id"] == run["run_id"]
     assert called.json["resumed"]["rows_kept"] >= 20
     assert len(set(folder.processed()) - done) == ROWS - len(done)
     assert all(results(folder).values())

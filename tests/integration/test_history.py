@@ -62,7 +62,7 @@ def test_checkpoints_are_listed_valid_and_cleared_and_a_finished_run_has_none(fo
     interrupted(folder, 23)
     listed = folder.run("checkpoints", "list", "--json").json
     assert listed["error"] is None
-    run = folder.run("runs", "list", "--json").json["runs"][0]["id"]
+    run = folder.run("runs", "list", "--json").json["runs"][0]["run_id"]
     assert folder.run("checkpoints", "validate", run).code == 0
     assert folder.run("checkpoints", "show", run).code == 0
     cleared = folder.run("checkpoints", "clear", "--yes")
@@ -132,5 +132,5 @@ def test_a_pruned_run_is_listed_and_shown_and_its_undo_says_when_it_was_pruned(f
     said = folder.run("runs", "show", old).out
     assert "its details were pruned on" in said
     assert "rows: 12 selected, 12 done" in said
-    listed = {run["id"]: run["counts"] for run in folder.run("runs", "list", "--json").json["runs"]}
+    listed = {run["run_id"]: run["counts"] for run in folder.run("runs", "list", "--json").json["runs"]}
     assert listed == {old: {"done": 12}, young: {"unchanged": 12}}

@@ -54,16 +54,16 @@ def test_results_for_an_open_workbook_wait_and_are_published_by_reapply(folder: 
     run = folder.run("runs", "list", "--json").json["runs"][0]
     assert run["status"] == "pending"
     told = folder.run("status", "--json").json
-    assert told["workbooks"][0]["pending_run"] == run["id"]
+    assert told["workbooks"][0]["pending_run"] == run["run_id"]
     assert "Anna in Excel" in told["workbooks"][0]["open_in"]
     assert folder.run("runs", "reapply", "last").code == 4
     again = folder.run("run", "job.yaml", "--resume-auto", "--json")
     assert (again.code, again.json["error"]["code"]) == (4, "workbook-in-use")
-    assert run["id"] in again.json["error"]["what"]
+    assert run["run_id"] in again.json["error"]["what"]
     anna.unlink()
     published = folder.run("runs", "reapply", "last", "--json")
     assert published.code == 0, published.err
-    assert published.json == {"run": run["id"], "reapply_run": None, "restored": 24, "kept": [], "error": None}
+    assert published.json == {"run_id": run["run_id"], "reapply_run": None, "restored": 24, "kept": [], "error": None}
     assert results(folder) == EXPECTED
     assert beside(folder) == set()
     assert folder.run("runs", "list", "--json").json["runs"][0]["status"] == "completed"

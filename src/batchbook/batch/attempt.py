@@ -361,7 +361,12 @@ class Attempt:
     def _tell(self, found: Reconciled | None) -> None:
         self._tracker.recount(self._log.counts())
         if found is not None:
-            parts = ((found.redo, "rows have new inputs and are done again"), (found.gone, "rows are gone"))
+            new = 0 if self._log.run.settings.get("partial") else found.new_rows
+            parts = (
+                (found.redo, "rows have new inputs and are done again"),
+                (found.gone, "rows are gone"),
+                (new, "rows are new and wait for the next run"),
+            )
             said = "; ".join(f"{count} {what}" for count, what in parts if count)
             self._warn(f"the workbook was changed by someone else and was merged{': ' + said if said else ''}")
 

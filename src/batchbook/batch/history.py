@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from batchbook.storage.savelog import Change, changes_of, count_conflicts, count
 class RunLine:
     """One run in a list."""
 
-    id: str
+    run_id: str
     job: str
     status: str
     started: str
@@ -52,14 +53,28 @@ class CellDifference:
     after: Any
 
 
-def open_ledger(base: BaseConfig) -> Ledger:
-    """The ledger of a base folder; UsageError where nothing has run yet."""
-    ledger = Ledger.open_existing(base.ledger, root=base.folder, allow_network=base.state.allow_network)
+def open_ledger(base: BaseConfig, *, reading: bool = False) -> Ledger:
+    """The ledger of a base folder; UsageError where nothing has run yet.
+
+    reading: nothing of it is to be changed, and it may lie where nothing can be written.
+    """
+    look = Ledger.reading if reading and _is_read_as_it_is(base.ledger) else Ledger.open_existing
+    ledger = look(base.ledger, root=base.folder, allow_network=base.state.allow_network)
     if ledger is None:
         raise UsageError(
             f"There is no ledger {base.ledger}: nothing has run yet.", "Run a job first, or go to its folder."
         )
     return ledger
+
+
+def _is_read_as_it_is(path: Path) -> bool:
+    """Whether a ledger is opened only for reading.
+
+    Where it has a log, that would be folded in otherwise. Without one, SQLite reads it as a file that nobody writes,
+    and what a run that begins meanwhile folds in would be read by halves: so that is done only where it has to be.
+    """
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return not writable or path.with_name(f"{path.name}-wal").exists()
 
 
 def find_run(ledger: Ledger, name: str) -> RunRecord:
@@ -69,6 +84,21 @@ def find_run(ledger: Ledger, name: str) -> RunRecord:
     if found is None:
         known = ", ".join(run.id for run in runs[:5]) or "none"
         raise UsageError(f"There is no run {name!r} (or several begin so).", f"The newest runs: {known}.")
+    return found
+
+
+def find_unfinished(ledger: Ledger, name: str) -> RunRecord:
+    """An unfinished run by its id, the beginning of it, or ``last``, the newest; UsageError where there is none."""
+    unfinished = [run for run in ledger.runs() if run.unfinished]
+    if name == "last" and unfinished:
+        return unfinished[0]
+    if name == "last":
+        raise UsageError("There is no unfinished run.", "`batchbook runs show last` shows the newest run.")
+    found = find_run(ledger, name)
+    if not found.unfinished:
+        raise UsageError(
+            f"Run {found.id} is not unfinished, but {found.status}.", f"`batchbook runs show {found.id}` shows it."
+        )
     return found
 
 

@@ -25,12 +25,12 @@ _MOST_LINES = 20
 
 
 @contextmanager
-def ledger_here() -> Iterator[tuple[BaseConfig, Ledger]]:
-    """The base configuration that counts here, and its ledger."""
+def ledger_here(*, reading: bool = False) -> Iterator[tuple[BaseConfig, Ledger]]:
+    """The base configuration that counts here, and its ledger; `reading` where that is not to be changed."""
     from batchbook.batch.history import open_ledger
 
     base = base_for()
-    with open_ledger(base) as ledger:
+    with open_ledger(base, reading=reading) as ledger:
         yield base, ledger
 
 
@@ -41,13 +41,21 @@ def list_all(
     """List the runs of this folder, newest first."""
     from batchbook.batch.history import list_runs
 
-    with ledger_here() as (_, ledger):
+    with ledger_here(reading=True) as (_, ledger):
         runs = list_runs(ledger)
     if manner.json:
         show_json({"runs": [_line(run) for run in runs], "error": None})
         return
     rows = [
-        (run.id, run.job, run.status, _short(run.started), Path(run.workbook).name, run.selected, _counted(run.counts))
+        (
+            run.run_id,
+            run.job,
+            run.status,
+            _short(run.started),
+            Path(run.workbook).name,
+            run.selected,
+            _counted(run.counts),
+        )
         for run in runs[:limit]
     ]
     show_table(("run", "job", "status", "started", "workbook", "rows", "outcomes"), rows)
@@ -60,7 +68,7 @@ def show(run: Run, json: Json = False) -> None:
     """Show everything about a run: attempts with the time of each phase, saves, problems, conflicts."""
     from batchbook.batch.history import show_run
 
-    with ledger_here() as (_, ledger):
+    with ledger_here(reading=True) as (_, ledger):
         found = show_run(ledger, run)
         if manner.json:
             show_json({**found, "error": None})
@@ -107,7 +115,7 @@ def diff(run: Run, csv: Csv = None, json: Json = False) -> None:
     """Show every cell that a run changed, before and after; or write them to a CSV file."""
     from batchbook.batch.history import diff_run
 
-    with ledger_here() as (_, ledger):
+    with ledger_here(reading=True) as (_, ledger):
         if csv is not None:
             _export(ledger, run, csv)
             return
@@ -144,7 +152,7 @@ def undo(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
     with ledger_here() as (base, ledger):
         undone = undo_run(base, ledger, run, wait=wait, clock=local_now, warn=lambda text: note(f"warning: {text}"))
     if manner.json:
-        show_json({**_line(undone), "error": None})
+        show_json({**_named(undone), "error": None})
         return
     say(f"run {undone.run} undone: {undone.restored} cells are as before (recorded as run {undone.undo_run})")
     _some("left alone, because they were changed since", undone.kept)
@@ -162,7 +170,7 @@ def reapply(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
     with ledger_here() as (base, ledger):
         done = reapply_run(base, ledger, run, wait=wait, clock=local_now, warn=lambda text: note(f"warning: {text}"))
     if manner.json:
-        show_json({**_line(done), "error": None})
+        show_json({**_named(done), "error": None})
         return
     if done.reapply_run is None:
         say(f"run {done.run}: its finished save is published, {done.restored} cells")
@@ -174,6 +182,11 @@ def reapply(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
 def _line(record: Any) -> dict[str, Any]:
     """A record of the engine as plain data."""
     return {name: getattr(record, name) for name in type(record).__dataclass_fields__}
+
+
+def _named(turned: Any) -> dict[str, Any]:
+    """What an undo or a reapply did, as plain data; its run goes by the name that it has everywhere."""
+    return {"run_id" if name == "run" else name: value for name, value in _line(turned).items()}
 
 
 def _some(title: str, lines: Iterable[str]) -> None:

@@ -229,7 +229,8 @@ class Ledger:
     def _prepare(self, network: bool) -> None:
         run = self._connection.execute
         # Of a new file only: pages that pruning frees can be given back (no measurable cost while rows are written).
-        run("PRAGMA auto_vacuum = INCREMENTAL")
+        if not run("PRAGMA page_count").fetchone()[0]:
+            run("PRAGMA auto_vacuum = INCREMENTAL")  # writes into a file that is there, even where it changes nothing
         if network:
             run("PRAGMA locking_mode = EXCLUSIVE")
             run("PRAGMA journal_mode = DELETE")
@@ -275,7 +276,9 @@ class Ledger:
             text = str(error)
             if isinstance(error, UnicodeDecodeError) or any(word in text for word in _DAMAGE):
                 raise self._damaged(text) from error
-            advice = "See that the disk has room and the folder can be written; then run again with --resume-auto."
+            advice = (
+                "See that the disk has room and the folder can be written; then do it again (a run with --resume-auto)."
+            )
             raise LedgerError(f"{self._called} failed: {text}.", advice) from error
 
     def temporary(self) -> AbstractContextManager[None]:
