@@ -60,7 +60,7 @@ def test_diff_shows_every_cell_and_undo_takes_it_back(done: Folder) -> None:
     changes = done.run("runs", "diff", "last", "--json").json["changes"]
     assert len(changes) == 24
     assert {change["column"] for change in changes} == {"Result", "Checked"}
-    assert "Result: None -> 'name 1 has 1'" in done.run("runs", "diff", "last").out
+    assert "Result: nothing -> 'name 1 has 1'" in done.run("runs", "diff", "last").out
     undone = done.run("runs", "undo", "last", "--json").json
     assert undone["restored"] == 24
     assert all(row[3] is None and row[4] is None for row in done.cells())

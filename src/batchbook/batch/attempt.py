@@ -44,7 +44,7 @@ from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.pruning import prune
 from batchbook.storage.restored import forget_written, intend_restore
 from batchbook.storage.runlog import RunLog
-from batchbook.storage.savelog import count_conflicts
+from batchbook.storage.savelog import count_conflicts, count_overwritten
 from batchbook.storage.trouble import advice_for
 from batchbook.xlsx import Book, digest_of
 
@@ -405,6 +405,7 @@ class Attempt:
             batches=self._log.batch,
             saves=self._saves,
             conflicts=count_conflicts(self._ledger, run),
+            overwritten=count_overwritten(self._ledger, run),
             seconds=self._tracker.seconds.as_dict(),
             peak_rss_bytes=peak_rss(),
             report=str(self._job.base.reports / f"{run}.json"),

@@ -74,7 +74,8 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
             shown = dataclasses.replace(change, before=_plain(change.before), after=_plain(change.after))
             changes.append(vars_of(shown))
         result = _result(assembly, log, tracker, changes, saves.plan_size()[1], stop)
-        return dataclasses.replace(result, vanished=vanished)
+        overwritten = sum(conflict.kept == "ours" for conflict in saves.planned_conflicts())
+        return dataclasses.replace(result, vanished=vanished, overwritten=overwritten)
 
 
 def _look_for_vanished(assembly: Assembly, target: Path, ledger: Ledger, listener: Listener) -> tuple[Vanished, ...]:

@@ -17,7 +17,7 @@ from batchbook.batch.report import conflicts_in, problems_of
 from batchbook.batch.standing import as_it_stands, standing_of
 from batchbook.config import BaseConfig
 from batchbook.errors import UsageError
-from batchbook.storage.ledger import AttemptRecord, Ledger, RunRecord
+from batchbook.storage.ledger import PENDING, AttemptRecord, Ledger, RunRecord
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.mending import must_know_changes
 from batchbook.storage.pendingfile import pending_path
@@ -156,6 +156,7 @@ def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
         "rows_per_second": _rate(sum(attempt["rows"] or 0 for attempt in attempts), attempts),
         "counted": dict(zip(("batches", "saves", "conflicts"), counted, strict=True)),
         "pruned": pruned.at if pruned is not None else None,
+        "pending": what_waits(ledger, run.id),
         "attempts": attempts,
         "batches": iter(()) if pruned else (dict(batch) for batch in log.batches()),
         "saves": iter(()) if pruned else (
@@ -215,6 +216,20 @@ def diff_run(ledger: Ledger, name: str) -> Iterator[CellDifference]:
     must_have_details(ledger, run, "what it changed is no longer known")
     must_know_changes(ledger, run.id)
     return (one for change in chain(filter(None, [first]), changes) for one in _differences(change))
+
+
+def what_waits(ledger: Ledger, name: str) -> str | None:
+    """Where a run's results are that are not in its workbook yet, and how they get in; None where that is not so."""
+    run = find_run(ledger, name)
+    if run.status != PENDING:
+        return None
+    file = pending_path(ledger.path_of(run.workbook))
+    if file.exists() and any(save.run == run.id for save in pending_saves(ledger, run.workbook)):
+        return (
+            f"the finished save of run {run.id} waits in {file.name} for the workbook to be closed; "
+            f"`batchbook runs reapply {run.id}` brings it in"
+        )
+    return f"the results of run {run.id} wait in the ledger; the next run of its job merges them"
 
 
 def _differences(change: Change) -> Iterator[CellDifference]:

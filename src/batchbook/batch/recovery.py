@@ -8,6 +8,7 @@ from pathlib import Path
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.start import WorkbookDifference
 from batchbook.batch.waiting import QUIET_SECONDS, REPLACE_QUIET_SECONDS, check_settled
+from batchbook.batch.wording import shown_value
 from batchbook.config import BaseConfig
 from batchbook.errors import CannotResume, LedgerError, WorkbookDamaged, WorkbookError
 from batchbook.storage.backups import Backup, BackupStore
@@ -164,7 +165,7 @@ class _Look:
             for name, value in decanonical(known.outcome.writes).items():
                 if not same(row.taken.get(name), value):
                     self.results += 1
-                    self._say(f"{self._table.place(row.number, name)} ({shown}): {row.taken.get(name)!r}")
+                    self._say(f"{self._table.place(row.number, name)} ({shown}): {shown_value(row.taken.get(name))}")
 
     def _say(self, example: str) -> None:
         if len(self.examples) < _EXAMPLES:

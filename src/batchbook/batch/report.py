@@ -53,6 +53,8 @@ class RunResult:
     """The date of each set of reference data."""
     changes: Spool | None = None
     """The cell changes of a dry run, as plain data."""
+    overwritten: int = 0
+    """In how many of the conflicts the run's value is written; in the others the person's is kept."""
     vanished: tuple[Vanished, ...] = ()
     """What earlier runs wrote and was not there any more when this one began."""
     pending: Mapping[str, str] | None = None
@@ -89,6 +91,8 @@ class RunResult:
         }
         if self.reference:
             plain["reference"] = dict(self.reference)
+        if self.conflicts:
+            plain["overwritten"] = self.overwritten
         if self.pending is not None:
             plain["pending"] = dict(self.pending)
         if self.vanished:

@@ -229,6 +229,14 @@ def _pace(result: dict[str, Any]) -> str:
     return f"{max(0, done) / max(result['seconds']['total'], 0.001):,.0f} rows/s"
 
 
+def _conflicts(count: int, overwritten: int, *, dry: bool) -> str:
+    """How many cells people had changed, and what became, or would become, of their values."""
+    now = "would be " if dry else ""
+    parts = ((count - overwritten, "kept as people left them"), (overwritten, "overwritten (`on_person_edit`)"))
+    told = " and ".join(f"{number:,} {now}{what}" for number, what in parts if number)
+    return f"conflicts: {count:,} cells that people changed: {told}{'' if dry else '; see the report'}"
+
+
 def summary(result: dict[str, Any]) -> list[str]:
     """The closing lines of a run, from the object that ``--json`` prints."""
     rows = result["rows"]
@@ -243,9 +251,7 @@ def summary(result: dict[str, Any]) -> list[str]:
         f"ledger {seconds['ledger']:.1f}, saves {seconds['save']:.1f})",
     ]
     if result["conflicts"]:
-        lines.append(
-            f"conflicts: {result['conflicts']:,} cells that people changed were kept or listed; see the report"
-        )
+        lines.append(_conflicts(result["conflicts"], result["overwritten"], dry=result["status"] == "dry_run"))
     if pending := result.get("pending"):
         lines.append(
             f"not in the workbook yet: it is open ({pending['open_in']}); the finished save lies in {pending['file']}"

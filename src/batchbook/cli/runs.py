@@ -76,6 +76,8 @@ def show(run: Run, json: Json = False) -> None:
         for name in ("run_id", "job", "status", "workbook", "sheet", "started", "ended", "note"):
             if found[name]:
                 say(f"{name.replace('_', ' ')}: {found[name]}")
+        if found["pending"]:
+            say(found["pending"])
         say(f"rows: {_counted(found['rows'])}")
         counted = found["counted"]
         say(f"batches: {counted['batches']:,}, saves: {counted['saves']:,}, conflicts: {counted['conflicts']:,}")
@@ -97,27 +99,34 @@ def _attempt(one: dict[str, Any]) -> str:
 
 
 def _times(seconds: dict[str, float | None], rate: float | None) -> str:
-    """Where the time went; a phase of an attempt that died before it was recorded is said to be unknown."""
-    parts = [
-        f"{name} {'unknown' if seconds[name] is None else f'{seconds[name]:,.2f} s'}"
-        for name in ("process", "ledger", "save", "total")
-    ]
-    return ", ".join([*parts, *([f"{rate:,.1f} rows/s"] if rate is not None else [])])
+    """Where the time went; of an attempt that died before a phase was recorded, which are not known."""
+    phases = ("process", "ledger", "save", "total")
+    parts = [f"{name} {seconds[name]:,.2f} s" for name in phases if seconds[name] is not None]
+    if not parts:
+        return "no times"
+    lost = [name for name in phases if seconds[name] is None]
+    rates = [f"{rate:,.1f} rows/s"] if rate is not None else []
+    return ", ".join([*parts, *rates, *([f"no time of {' and '.join(lost)}"] if lost else [])])
 
 
 def _conflict(one: dict[str, Any]) -> str:
+    from batchbook.batch.wording import shown_stored
+
     place = f"row {one['row']} [{one['key']}] {one['column']}"
-    return f"{place}: a person's {one['theirs']!r}, the run's {one['ours']!r}; {one['kept']} kept"
+    kept = "the person's was kept" if one["kept"] == "theirs" else "the run's was written"
+    return f"{place}: a person has {shown_stored(one['theirs'])}, the run {shown_stored(one['ours'])}; {kept}"
 
 
 @app.command("diff")
 def diff(run: Run, csv: Csv = None, json: Json = False) -> None:
     """Show every cell that a run changed, before and after; or write them to a CSV file."""
     from batchbook.batch.history import diff_run
+    from batchbook.batch.wording import shown_stored
 
     with ledger_here(reading=True) as (_, ledger):
         if csv is not None:
             _export(ledger, run, csv)
+            _say_what_waits(ledger, run)
             return
         if manner.json:
             show_json({"changes": map(_line, diff_run(ledger, run)), "error": None})
@@ -126,8 +135,18 @@ def diff(run: Run, csv: Csv = None, json: Json = False) -> None:
         for change in diff_run(ledger, run):
             count += 1
             place = f"{change.sheet} row {change.number}" if change.number else change.sheet
-            say(f"{place} [{change.key}] {change.column}: {change.before!r} -> {change.after!r}")
+            before, after = shown_stored(change.before), shown_stored(change.after)
+            say(f"{place} [{change.key}] {change.column}: {before} -> {after}")
         say(f"{count} changes")
+        _say_what_waits(ledger, run)
+
+
+def _say_what_waits(ledger: Ledger, run: str) -> None:
+    from batchbook.batch.history import what_waits
+
+    waits = what_waits(ledger, run)
+    if waits is not None:
+        note(waits)
 
 
 def _export(ledger: Ledger, run: str, file: Path) -> None:
