@@ -277,6 +277,12 @@ def test_status_tells_what_is_unfinished(unfinished: Folder) -> None:
     assert "unfinished: 0" in unfinished.run("status").out
 
 
+def test_status_of_a_damaged_ledger_is_exit_code_6(done: Folder) -> None:
+    (done.path / "data" / "checkpoints" / "ledger.db").write_bytes(b"nothing of the kind" * 999)
+    called = done.run("status", "--json")
+    assert (called.code, called.json["error"]["code"]) == (6, "ledger-damaged")
+
+
 def test_status_where_nothing_ran_leaves_nothing(new_folder: Callable[[str], Folder]) -> None:
     here = new_folder("empty")
     assert here.run("status").code == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from batchbook.batch.assembly import Assembly, Clock, assemble
 from batchbook.batch.attempt import Attempt
 from batchbook.batch.dryrun import dry_run
+from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.memory import MemoryReader
 from batchbook.batch.progress import Listener, Warned
@@ -135,6 +136,7 @@ class BatchController:
 
     def _locked(self, assembly: Assembly) -> RunResult:
         base, target = self._job.base, followed(self._job.target)
+        must_not_be_emptied(base)
         with ExitStack() as stack:
             on_dead = partial(settle_dead_holder, target, warn=self._warn)
             lock = take_lock(target, base.ledger, self._request.wait, self._stop, on_dead)

@@ -10,6 +10,7 @@ from pathlib import Path
 from batchbook.batch.assembly import Assembly, Clock
 from batchbook.batch.checkpoints import CheckpointManager
 from batchbook.batch.details import read_details
+from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.outcomes import Counts, RowOutcome
 from batchbook.batch.planning import Planner
@@ -42,6 +43,7 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
             "A dry run shows what a fresh start would do; it cannot go on from a row, a batch or a run.",
             "Choose rows with --keys, --start-row and --end-row instead.",
         )
+    must_not_be_emptied(job.base)
     target = followed(job.target)
     source = target if target.exists() else job.workbook
     if pending_path(target).exists():

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from batchbook.batch.checkpoints import shown_key
+from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.report import conflicts_in, problems_of
 from batchbook.batch.standing import as_it_stands, standing_of
 from batchbook.config import BaseConfig
@@ -58,6 +59,7 @@ def open_ledger(base: BaseConfig, *, reading: bool = False) -> Ledger:
 
     reading: nothing of it is to be changed, and it may lie where nothing can be written.
     """
+    must_not_be_emptied(base)
     look = Ledger.reading if reading and _is_read_as_it_is(base.ledger) else Ledger.open_existing
     ledger = look(base.ledger, root=base.folder, allow_network=base.state.allow_network)
     if ledger is None:

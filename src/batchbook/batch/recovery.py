@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.start import WorkbookDifference
 from batchbook.batch.waiting import QUIET_SECONDS, REPLACE_QUIET_SECONDS, check_settled
@@ -42,6 +43,7 @@ def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: W
     ledger that cannot be opened is named and keeps nothing from being put back.
     """
     try:
+        must_not_be_emptied(base)
         ledger = Ledger.open_existing(base.ledger, root=base.folder, allow_network=base.state.allow_network)
     except LedgerError as error:
         warn(f"{error.what} The backup is put back all the same.")

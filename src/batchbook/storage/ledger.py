@@ -154,13 +154,15 @@ class Ledger:
     def reading(
         cls, path: Path, *, root: Path | None = None, allow_network: bool = False, renew: bool = True
     ) -> Ledger | None:
-        """The ledger as it is now, or None where there is none: only read, and not waited for.
+        """The ledger as it is now, or None where there is none, or an empty file: only read, and not waited for.
 
         One of an older form is opened as ever, which renews it, or not at all where it is not to (None). Raises
         LedgerError where it cannot be read, as while a run on a network file system has it for itself.
         """
         if not path.exists():
             return None
+        if not path.stat().st_size and not path.with_name(f"{path.name}-wal").exists():
+            return None  # nothing is in it, and to be read nothing is made of it
         connection = cls._connect(path, read_only=True)
         ledger = cls(connection, path, root)
         with ledger._named_errors():
