@@ -29,8 +29,10 @@ Warn = Callable[[str], None]
 class StoppedWaiting(WorkbookInUse):
     """Asked to stop while waiting for somebody who has the workbook."""
 
-    def __init__(self, waited_for: WorkbookInUse) -> None:
-        super().__init__(waited_for.what, waited_for.advice)
+    @classmethod
+    def instead_of(cls, waited_for: WorkbookInUse) -> StoppedWaiting:
+        """The same words as the error that says who was waited for."""
+        return cls(waited_for.what, waited_for.advice)
 
 
 def wait_until_closed(workbook: Path, job: JobConfig, stop: StopToken, warn: Warn, *, wait: bool = True) -> None:
@@ -48,7 +50,7 @@ def wait_until_closed(workbook: Path, job: JobConfig, stop: StopToken, warn: War
             if job.on_open != "wait" or not wait:
                 raise
             if stop.stopping:
-                raise StoppedWaiting(error) from error
+                raise StoppedWaiting.instead_of(error) from error
             if not told:
                 warn(f"{error.what} Waiting until it is closed.")
                 told = True
@@ -113,7 +115,7 @@ def _wait_for_change(workbook: Path, state: tuple[int, ...], quiet: float, stop:
             f"{workbook.name} cannot be read: somebody is just writing it, as it seems.",
             f"Start again when that is done; `batchbook check {workbook}` says whether the file is sound.",
         )
-        raise StoppedWaiting(error) if stop.stopping else error
+        raise StoppedWaiting.instead_of(error) if stop.stopping else error
 
 
 def _is_open_for_writing(path: Path) -> bool:
@@ -189,6 +191,6 @@ def take_lock(
             return lock
         except WorkbookInUse as error:
             if stop.stopping:
-                raise StoppedWaiting(error) from error
+                raise StoppedWaiting.instead_of(error) from error
             if left <= _POLL_SECONDS:
                 raise
