@@ -27,7 +27,7 @@ def test_runs_are_found_by_id_beginning_or_as_the_last(site):
         assert find_run(ledger, first.run_id).id == first.run_id
         with pytest.raises(UsageError, match=second.run_id):
             find_run(ledger, "1999")
-        assert {line.id for line in list_runs(ledger)} == {first.run_id, second.run_id}
+        assert {line.run_id for line in list_runs(ledger)} == {first.run_id, second.run_id}
 
 
 def test_a_run_shows_its_attempts_saves_problems_and_counts(site):

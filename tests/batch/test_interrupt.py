@@ -46,10 +46,10 @@ def test_a_second_signal_ends_the_process_where_it_stands(monkeypatch):
     left = []
     monkeypatch.setattr(interrupt.os, "_exit", left.append)
     token = StopToken()
-    with handle_signals(token):
+    with handle_signals(token, leave=lambda: left.append("said")):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGTERM)
-    assert left == [143]
+    assert left == ["said", 143]
     assert token.exit_code == 130
 
 

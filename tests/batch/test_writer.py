@@ -24,7 +24,7 @@ from batchbook.storage.backups import BackupStore
 from tests.batch.helpers import HEADERS, SETTINGS, Died, Site, people, shout
 
 
-def during(site, edits):
+def during(site, edits, **request):
     """A run; each edit is made by a person at the end of the batch of its number."""
     edits = dict(edits)
 
@@ -34,7 +34,7 @@ def during(site, edits):
             edits.pop(event.number)()
 
     site.events = []
-    result = BatchController(site.job(), StartRequest(mode="fresh"), events=listen).run()
+    result = BatchController(site.job(), StartRequest(mode="fresh", **request), events=listen).run()
     assert not edits
     return result
 
@@ -109,8 +109,15 @@ def test_a_row_deleted_before_it_was_done_is_gone_and_never_processed(site):
 def test_rows_that_came_during_the_run_wait_for_the_next(site):
     result = during(site, {1: lambda: site.edit(lambda sheet: sheet.append(["NEW", "new"]))})
     assert (result.rows.selected, site.results()["NEW"]) == (6, None)
+    assert any("merged: 1 rows are new and wait for the next run" in warning for warning in site.warnings())
     assert site.run().rows.selected == 7
     assert site.results()["NEW"] == "new!"
+
+
+def test_rows_that_a_run_over_some_rows_leaves_out_are_not_called_new(site):
+    during(site, {1: lambda: site.cell("B7", "changed")}, keys=("K1", "K2", "K3", "K4"))
+    assert any("was merged" in warning for warning in site.warnings())
+    assert not any("are new" in warning for warning in site.warnings())
 
 
 def test_a_key_doubled_during_the_run_rejects_its_rows_and_touches_neither(site):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -182,3 +183,19 @@ def test_wrong_types_in_rows_fail_those_rows_only(folder: Folder) -> None:
     called = folder.run("run", "job.yaml", "--json")
     assert called.code == 3
     assert (called.json["rows"]["done"], called.json["rows"]["failed"]) == (2, 1)
+
+
+def test_a_workbook_that_is_missing_is_named_with_its_newest_backup(folder: Folder) -> None:
+    remove(folder)
+    called = folder.run("run", "job.yaml", "--start-fresh")
+    assert (called.code, "backup" in called.err) == (2, False)
+    folder.make_book(range(1, 13))
+    assert folder.run("run", "job.yaml", "--start-fresh").code == 0
+    remove(folder)
+    called = folder.run("run", "job.yaml", "--resume-auto")
+    assert called.code == 2, called.err
+    assert "There is no workbook" in called.err
+    restore = re.search("`batchbook (backups restore [^`]*)`", called.err)
+    assert restore is not None, called.err
+    assert folder.run(*restore[1].split()).code == 0
+    assert folder.run("run", "job.yaml", "--resume-auto").code == 0

@@ -86,11 +86,17 @@ def test_a_persons_edit_of_a_result_stays_and_is_listed_as_a_conflict(folder: Fo
     # A result that had been saved needs no second write, so there is nothing to differ in; an unsaved one is listed.
     edit(folder, lambda sheet: None)
     again = folder.run("run", "job.yaml", "--start-fresh", "--json")
-    assert again.json["conflicts"] == 1
+    assert (again.json["conflicts"], again.json["overwritten"]) == (1, 0)
     assert results(folder)["K012"] == "mine"
     shown = folder.run("runs", "show", again.json["run_id"], "--json").json
     (conflict,) = shown["conflicts"] if "conflicts" in shown else shown["run"]["conflicts"]
     assert (conflict["key"], conflict["theirs"]) == ("K012", "mine")
+    assert (
+        "a person has 'mine', the run 'name 12 has 111'; the person's was kept"
+        in folder.run("runs", "show", "last").out
+    )
+    called = folder.run("run", "job.yaml", "--start-fresh")
+    assert "conflicts: 1 cells that people changed: 1 kept as people left them; see the report" in called.out
 
 
 def test_an_input_edited_after_its_result_makes_the_row_done_again(folder: Folder) -> None:
@@ -170,7 +176,7 @@ def test_a_resume_without_its_header_is_exit_code_6_and_goes_on_once_that_is_men
         assert called.code == 6, called.err
         error = called.json["error"]
         assert error["code"] == "cannot-resume"
-        assert run["id"] in error["what"]
+        assert run["run_id"] in error["what"]
         assert "book.xlsx, sheet Data, row 1" in error["what"]
         (finding,) = error["findings"]
         assert repr(right or spoilt)[1:-1].strip().casefold() in finding.casefold()
@@ -186,7 +192,7 @@ def test_a_resume_without_its_header_is_exit_code_6_and_goes_on_once_that_is_men
     done = set(folder.processed())
     called = resumed(folder)
     assert called.code == 0, called.err
-    assert called.json["resumed"]["run_id"] == run["id"]
+    assert called.json["resumed"]["run_id"] == run["run_id"]
     assert called.json["resumed"]["rows_kept"] >= 20
     assert len(set(folder.processed()) - done) == ROWS - len(done)
     assert all(results(folder).values())

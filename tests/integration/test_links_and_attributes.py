@@ -75,7 +75,7 @@ def test_the_file_and_a_link_to_it_are_one_workbook_with_one_history(folder: Fol
     assert (second["rows"]["unchanged"], second["conflicts"]) == (12, 0)
     runs = folder.run("runs", "list", "--json").json["runs"]
     assert {run["workbook"] for run in runs} == {str(folder.book)}
-    assert {run["id"] for run in runs} == {first["run_id"], second["run_id"]}
+    assert {run["run_id"] for run in runs} == {first["run_id"], second["run_id"]}
 
 
 @pytest.mark.parametrize("target", ["nowhere.xlsx", "book.xlsx"])

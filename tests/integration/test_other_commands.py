@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 from collections.abc import Callable
 
 import pytest
 
-from tests.integration.helpers import Folder, interrupted
+from tests.integration.helpers import Folder, command, interrupted
 
 
 @pytest.fixture
@@ -32,9 +34,9 @@ def test_runs_are_listed_and_shown(done: Folder) -> None:
     listed = done.run("runs", "list", "--json").json["runs"]
     assert [run["status"] for run in listed] == ["completed"]
     assert "12 done" in done.run("runs", "list").out
-    for name in ("last", listed[0]["id"], listed[0]["id"][:-1]):
+    for name in ("last", listed[0]["run_id"], listed[0]["run_id"][:-1]):
         shown = done.run("runs", "show", name, "--json").json
-        assert shown["run_id"] == listed[0]["id"]
+        assert shown["run_id"] == listed[0]["run_id"]
         assert shown["rows"]["done"] == 12
     assert "rows: 12 selected, 12 done" in done.run("runs", "show", "last").out
 
@@ -58,7 +60,7 @@ def test_diff_shows_every_cell_and_undo_takes_it_back(done: Folder) -> None:
     changes = done.run("runs", "diff", "last", "--json").json["changes"]
     assert len(changes) == 24
     assert {change["column"] for change in changes} == {"Result", "Checked"}
-    assert "Result: None -> 'name 1 has 1'" in done.run("runs", "diff", "last").out
+    assert "Result: nothing -> 'name 1 has 1'" in done.run("runs", "diff", "last").out
     undone = done.run("runs", "undo", "last", "--json").json
     assert undone["restored"] == 24
     assert all(row[3] is None and row[4] is None for row in done.cells())
@@ -108,6 +110,57 @@ def test_clearing_all_is_asked_for_at_a_terminal(unfinished: Folder) -> None:
     assert unfinished.at_terminal("checkpoints", "clear", answers={"[y/N]": "n\n"}).code == 2
     assert unfinished.at_terminal("checkpoints", "clear", answers={"[y/N]": "y\n"}).code == 0
     assert "no unfinished run" in unfinished.run("checkpoints", "list").out
+
+
+def test_only_an_unfinished_run_is_shown_as_a_checkpoint(unfinished: Folder) -> None:
+    (run,) = unfinished.run("checkpoints", "list", "--json").json["runs"]
+    job = unfinished.make_job(name="other.yaml", job="other")
+    finished = unfinished.run("run", job.name, "--start-fresh", "--json").json["run_id"]
+    assert unfinished.run("checkpoints", "show", "--json").json["run_id"] == run["run_id"]
+    called = unfinished.run("checkpoints", "show", finished)
+    assert called.code == 2
+    assert "is not unfinished, but completed" in called.err
+    assert f"batchbook runs show {finished}" in called.err
+
+
+def test_looking_changes_nothing_of_the_ledger_and_needs_no_right_to_write(unfinished: Folder) -> None:
+    (run,) = unfinished.run("checkpoints", "list", "--json").json["runs"]
+    folder = unfinished.path / "data" / "checkpoints"
+    looks = [("runs", "list"), ("runs", "show", "last"), ("runs", "diff", "last"), ("checkpoints", "list"),
+             ("checkpoints", "show"), ("checkpoints", "validate")]  # fmt: skip
+    before = (folder / "ledger.db").read_bytes()
+    for look in looks:
+        called = unfinished.run(*look)
+        assert called.code == 0, called.err
+        assert (folder / "ledger.db").read_bytes() == before, look
+    # When a run has completed there is no log to read beside.
+    assert unfinished.run("run", "job.yaml", "--resume-auto").code == 0
+    before = (folder / "ledger.db").read_bytes()
+    folder.chmod(0o500)
+    (folder / "ledger.db").chmod(0o400)
+    try:
+        for look in looks[:4]:
+            called = _without_rights(unfinished, *look)
+            assert called.returncode == 0, (look, called.stderr)
+        called = _without_rights(unfinished, "runs", "undo", run["run_id"])
+        assert called.returncode == 1, called.stderr
+        assert "do it again" in called.stderr
+    finally:
+        folder.chmod(0o700)
+        (folder / "ledger.db").chmod(0o600)
+    assert (folder / "ledger.db").read_bytes() == before
+
+
+def _without_rights(folder: Folder, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command by somebody who is no root, who may write everywhere."""
+    line = [*command(), *arguments]
+    if os.getuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root without setpriv can write everywhere")
+        line = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *line]
+    return subprocess.run(
+        line, cwd=folder.path, env=folder._environment({}), capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_there_are_no_checkpoints_after_success(done: Folder) -> None:
@@ -207,6 +260,18 @@ def test_a_lock_is_broken_only_for_a_reason_and_not_while_its_holder_lives(folde
     assert "is not locked" in folder.run("unlock", "book.xlsx", "--reason", "again").out
 
 
+def test_a_workbook_that_is_not_there_is_not_called_unlocked_but_its_lock_can_be_broken(folder: Folder) -> None:
+    called = folder.run("unlock", "typo.xlsx", "--reason", "it was killed", "--json")
+    assert (called.code, called.json["error"]["code"]) == (2, "workbook-missing")
+    assert "There is no workbook typo.xlsx" in called.err
+    folder.book.unlink()
+    (folder.path / ".book.xlsx.batchbook-lock").write_text("what a machine that died left")
+    called = folder.run("unlock", "book.xlsx", "--reason", "that machine is gone", "--json")
+    assert called.code == 0, called.err
+    assert called.json["broken"]
+    assert not (folder.path / ".book.xlsx.batchbook-lock").exists()
+
+
 def test_status_tells_what_is_unfinished(unfinished: Folder) -> None:
     called = unfinished.run("status", "--json")
     assert called.code == 0, called.err
@@ -214,6 +279,12 @@ def test_status_tells_what_is_unfinished(unfinished: Folder) -> None:
     assert "unfinished: 1" in unfinished.run("status").out
     assert unfinished.run("run", "job.yaml", "--resume-auto").code == 0
     assert "unfinished: 0" in unfinished.run("status").out
+
+
+def test_status_of_a_damaged_ledger_is_exit_code_6(done: Folder) -> None:
+    (done.path / "data" / "checkpoints" / "ledger.db").write_bytes(b"nothing of the kind" * 999)
+    called = done.run("status", "--json")
+    assert (called.code, called.json["error"]["code"]) == (6, "ledger-damaged")
 
 
 def test_status_where_nothing_ran_leaves_nothing(new_folder: Callable[[str], Folder]) -> None:

@@ -54,20 +54,26 @@ def test_results_for_an_open_workbook_wait_and_are_published_by_reapply(folder: 
     run = folder.run("runs", "list", "--json").json["runs"][0]
     assert run["status"] == "pending"
     told = folder.run("status", "--json").json
-    assert told["workbooks"][0]["pending_run"] == run["id"]
+    assert told["workbooks"][0]["pending_run"] == run["run_id"]
     assert "Anna in Excel" in told["workbooks"][0]["open_in"]
+    waits = f"the finished save of run {run['run_id']} waits in {FILE}"
+    diff = folder.run("runs", "diff", "last")
+    assert ("0 changes" in diff.out, waits in diff.err) == (True, True)
+    assert waits in folder.run("runs", "show", "last").out
     assert folder.run("runs", "reapply", "last").code == 4
     again = folder.run("run", "job.yaml", "--resume-auto", "--json")
     assert (again.code, again.json["error"]["code"]) == (4, "workbook-in-use")
-    assert run["id"] in again.json["error"]["what"]
+    assert run["run_id"] in again.json["error"]["what"]
     anna.unlink()
     published = folder.run("runs", "reapply", "last", "--json")
     assert published.code == 0, published.err
-    told = {"run": run["id"], "reapply_run": None, "restored": 24, "kept": [], "published": True, "error": None}
+    told = {"run_id": run["run_id"], "reapply_run": None, "restored": 24, "kept": [], "published": True, "error": None}
     assert published.json == told
     assert results(folder) == EXPECTED
     assert beside(folder) == set()
     assert folder.run("runs", "list", "--json").json["runs"][0]["status"] == "completed"
+    assert folder.run("runs", "show", "last", "--json").json["pending"] is None
+    assert "waits" not in folder.run("runs", "diff", "last").err
 
 
 def test_the_json_of_such_a_run_has_all_its_fields_and_one_more(folder: Folder, anna: Path) -> None:

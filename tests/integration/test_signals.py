@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from batchbook.storage.lock import WorkbookLock
 from tests.integration.helpers import Folder
 
 ROWS = 40
@@ -54,8 +55,9 @@ def test_the_second_signal_leaves_at_once_and_loses_nothing_that_was_committed(f
     if process.poll() is None:
         os.kill(process.pid, signal.SIGINT)
     started = time.monotonic()
-    process.communicate(timeout=60)
+    _out, err = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert "left at once; what is committed is kept" in err
     assert time.monotonic() - started < 5
     called = folder.run("run", "job.yaml", "--resume-auto", "--json")
     assert called.code == 0, called.err
@@ -80,3 +82,45 @@ def test_a_row_that_hangs_is_given_up_after_the_grace_and_is_done_again_later(fo
     assert called.code == 0, called.err
     assert called.json["resumed"]["rows_kept"] == 14
     assert all(row[3] for row in folder.cells())
+
+
+def stopped_while_waiting(folder: Folder, number: int, *arguments: str) -> tuple[int, str, str]:
+    """How a run ends that is told to stop when it has said so, or has had time to, that it waits."""
+    before = folder.book.read_bytes()
+    process = folder.start("run", "job.yaml", "--start-fresh", *arguments)
+    log = folder.path / "data" / "logs"
+    deadline = time.monotonic() + 60
+    while not log.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(1.5)
+    os.kill(process.pid, number)
+    out, err = process.communicate(timeout=30)
+    assert folder.book.read_bytes() == before
+    assert not folder.processed()
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_run_that_is_stopped_while_it_waits_for_the_lock_is_interrupted_and_begins_nothing(
+    folder: Folder, number: int, code: int
+) -> None:
+    with WorkbookLock(folder.book, run=None, ledger=None):
+        ended, out, err = stopped_while_waiting(folder, number, "--wait", "100", "--json")
+    assert ended == code, err
+    said = json.loads(out)
+    assert (said["status"], said["run_id"], said["error"]) == ("interrupted", None, None)
+    assert "book.xlsx is locked by process" in err
+    assert "Nothing was begun" in err
+
+
+def test_a_run_that_is_stopped_while_somebody_has_the_workbook_open_is_interrupted_and_begins_nothing(
+    folder: Folder,
+) -> None:
+    folder.make_job(on_open="wait")
+    (folder.path / ".~lock.book.xlsx#").write_text("Eva,eva,pc9,21.11.2026 11:48,file:///home/eva;")
+    code, out, err = stopped_while_waiting(folder, signal.SIGINT)
+    assert code == 130, err
+    assert "Nothing was begun" in err
+    assert out.splitlines()[-1] == "interrupted; nothing was written"
+    (folder.path / ".~lock.book.xlsx#").unlink()
+    assert folder.run("run", "job.yaml", "--resume-auto").code == 0

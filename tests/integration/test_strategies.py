@@ -68,7 +68,7 @@ def work(row):
     )
     assert ended.returncode == 0, ended.stderr
     run = folder.run("runs", "list", "--json").json["runs"][0]
-    batches = sizes(folder, run["id"])
+    batches = sizes(folder, run["run_id"])
     assert batches[0] == 8
     assert min(batches) == 1, "it shrank to single rows"
     smallest = batches.index(min(batches))

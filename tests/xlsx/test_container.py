@@ -196,3 +196,20 @@ def test_a_disk_that_does_not_give_the_file_is_named(tmp_path: Path) -> None:
 class Failing(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_workbook_that_may_not_be_read_is_said_to_be_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = crafted(tmp_path, ROWS)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)  # root may read everything
+    with pytest.raises(WorkbookUnreadable, match=r"book\.xlsx may not be read: Permission denied") as caught:
+        Book.open(path)
+    assert "allowed to read the file" in caught.value.advice
+
+
+def test_a_folder_is_no_workbook(tmp_path: Path) -> None:
+    with pytest.raises(WorkbookUnreadable, match="is a folder, not a workbook"):
+        Book.open(tmp_path)

@@ -45,7 +45,7 @@ from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.pruning import prune
 from batchbook.storage.restored import forget_written, intend_restore
 from batchbook.storage.runlog import RunLog
-from batchbook.storage.savelog import count_conflicts
+from batchbook.storage.savelog import count_conflicts, count_overwritten
 from batchbook.storage.trouble import advice_for
 from batchbook.xlsx import Book, digest_of
 
@@ -364,7 +364,12 @@ class Attempt:
     def _tell(self, found: Reconciled | None) -> None:
         self._tracker.recount(self._log.counts())
         if found is not None:
-            parts = ((found.redo, "rows have new inputs and are done again"), (found.gone, "rows are gone"))
+            new = 0 if self._log.run.settings.get("partial") else found.new_rows
+            parts = (
+                (found.redo, "rows have new inputs and are done again"),
+                (found.gone, "rows are gone"),
+                (new, "rows are new and wait for the next run"),
+            )
             said = "; ".join(f"{count} {what}" for count, what in parts if count)
             self._warn(f"the workbook was changed by someone else and was merged{': ' + said if said else ''}")
 
@@ -403,6 +408,7 @@ class Attempt:
             batches=self._log.batch,
             saves=self._saves,
             conflicts=count_conflicts(self._ledger, run),
+            overwritten=count_overwritten(self._ledger, run),
             seconds=self._tracker.seconds.as_dict(),
             peak_rss_bytes=peak_rss(),
             report=str(self._job.base.reports / f"{run}.json"),

@@ -11,16 +11,25 @@ from pathlib import Path
 from batchbook.batch.assembly import Assembly, Clock, assemble
 from batchbook.batch.attempt import Attempt
 from batchbook.batch.dryrun import dry_run
+from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.memory import MemoryReader
 from batchbook.batch.progress import Listener, Warned
 from batchbook.batch.recovery import backup_store, put_back, sound_or_backup, with_backup
-from batchbook.batch.report import RunResult, sweep_reports
+from batchbook.batch.report import RunResult, stopped_before, sweep_reports
 from batchbook.batch.resumable import resumable_run
 from batchbook.batch.start import Decisions, StartRequest
-from batchbook.batch.waiting import check_settled, closed_or_later, is_there, must_not_wait, open_settled, take_lock
+from batchbook.batch.waiting import (
+    StoppedWaiting,
+    check_settled,
+    closed_or_later,
+    is_there,
+    must_not_wait,
+    open_settled,
+    take_lock,
+)
 from batchbook.config import JobConfig
-from batchbook.errors import CannotResume, ConfigurationError, WorkbookDamaged, WorkbookNotSupported
+from batchbook.errors import CannotResume, ConfigurationError, WorkbookDamaged, WorkbookMissing, WorkbookNotSupported
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.leftovers import sweep
 from batchbook.storage.links import followed
@@ -41,7 +50,7 @@ class BatchController:
 
     `events` is told of progress, `decide` is asked where a person has to choose (None: nobody can be asked), `stop`
     ends the run early. `run` raises BatchbookError where the run cannot begin; once it has begun, every end of it,
-    a failed one too, is a RunResult.
+    a failed one too, is a RunResult; so is being stopped while it waits for others to let go of the workbook.
     """
 
     def __init__(
@@ -79,6 +88,9 @@ class BatchController:
                 return dry_run(assembly, self._request, self._listen, self._stop, self._clock)
             with self._named_for_resume(assembly, HeaderError):
                 return self._locked(assembly)
+        except StoppedWaiting as error:
+            self._warn(f"{error.what} Nothing was begun: the run was asked to stop while it waited.")
+            return stopped_before(job, self._stop.exit_code)
         finally:
             assembly.processor.close()
 
@@ -116,9 +128,15 @@ class BatchController:
                 raise  # else it is looked at again under the lock: somebody may be writing it, there may be a backup
         except WorkbookNotSupported as error:
             raise with_backup(error, source, backup_store(self._job.base, source)) from error
+        except WorkbookMissing as error:
+            backups = backup_store(self._job.base, source)
+            if not backups.list():
+                raise
+            raise with_backup(error, source, backups) from error
 
     def _locked(self, assembly: Assembly) -> RunResult:
         base, target = self._job.base, followed(self._job.target)
+        must_not_be_emptied(base)
         with ExitStack() as stack:
             on_dead = partial(settle_dead_holder, target, warn=self._warn)
             lock = take_lock(target, base.ledger, self._request.wait, self._stop, on_dead)

@@ -10,6 +10,7 @@ from pathlib import Path
 from batchbook.batch.assembly import Assembly, Clock
 from batchbook.batch.checkpoints import CheckpointManager
 from batchbook.batch.details import read_details
+from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.outcomes import Counts, RowOutcome
 from batchbook.batch.planning import Planner
@@ -42,6 +43,7 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
             "A dry run shows what a fresh start would do; it cannot go on from a row, a batch or a run.",
             "Choose rows with --keys, --start-row and --end-row instead.",
         )
+    must_not_be_emptied(job.base)
     target = followed(job.target)
     source = target if target.exists() else job.workbook
     if pending_path(target).exists():
@@ -74,7 +76,8 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
             shown = dataclasses.replace(change, before=_plain(change.before), after=_plain(change.after))
             changes.append(vars_of(shown))
         result = _result(assembly, log, tracker, changes, saves.plan_size()[1], stop)
-        return dataclasses.replace(result, vanished=vanished)
+        overwritten = sum(conflict.kept == "ours" for conflict in saves.planned_conflicts())
+        return dataclasses.replace(result, vanished=vanished, overwritten=overwritten)
 
 
 def _look_for_vanished(assembly: Assembly, target: Path, ledger: Ledger, listener: Listener) -> tuple[Vanished, ...]:

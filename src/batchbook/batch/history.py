@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from batchbook.batch.checkpoints import shown_key
+from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.report import conflicts_in, problems_of
 from batchbook.batch.standing import as_it_stands, standing_of
 from batchbook.config import BaseConfig
 from batchbook.errors import UsageError
-from batchbook.storage.ledger import AttemptRecord, Ledger, RunRecord
+from batchbook.storage.ledger import PENDING, AttemptRecord, Ledger, RunRecord
 from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.mending import must_know_changes
 from batchbook.storage.pendingfile import pending_path
@@ -30,7 +32,7 @@ from batchbook.storage.turns import did_nothing
 class RunLine:
     """One run in a list."""
 
-    id: str
+    run_id: str
     job: str
     status: str
     started: str
@@ -53,14 +55,29 @@ class CellDifference:
     after: Any
 
 
-def open_ledger(base: BaseConfig) -> Ledger:
-    """The ledger of a base folder; UsageError where nothing has run yet."""
-    ledger = Ledger.open_existing(base.ledger, root=base.folder, allow_network=base.state.allow_network)
+def open_ledger(base: BaseConfig, *, reading: bool = False) -> Ledger:
+    """The ledger of a base folder; UsageError where nothing has run yet.
+
+    reading: nothing of it is to be changed, and it may lie where nothing can be written.
+    """
+    must_not_be_emptied(base)
+    look = Ledger.reading if reading and _is_read_as_it_is(base.ledger) else Ledger.open_existing
+    ledger = look(base.ledger, root=base.folder, allow_network=base.state.allow_network)
     if ledger is None:
         raise UsageError(
             f"There is no ledger {base.ledger}: nothing has run yet.", "Run a job first, or go to its folder."
         )
     return ledger
+
+
+def _is_read_as_it_is(path: Path) -> bool:
+    """Whether a ledger is opened only for reading.
+
+    Where it has a log, that would be folded in otherwise. Without one, SQLite reads it as a file that nobody writes,
+    and what a run that begins meanwhile folds in would be read by halves: so that is done only where it has to be.
+    """
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return not writable or path.with_name(f"{path.name}-wal").exists()
 
 
 def find_run(ledger: Ledger, name: str) -> RunRecord:
@@ -76,6 +93,21 @@ def find_run(ledger: Ledger, name: str) -> RunRecord:
     if found is None:
         known = ", ".join(run.id for run in runs[:5]) or "none"
         raise UsageError(f"There is no run {name!r} (or several begin so).", f"The newest runs: {known}.")
+    return found
+
+
+def find_unfinished(ledger: Ledger, name: str) -> RunRecord:
+    """An unfinished run by its id, the beginning of it, or ``last``, the newest; UsageError where there is none."""
+    unfinished = [run for run in ledger.runs() if run.unfinished]
+    if name == "last" and unfinished:
+        return unfinished[0]
+    if name == "last":
+        raise UsageError("There is no unfinished run.", "`batchbook runs show last` shows the newest run.")
+    found = find_run(ledger, name)
+    if not found.unfinished:
+        raise UsageError(
+            f"Run {found.id} is not unfinished, but {found.status}.", f"`batchbook runs show {found.id}` shows it."
+        )
     return found
 
 
@@ -133,6 +165,7 @@ def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
         "rows_per_second": _rate(sum(attempt["rows"] or 0 for attempt in attempts), attempts),
         "counted": dict(zip(("batches", "saves", "conflicts"), counted, strict=True)),
         "pruned": pruned.at if pruned is not None else None,
+        "pending": what_waits(ledger, run.id),
         "attempts": attempts,
         "batches": iter(()) if pruned else (dict(batch) for batch in log.batches()),
         "saves": iter(()) if pruned else (
@@ -192,6 +225,20 @@ def diff_run(ledger: Ledger, name: str) -> Iterator[CellDifference]:
     must_have_details(ledger, run, "what it changed is no longer known")
     must_know_changes(ledger, run.id)
     return (one for change in chain(filter(None, [first]), changes) for one in _differences(change))
+
+
+def what_waits(ledger: Ledger, name: str) -> str | None:
+    """Where a run's results are that are not in its workbook yet, and how they get in; None where that is not so."""
+    run = find_run(ledger, name)
+    if run.status != PENDING:
+        return None
+    file = pending_path(ledger.path_of(run.workbook))
+    if file.exists() and any(save.run == run.id for save in pending_saves(ledger, run.workbook)):
+        return (
+            f"the finished save of run {run.id} waits in {file.name} for the workbook to be closed; "
+            f"`batchbook runs reapply {run.id}` brings it in"
+        )
+    return f"the results of run {run.id} wait in the ledger; the next run of its job merges them"
 
 
 def _differences(change: Change) -> Iterator[CellDifference]:

@@ -50,15 +50,18 @@ class StopToken:
 
 
 @contextmanager
-def handle_signals(token: StopToken, tell: Callable[[], None] = lambda: None) -> Iterator[None]:
+def handle_signals(
+    token: StopToken, tell: Callable[[], None] = lambda: None, leave: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP ask the token to stop; a second one ends the process where it stands.
 
-    `tell` is called at the first one. Leaving at once loses nothing: what was committed is in the ledger, and a save
-    that was cut off is settled at the next start.
+    `tell` is called at the first one, `leave`, which must neither wait nor raise, at the second. Leaving at once loses
+    nothing: what was committed is in the ledger, and a save that was cut off is settled at the next start.
     """
 
     def handler(number: int, _frame: FrameType | None) -> None:
         if token.stopping:
+            leave()
             os._exit(128 + number)
         token.stop(number)
         tell()

@@ -40,7 +40,7 @@ class Reconciled:
     redo: int
     """Rows whose inputs changed: their results no longer hold."""
     new_rows: int
-    """Rows that came after the selection."""
+    """Rows with a key of their own that are not in the selection: in a run over all rows they came after it."""
 
 
 class Planner:
@@ -248,7 +248,7 @@ class _Matching:
             key = row_key(row, self._problems)
             known = self._rows.find(key)
             if known is None:
-                self.new_rows += 1
+                self.new_rows += row.read_at not in self._problems
                 if self._whole and row.read_at in self._problems:
                     reject(row, key, self._problems[row.read_at])
             elif known.outcome is not None:

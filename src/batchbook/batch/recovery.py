@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.start import WorkbookDifference
 from batchbook.batch.waiting import QUIET_SECONDS, REPLACE_QUIET_SECONDS, check_settled
+from batchbook.batch.wording import shown_value
 from batchbook.config import BaseConfig
 from batchbook.errors import CannotResume, LedgerError, WorkbookDamaged, WorkbookError
 from batchbook.storage.backups import Backup, BackupStore
@@ -41,6 +43,7 @@ def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: W
     ledger that cannot be opened is named and keeps nothing from being put back.
     """
     try:
+        must_not_be_emptied(base)
         ledger = Ledger.open_existing(base.ledger, root=base.folder, allow_network=base.state.allow_network)
     except LedgerError as error:
         warn(f"{error.what} The backup is put back all the same.")
@@ -176,7 +179,7 @@ class _Look:
             for name, value in decanonical(known.outcome.writes).items():
                 if not same(row.taken.get(name), value):
                     self.results += 1
-                    self._say(f"{self._table.place(row.number, name)} ({shown}): {row.taken.get(name)!r}")
+                    self._say(f"{self._table.place(row.number, name)} ({shown}): {shown_value(row.taken.get(name))}")
 
     def _say(self, example: str) -> None:
         if len(self.examples) < _EXAMPLES:

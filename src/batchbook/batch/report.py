@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import psutil
 from batchbook.batch.checkpoints import shown_key
 from batchbook.batch.outcomes import Counts, Outcome
 from batchbook.batch.vanished import Vanished
+from batchbook.config import JobConfig
 from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_OUTCOMES, BatchbookError
 from batchbook.storage import files
 from batchbook.storage.ledger import Ledger
@@ -52,6 +53,8 @@ class RunResult:
     """The date of each set of reference data."""
     changes: Spool | None = None
     """The cell changes of a dry run, as plain data."""
+    overwritten: int = 0
+    """In how many of the conflicts the run's value is written; in the others the person's is kept."""
     vanished: tuple[Vanished, ...] = ()
     """What earlier runs wrote and was not there any more when this one began."""
     pending: Mapping[str, str] | None = None
@@ -88,6 +91,8 @@ class RunResult:
         }
         if self.reference:
             plain["reference"] = dict(self.reference)
+        if self.conflicts:
+            plain["overwritten"] = self.overwritten
         if self.pending is not None:
             plain["pending"] = dict(self.pending)
         if self.vanished:
@@ -102,10 +107,16 @@ def vars_of(change: Any) -> dict[str, Any]:
     return {name: getattr(change, name) for name in type(change).__slots__}
 
 
-def failed_before(job: str, workbook: str, error: BatchbookError) -> RunResult:
+def failed_before(job: str, workbook: str, error: BatchbookError | None) -> RunResult:
     """The result of a run that could not begin."""
     none = dict.fromkeys(("total", "process", "ledger", "save"), 0.0)
     return RunResult(None, job, "failed", workbook, None, Counts(), None, 0, 0, 0, none, peak_rss(), None, error)
+
+
+def stopped_before(job: JobConfig, code: int) -> RunResult:
+    """The result of a run that was stopped, with this exit code, before it could begin."""
+    failed = failed_before(job.job, str(job.workbook), None)
+    return replace(failed, status="interrupted", output=str(job.output) if job.output else None, stopped_with=code)
 
 
 def peak_rss() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from batchbook.batch.assembly import Assembly, Clock
 from batchbook.batch.checkpoints import CheckpointManager
+from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.start import StartRequest
 from batchbook.errors import LedgerError
 from batchbook.storage.ledger import Ledger, RunRecord
@@ -17,6 +18,7 @@ def resumable_run(assembly: Assembly, request: StartRequest, clock: Clock) -> st
     """
     base = assembly.job.base
     try:
+        must_not_be_emptied(base)
         ledger = Ledger.reading(base.ledger, root=base.folder, allow_network=base.state.allow_network)
         if ledger is None:
             return None

@@ -26,10 +26,20 @@ _LOOK_SECONDS = 0.05
 Warn = Callable[[str], None]
 
 
+class StoppedWaiting(WorkbookInUse):
+    """Asked to stop while waiting for somebody who has the workbook."""
+
+    @classmethod
+    def instead_of(cls, waited_for: WorkbookInUse) -> StoppedWaiting:
+        """The same words as the error that says who was waited for."""
+        return cls(waited_for.what, waited_for.advice)
+
+
 def wait_until_closed(workbook: Path, job: JobConfig, stop: StopToken, warn: Warn, *, wait: bool = True) -> None:
     """Return when nobody has the workbook open in an office program.
 
-    Raises WorkbookInUse at once unless the job says `on_open: wait` (and `wait` is true), and when asked to stop.
+    Raises WorkbookInUse at once unless the job says `on_open: wait` (and `wait` is true), StoppedWaiting when asked to
+    stop.
     """
     told = False
     while True:
@@ -37,8 +47,10 @@ def wait_until_closed(workbook: Path, job: JobConfig, stop: StopToken, warn: War
             check_not_open(workbook)
             return
         except WorkbookInUse as error:
-            if job.on_open != "wait" or not wait or stop.stopping:
+            if job.on_open != "wait" or not wait:
                 raise
+            if stop.stopping:
+                raise StoppedWaiting.instead_of(error) from error
             if not told:
                 warn(f"{error.what} Waiting until it is closed.")
                 told = True
@@ -71,7 +83,7 @@ def check_settled(workbook: Path, stop: StopToken, warn: Warn, *, quiet: float =
 
     Raises what `check_whole` raises, but only for a file that stayed as it is for `quiet` seconds and that no process
     (as far as can be seen from here) has open for writing. WorkbookInUse where it is still being written after
-    MOST_SECONDS, or when asked to stop: then it is not known to be damaged.
+    MOST_SECONDS, StoppedWaiting when asked to stop: then it is not known to be damaged.
     """
     end, last = time.monotonic() + MOST_SECONDS, None
     while True:
@@ -99,10 +111,11 @@ def _wait_for_change(workbook: Path, state: tuple[int, ...], quiet: float, stop:
                 return
             since = time.monotonic()
     if stop.stopping or time.monotonic() >= end:
-        raise WorkbookInUse(
+        error = WorkbookInUse(
             f"{workbook.name} cannot be read: somebody is just writing it, as it seems.",
-            "Start again when that is done; `batchbook check` says whether the file is sound.",
+            f"Start again when that is done; `batchbook check {workbook}` says whether the file is sound.",
         )
+        raise StoppedWaiting.instead_of(error) if stop.stopping else error
 
 
 def _is_open_for_writing(path: Path) -> bool:
@@ -166,7 +179,10 @@ def must_not_wait(workbook: Path, runs: Sequence[str], owner: Owner) -> None:
 def take_lock(
     workbook: Path, ledger: Path, seconds: float, stop: StopToken, on_dead: Callable[[LockInfo], None]
 ) -> WorkbookLock:
-    """The workbook's lock, taken; WorkbookInUse, naming the holder, after so many seconds or when asked to stop."""
+    """The workbook's lock, taken; WorkbookInUse, naming the holder, after so many seconds.
+
+    StoppedWaiting when asked to stop.
+    """
     deadline = time.monotonic() + seconds
     while True:
         left = max(0.0, deadline - time.monotonic())
@@ -174,6 +190,8 @@ def take_lock(
         try:
             lock.acquire()
             return lock
-        except WorkbookInUse:
-            if left <= _POLL_SECONDS or stop.stopping:
+        except WorkbookInUse as error:
+            if stop.stopping:
+                raise StoppedWaiting.instead_of(error) from error
+            if left <= _POLL_SECONDS:
                 raise

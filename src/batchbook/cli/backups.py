@@ -104,10 +104,12 @@ def _chosen(store: BackupStore, workbook: Path, name: str | None) -> Backup:
         if newest is None and kept:
             raise WorkbookDamaged(
                 f"None of the {len(kept)} backups of {workbook} is sound.",
-                "`batchbook backups verify` says what is wrong with each; look for a copy elsewhere.",
+                f"`batchbook backups verify {workbook}` says what is wrong with each; look for a copy elsewhere.",
             )
         if newest is None:
-            raise UsageError(f"There is no backup of {workbook}.", "`batchbook backups list` shows what there is.")
+            raise UsageError(
+                f"There is no backup of {workbook}.", f"`batchbook backups list {workbook}` shows what there is."
+            )
         return newest
     found = [backup for backup in kept if backup.path.name == name or backup.path == Path(name).absolute()]
     if not found:

@@ -19,7 +19,7 @@ def list_all(json: Json = False) -> None:
     """List the checkpoints of every run that can be taken up again."""
     from batchbook.batch.history import list_checkpoints
 
-    with ledger_here() as (_, ledger):
+    with ledger_here(reading=True) as (_, ledger):
         found = list_checkpoints(ledger)
         paths = {run.id: str(ledger.path_of(run.workbook)) for run, _ in found}
     if manner.json:
@@ -51,10 +51,13 @@ def list_all(json: Json = False) -> None:
 
 @app.command("show")
 def show(run: Run = "last", json: Json = False) -> None:
-    """Show an unfinished run: what is done, what remains, since when."""
+    """Show an unfinished run: what is done, what remains, since when. (Of any other: `batchbook runs show`.)"""
+    from batchbook.batch.history import find_unfinished
     from batchbook.cli.runs import show as show_run
 
-    show_run(run, json)
+    with ledger_here(reading=True) as (_, ledger):
+        name = find_unfinished(ledger, run).id
+    show_run(name, json)
 
 
 @app.command("validate")
@@ -62,7 +65,7 @@ def validate(run: Run = "last", json: Json = False) -> int:
     """Check that the state of a run is what was written, to the last result."""
     from batchbook.batch.history import find_run, validate_checkpoint
 
-    with ledger_here() as (_, ledger):
+    with ledger_here(reading=True) as (_, ledger):
         found = find_run(ledger, run)
         name = found.id
         problems = validate_checkpoint(ledger, name)

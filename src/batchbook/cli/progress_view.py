@@ -19,6 +19,7 @@ from batchbook.batch.progress import (
     Saved,
     Warned,
 )
+from batchbook.batch.wording import shown_value
 from batchbook.cli.output import drop, note, plain
 from batchbook.config.durations import format_duration
 
@@ -96,7 +97,7 @@ class LineView:
     def _change(self, event: CellChange) -> None:
         self._changes += 1
         if self._changes <= _MOST_CHANGES or self._verbose:
-            before, after = (_value(value) for value in (event.before, event.after))
+            before, after = (shown_value(value) for value in (event.before, event.after))
             self._line(f"would change {event.sheet}!{event.cell} [{event.key}] {event.column}: {before} -> {after}")
         elif self._changes == _MOST_CHANGES + 1:
             self._line("more cells would change (--verbose shows all)")
@@ -199,7 +200,3 @@ def _left(event: RowsCommitted | BatchDone) -> str:
     if event.seconds_left is None or not event.counts.remaining:
         return ""
     return f"{format_duration(timedelta(seconds=max(1, round(min(event.seconds_left, 1e9)))))} left"
-
-
-def _value(value: object) -> str:
-    return "nothing" if value is None else repr(value)

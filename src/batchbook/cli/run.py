@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
+import select
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,7 +152,7 @@ def _run(job_file: Path, overrides: dict[str, object], request: dict[str, Any], 
     stop = StopToken()
     problems = Problems(view)
     try:
-        with handle_signals(stop, _say_stopping), others_print_beside():
+        with handle_signals(stop, _say_stopping, say_left), others_print_beside():
             result = BatchController(job, start, decide=decide, events=problems, stop=stop).run()
     except BatchbookError as error:
         result = failed_before(job.job, str(job.workbook), error)
@@ -161,6 +163,13 @@ def _run(job_file: Path, overrides: dict[str, object], request: dict[str, Any], 
 
 def _say_stopping() -> None:
     note("stopping: rows in hand are finished (8 s at most) and saved; once more leaves at once")
+
+
+def say_left() -> None:
+    """Say that the process leaves at once: past all buffers and locks, and only if that does not have to wait."""
+    with suppress(OSError, ValueError):
+        if sys.platform == "win32" or select.select([], [2], [], 0)[1]:
+            os.write(2, b"left at once; what is committed is kept, go on with --resume-auto\n")
 
 
 class Problems:
@@ -220,11 +229,21 @@ def _pace(result: dict[str, Any]) -> str:
     return f"{max(0, done) / max(result['seconds']['total'], 0.001):,.0f} rows/s"
 
 
+def _conflicts(count: int, overwritten: int, *, dry: bool) -> str:
+    """How many cells people had changed, and what became, or would become, of their values."""
+    now = "would be " if dry else ""
+    parts = ((count - overwritten, "kept as people left them"), (overwritten, "overwritten (`on_person_edit`)"))
+    told = " and ".join(f"{number:,} {now}{what}" for number, what in parts if number)
+    return f"conflicts: {count:,} cells that people changed: {told}{'' if dry else '; see the report'}"
+
+
 def summary(result: dict[str, Any]) -> list[str]:
     """The closing lines of a run, from the object that ``--json`` prints."""
     rows = result["rows"]
     ended = ", ".join(f"{rows[name]:,} {name}" for name in list(rows)[1:] if rows[name]) or "none"
     seconds = result["seconds"]
+    if result["status"] == "interrupted" and not result["run_id"]:
+        return ["interrupted; nothing was written"]
     lines = [
         _ENDINGS.get(result["status"], result["status"]) + (f" (run {result['run_id']})" if result["run_id"] else ""),
         f"rows: {rows['selected']:,} selected: {ended}",
@@ -232,9 +251,7 @@ def summary(result: dict[str, Any]) -> list[str]:
         f"ledger {seconds['ledger']:.1f}, saves {seconds['save']:.1f})",
     ]
     if result["conflicts"]:
-        lines.append(
-            f"conflicts: {result['conflicts']:,} cells that people changed were kept or listed; see the report"
-        )
+        lines.append(_conflicts(result["conflicts"], result["overwritten"], dry=result["status"] == "dry_run"))
     if pending := result.get("pending"):
         lines.append(
             f"not in the workbook yet: it is open ({pending['open_in']}); the finished save lies in {pending['file']}"

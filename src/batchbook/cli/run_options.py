@@ -73,7 +73,12 @@ OnChange: TypeAlias = Annotated[
     typer.Option("--on-change", help="What counts if someone changed the workbook since (merge, if nothing is said)."),
 ]
 ForceContinue: TypeAlias = Annotated[
-    bool, typer.Option("--force-continue", help="Go on though the workbook is not in the state expected.")
+    bool,
+    typer.Option(
+        "--force-continue",
+        help="With --resume-from-row or --resume-from-batch: go on from there although earlier rows have no result, or "
+        "the workbook was changed since.",
+    ),
 ]
 Offline: TypeAlias = Annotated[bool, typer.Option("--offline", help="Ask no source over the network.")]
 DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Show what would change and write nothing.")]

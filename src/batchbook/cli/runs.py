@@ -25,12 +25,12 @@ _MOST_LINES = 20
 
 
 @contextmanager
-def ledger_here() -> Iterator[tuple[BaseConfig, Ledger]]:
-    """The base configuration that counts here, and its ledger."""
+def ledger_here(*, reading: bool = False) -> Iterator[tuple[BaseConfig, Ledger]]:
+    """The base configuration that counts here, and its ledger; `reading` where that is not to be changed."""
     from batchbook.batch.history import open_ledger
 
     base = base_for()
-    with open_ledger(base) as ledger:
+    with open_ledger(base, reading=reading) as ledger:
         yield base, ledger
 
 
@@ -41,13 +41,21 @@ def list_all(
     """List the runs of this folder, newest first."""
     from batchbook.batch.history import list_runs
 
-    with ledger_here() as (_, ledger):
+    with ledger_here(reading=True) as (_, ledger):
         runs = list_runs(ledger)
     if manner.json:
         show_json({"runs": [_line(run) for run in runs], "error": None})
         return
     rows = [
-        (run.id, run.job, run.status, _short(run.started), Path(run.workbook).name, run.selected, _counted(run.counts))
+        (
+            run.run_id,
+            run.job,
+            run.status,
+            _short(run.started),
+            Path(run.workbook).name,
+            run.selected,
+            _counted(run.counts),
+        )
         for run in runs[:limit]
     ]
     show_table(("run", "job", "status", "started", "workbook", "rows", "outcomes"), rows)
@@ -60,7 +68,7 @@ def show(run: Run, json: Json = False) -> None:
     """Show everything about a run: attempts with the time of each phase, saves, problems, conflicts."""
     from batchbook.batch.history import show_run
 
-    with ledger_here() as (_, ledger):
+    with ledger_here(reading=True) as (_, ledger):
         found = show_run(ledger, run)
         if manner.json:
             show_json({**found, "error": None})
@@ -68,6 +76,8 @@ def show(run: Run, json: Json = False) -> None:
         for name in ("run_id", "job", "status", "workbook", "sheet", "started", "ended", "note"):
             if found[name]:
                 say(f"{name.replace('_', ' ')}: {found[name]}")
+        if found["pending"]:
+            say(found["pending"])
         say(f"rows: {_counted(found['rows'])}")
         counted = found["counted"]
         say(f"batches: {counted['batches']:,}, saves: {counted['saves']:,}, conflicts: {counted['conflicts']:,}")
@@ -89,27 +99,34 @@ def _attempt(one: dict[str, Any]) -> str:
 
 
 def _times(seconds: dict[str, float | None], rate: float | None) -> str:
-    """Where the time went; a phase of an attempt that died before it was recorded is said to be unknown."""
-    parts = [
-        f"{name} {'unknown' if seconds[name] is None else f'{seconds[name]:,.2f} s'}"
-        for name in ("process", "ledger", "save", "total")
-    ]
-    return ", ".join([*parts, *([f"{rate:,.1f} rows/s"] if rate is not None else [])])
+    """Where the time went; of an attempt that died before a phase was recorded, which are not known."""
+    phases = ("process", "ledger", "save", "total")
+    parts = [f"{name} {seconds[name]:,.2f} s" for name in phases if seconds[name] is not None]
+    if not parts:
+        return "no times"
+    lost = [name for name in phases if seconds[name] is None]
+    rates = [f"{rate:,.1f} rows/s"] if rate is not None else []
+    return ", ".join([*parts, *rates, *([f"no time of {' and '.join(lost)}"] if lost else [])])
 
 
 def _conflict(one: dict[str, Any]) -> str:
+    from batchbook.batch.wording import shown_stored
+
     place = f"row {one['row']} [{one['key']}] {one['column']}"
-    return f"{place}: a person's {one['theirs']!r}, the run's {one['ours']!r}; {one['kept']} kept"
+    kept = "the person's was kept" if one["kept"] == "theirs" else "the run's was written"
+    return f"{place}: a person has {shown_stored(one['theirs'])}, the run {shown_stored(one['ours'])}; {kept}"
 
 
 @app.command("diff")
 def diff(run: Run, csv: Csv = None, json: Json = False) -> None:
     """Show every cell that a run changed, before and after; or write them to a CSV file."""
     from batchbook.batch.history import diff_run
+    from batchbook.batch.wording import shown_stored
 
-    with ledger_here() as (_, ledger):
+    with ledger_here(reading=True) as (_, ledger):
         if csv is not None:
             _export(ledger, run, csv)
+            _say_what_waits(ledger, run)
             return
         if manner.json:
             show_json({"changes": map(_line, diff_run(ledger, run)), "error": None})
@@ -118,8 +135,18 @@ def diff(run: Run, csv: Csv = None, json: Json = False) -> None:
         for change in diff_run(ledger, run):
             count += 1
             place = f"{change.sheet} row {change.number}" if change.number else change.sheet
-            say(f"{place} [{change.key}] {change.column}: {change.before!r} -> {change.after!r}")
+            before, after = shown_stored(change.before), shown_stored(change.after)
+            say(f"{place} [{change.key}] {change.column}: {before} -> {after}")
         say(f"{count} changes")
+        _say_what_waits(ledger, run)
+
+
+def _say_what_waits(ledger: Ledger, run: str) -> None:
+    from batchbook.batch.history import what_waits
+
+    waits = what_waits(ledger, run)
+    if waits is not None:
+        note(waits)
 
 
 def _export(ledger: Ledger, run: str, file: Path) -> None:
@@ -144,7 +171,7 @@ def undo(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
     with ledger_here() as (base, ledger):
         undone = undo_run(base, ledger, run, wait=wait, clock=local_now, warn=lambda text: note(f"warning: {text}"))
     if manner.json:
-        show_json({**_line(undone), "error": None})
+        show_json({**_named(undone), "error": None})
         return
     if undone.undo_run is None:
         say(f"run {undone.run}: nothing was changed; {undone.restored} cells are as before already")
@@ -165,7 +192,7 @@ def reapply(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
     with ledger_here() as (base, ledger):
         done = reapply_run(base, ledger, run, wait=wait, clock=local_now, warn=lambda text: note(f"warning: {text}"))
     if manner.json:
-        show_json({**_line(done), "error": None})
+        show_json({**_named(done), "error": None})
         return
     if done.published:
         say(f"run {done.run}: its finished save is published, {done.restored} cells")
@@ -180,6 +207,11 @@ def reapply(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
 def _line(record: Any) -> dict[str, Any]:
     """A record of the engine as plain data."""
     return {name: getattr(record, name) for name in type(record).__dataclass_fields__}
+
+
+def _named(turned: Any) -> dict[str, Any]:
+    """What an undo or a reapply did, as plain data; its run goes by the name that it has everywhere."""
+    return {"run_id" if name == "run" else name: value for name, value in _line(turned).items()}
 
 
 def _some(title: str, lines: Iterable[str]) -> None:

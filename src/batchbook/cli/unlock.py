@@ -10,7 +10,7 @@ import typer
 from batchbook.cli.options import Json
 from batchbook.cli.output import manner, say, show_json
 from batchbook.cli.places import base_for
-from batchbook.errors import UsageError
+from batchbook.errors import UsageError, WorkbookMissing
 
 
 def unlock(
@@ -28,6 +28,8 @@ def unlock(
     base_for(workbook)
     target = followed(workbook)
     held = read_lock(target)
+    if held is None and not target.exists():
+        raise WorkbookMissing(f"There is no workbook {workbook}, and no lock of it.", "Check the path.")
     if held is None:
         if manner.json:
             show_json({"workbook": str(workbook), "broken": None, "error": None})

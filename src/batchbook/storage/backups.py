@@ -190,7 +190,7 @@ class BackupStore:
         if findings:
             raise WorkbookDamaged(
                 f"The backup {backup.path.name} is not sound: {findings[0].message}.",
-                "See `batchbook backups verify` for one that is.",
+                f"See `batchbook backups verify {self.workbook}` for one that is.",
                 findings=findings,
             )
         target = self.workbook

@@ -155,13 +155,15 @@ class Ledger:
     def reading(
         cls, path: Path, *, root: Path | None = None, allow_network: bool = False, renew: bool = True
     ) -> Ledger | None:
-        """The ledger as it is now, or None where there is none: only read, and not waited for.
+        """The ledger as it is now, or None where there is none, or an empty file: only read, and not waited for.
 
         One of an older form is opened as ever, which renews it, or not at all where it is not to (None). Raises
         LedgerError where it cannot be read, as while a run on a network file system has it for itself.
         """
         if not path.exists():
             return None
+        if not path.stat().st_size and not path.with_name(f"{path.name}-wal").exists():
+            return None  # nothing is in it, and to be read nothing is made of it
         connection = cls._connect(path, read_only=True)
         ledger = cls(connection, path, root)
         with ledger._named_errors():
@@ -230,7 +232,8 @@ class Ledger:
     def _prepare(self, network: bool) -> None:
         run = self._connection.execute
         # Of a new file only: pages that pruning frees can be given back (no measurable cost while rows are written).
-        run("PRAGMA auto_vacuum = INCREMENTAL")
+        if not run("PRAGMA page_count").fetchone()[0]:
+            run("PRAGMA auto_vacuum = INCREMENTAL")  # writes into a file that is there, even where it changes nothing
         if network:
             run("PRAGMA locking_mode = EXCLUSIVE")
             run("PRAGMA journal_mode = DELETE")
@@ -276,7 +279,9 @@ class Ledger:
             text = str(error)
             if isinstance(error, UnicodeDecodeError) or any(word in text for word in _DAMAGE):
                 raise self._damaged(text) from error
-            advice = "See that the disk has room and the folder can be written; then run again with --resume-auto."
+            advice = (
+                "See that the disk has room and the folder can be written; then do it again (a run with --resume-auto)."
+            )
             raise LedgerError(f"{self._called} failed: {text}.", advice) from error
 
     def temporary(self) -> AbstractContextManager[None]:

@@ -87,8 +87,10 @@ def must_know_changes(ledger: Ledger, run: str) -> None:
     states = {save.id: save.state for save in saves_of(ledger, run)}
     wrong = [save for save, state in states.items() if state == "damaged" or faults(ledger, save, None)]
     if wrong:
+        record = ledger.run(run)
+        workbook = ledger.path_of(record.workbook) if record is not None else "WORKBOOK"
         raise LedgerDamaged(
             f"The ledger's record of what run {run} changed is damaged (save {', '.join(map(str, wrong))}).",
-            "Nothing was changed. The states before and after are among `batchbook backups list WORKBOOK`; put one "
-            "back with `batchbook backups restore`.",
+            f"Nothing was changed. The states before and after are among `batchbook backups list {workbook}`; put one "
+            f"back with `batchbook backups restore {workbook} NAME`.",
         )

@@ -410,6 +410,12 @@ def conflicts_kept_theirs(ledger: Ledger, run: str) -> Iterator[ConflictRecord]:
         yield ConflictRecord(*row)
 
 
+def count_overwritten(ledger: Ledger, run: str) -> int:
+    """In how many of a run's conflicts its own value was written."""
+    row = ledger.one("SELECT count(*) FROM conflicts WHERE run = ? AND kept = 'ours'", [run])
+    return int(row[0]) if row else 0
+
+
 def count_conflicts(ledger: Ledger, run: str) -> int:
     """How many conflicts a run listed."""
     row = ledger.one("SELECT count(*) FROM conflicts WHERE run = ?", [run])

@@ -55,6 +55,8 @@ def settle_dead_holder(workbook: Path, info: LockInfo, *, warn: Callable[[str], 
     """Settle what the dead holder of a workbook's lock left open in its ledger, if that is to be found here."""
     if not info.ledger or not Path(info.ledger).is_file():
         return
+    if not Path(info.ledger).stat().st_size:
+        return  # it holds nothing, and opened it would no longer be seen that it was emptied
     try:
         with Ledger.open(Path(info.ledger)) as ledger:
             settle_intents(ledger, followed(workbook))

@@ -13,7 +13,7 @@ from batchbook.errors import EXIT_CANNOT_RESUME, EXIT_FAILED, SaveFailed, Workbo
 from batchbook.storage import files
 
 _FULL = "Make room on the disk or raise the quota (`df -h`), then do it again."
-_RIGHTS = "Whoever runs this needs to be allowed to write the workbook and its folder: check both, then do it again."
+_RIGHTS = "Whoever runs this needs to be allowed to write {}: check that, then do it again."
 _FAULTY = "Look at the disk and at the system's log before anything else: the device reports errors."
 _ADVICE = {
     errno.ENOSPC: _FULL,
@@ -67,12 +67,35 @@ def advice_for(error: OSError) -> str:
     """What to do about an error of the system."""
     if getattr(error, "winerror", None) in (5, 32, 33):
         return _SHARING
-    return _ADVICE.get(error.errno or 0, _ELSE)
+    return _ADVICE.get(error.errno or 0, _ELSE).format(_refused(error))
+
+
+def _refused(error: OSError) -> str:
+    """What may not be written, as far as the system says: a file that is there, or the folder that takes no new one."""
+    path = _path_of(error)
+    if path is None:
+        return "the workbook and its folder"
+    # Of a folder that may not be entered, not even what lies in it is known.
+    there = os.path.exists(path)  # noqa: PTH110 - that of a Path raises there
+    return str(path) if there and not os.access(path, os.W_OK) else f"the folder {path.parent}"
+
+
+def _path_of(error: OSError) -> Path | None:
+    return Path(error.filename).absolute() if isinstance(error.filename, str | os.PathLike) else None
+
+
+class ReadOnly(PermissionError):
+    """A file that is write-protected for us."""
 
 
 def disk_trouble(workbook: Path, error: OSError, kind: type[SaveFailed] = SaveFailed) -> SaveFailed:
     """The error to raise where the system refused a step; the old file is untouched."""
+    if isinstance(error, ReadOnly):
+        return kind(f"{workbook.name} could not be saved and is as it was before: it is read-only.", advice_for(error))
     reason = error.strerror or (os.strerror(error.errno) if error.errno else str(error))
+    path = _path_of(error)
+    if path is not None and path.parent != workbook.parent.absolute():
+        reason += f" ({path})"
     return kind(f"{workbook.name} could not be saved and is as it was before: {reason}.", advice_for(error))
 
 
@@ -85,9 +108,9 @@ def unconfirmed(workbook: Path, error: OSError) -> SaveFailed:
 
 
 def check_writable(workbook: Path) -> None:
-    """Raise PermissionError for a file that is read-only for us; a replace would not ask."""
+    """Raise ReadOnly (a PermissionError) for a file that is read-only for us; a replace would not ask."""
     if workbook.exists() and not os.access(workbook, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(workbook))
+        raise ReadOnly(errno.EACCES, os.strerror(errno.EACCES), str(workbook))
 
 
 def confirm(workbook: Path) -> None:

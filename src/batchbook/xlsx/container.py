@@ -69,6 +69,18 @@ def directory_digest(entries: Iterable[Entry]) -> str:
     return total.hexdigest()
 
 
+def _cannot_be_opened(path: Path, error: OSError) -> WorkbookUnreadable:
+    if path.is_dir():  # Windows says that it may not be opened
+        return WorkbookUnreadable(f"{path} is a folder, not a workbook.", "Give the path of the workbook itself.")
+    if isinstance(error, PermissionError):
+        return WorkbookUnreadable(
+            f"{path} may not be read: {error.strerror}.",
+            "Whoever runs this needs to be allowed to read the file and to enter its folder; nothing is known of what "
+            "it holds.",
+        )
+    return WorkbookUnreadable(f"{path} cannot be opened: {error.strerror}.", "Check the path and its rights.")
+
+
 class Container:
     """An opened archive. Keeps its own file handle, so what was opened stays readable when the file is replaced."""
 
@@ -81,8 +93,7 @@ class Container:
         except FileNotFoundError:
             raise WorkbookMissing(f"There is no workbook {path}.", "Check the path.") from None
         except OSError as error:
-            what = f"{path} cannot be opened: {error.strerror}."
-            raise WorkbookUnreadable(what, "Check the path and its rights.") from error
+            raise _cannot_be_opened(path, error) from error
         try:
             self.length = self._file.seek(0, os.SEEK_END)
             self.shift, self.entries = self._directory()
