@@ -32,13 +32,12 @@ def test_an_empty_ledger_is_damage_where_runs_left_something(site, monkeypatch, 
     if left != "both":
         shutil.rmtree(base.reports if left == "backups" else base.backups_folder)
     before = site.book.read_bytes()
-    for ask in (site.run, lambda: site.run(dry_run=True), lambda: open_ledger(base)):
+    for ask in (site.run, lambda: site.run(dry_run=True), lambda: open_ledger(base), lambda: overview(base)):
         with pytest.raises(LedgerDamaged, match="it is empty") as caught:
             ask()
         assert caught.value.exit_code == 6
     assert "--start-fresh" in caught.value.advice
     assert site.book.read_bytes() == before
-    overview(base)
     assert site.ledger_path.stat().st_size == 0, "it is left to be looked at"
     site.ledger_path.rename(site.path / "aside")
     assert site.run().rows.selected == 6, "the way out leads out"

@@ -55,7 +55,7 @@ def test_an_old_copy_that_is_saved_over_the_results_is_found(site):
     assert found(site) == [(run.run_id, ROWS, ROWS)]
     (one,) = look(site).vanished
     assert (one.job, len(one.examples)) == ("small", 3)
-    assert "C2 (K1, Result) holds None, not 'name 1!'" in one.line
+    assert "C2 (K1, Result) holds nothing, not 'name 1!'" in one.line
     assert f"runs reapply {run.run_id}" in look(site).lines[0]
 
 
@@ -210,7 +210,7 @@ def test_of_two_runs_the_second_is_still_listed_when_the_first_was_put_back(site
     lost = look(site).vanished
     assert [one.run for one in lost] == [first, later]
     assert all(len(one.examples) == 3 for one in lost)
-    assert "C2 (K1, Result) holds None, not 'name 1!'" in lost[0].line
+    assert "C2 (K1, Result) holds nothing, not 'name 1!'" in lost[0].line
     reapply(site, first)
     assert found(site) == [(later, ROWS, ROWS)]
     reapply(site, later)

@@ -179,7 +179,7 @@ def test_a_backup_of_the_state_before_is_listed_verified_and_restored(folder: Fo
     assert backups
     assert backups[-1]["name"] in folder.run("backups", "list", "book.xlsx").out
     assert folder.run("backups", "verify", "book.xlsx").code == 0
-    run = folder.run("runs", "list", "--json").json["runs"][0]["id"]
+    run = folder.run("runs", "list", "--json").json["runs"][0]["run_id"]
     called = folder.run("backups", "restore", "book.xlsx", backups[-1]["name"], "--json")
     assert called.code == 0, called.err
     (lost,) = called.json["lost"]

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from batchbook.config import BaseConfig
 from batchbook.errors import LedgerDamaged
+from batchbook.storage.ledger import WAY_OUT
 
 PATIENCE_SECONDS = 2.0
 """A process that makes the ledger anew has an empty file for a moment: so long an empty one is looked at again."""
@@ -26,10 +27,7 @@ def must_not_be_emptied(base: BaseConfig) -> None:
         if time.monotonic() >= end:
             raise LedgerDamaged(
                 f"The ledger {base.ledger} is damaged: it is empty, though earlier runs left backups or reports.",
-                "The workbooks are not touched. Put a copy of the ledger from before back; or, if there is none, move "
-                "the empty file aside and run again with --start-fresh. Without its ledger a run cannot tell what "
-                "people wrote over earlier results; `batchbook backups list WORKBOOK` shows a workbook's earlier "
-                "states.",
+                WAY_OUT,
             )
         time.sleep(_LOOK_SECONDS)
 

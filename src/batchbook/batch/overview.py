@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.standing import Standing, standing_of
 from batchbook.batch.vanished import Look, look_for_vanished
 from batchbook.config import BaseConfig
@@ -93,6 +94,7 @@ def overview(base: BaseConfig) -> Overview:
 
     Raises LedgerError where the ledger cannot be read.
     """
+    must_not_be_emptied(base)
     try:
         return _overview(base)
     except LedgerError:

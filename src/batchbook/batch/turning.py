@@ -21,6 +21,7 @@ from batchbook.batch.details import PackedRows, content, has_sheet, planned_rows
 from batchbook.batch.processors import DetailSheet
 from batchbook.batch.readagain import InputsOf
 from batchbook.batch.recovery import backup_store
+from batchbook.batch.wording import shown_value
 from batchbook.config import BaseConfig
 from batchbook.errors import BatchbookError, CannotSave, ConfigurationError
 from batchbook.storage.celltexts import folded
@@ -261,14 +262,14 @@ class Turn:
 
     def _keep(self, table: Table, row: TableRow, column: str, base: CellValue, ours: CellValue) -> None:
         theirs = row.taken[column]
-        was, now, wanted = (dumps(pack(value)) for value in (base, theirs, ours))
+        held, now, wanted = (dumps(pack(value)) for value in (base, theirs, ours))
         self._saves.plan_conflicts(
-            [ConflictRecord(table.sheet, row.key_text, row.number, column, was, now, wanted, "theirs")]
+            [ConflictRecord(table.sheet, row.key_text, row.number, column, held, now, wanted, "theirs")]
         )
-        expected = f"the run's {base!r}" if self._way.back else f"{base!r}, which it held before the run"
-        self._done.kept.append(
-            f"{table.place(row.number, column)} ({shown_key(row.key_text)}, {column}) holds {theirs!r}, not {expected}"
-        )
+        was = shown_value(base)
+        expected = f"the run's {was}" if self._way.back else f"{was}, which it held before the run"
+        place = f"{table.place(row.number, column)} ({shown_key(row.key_text)}, {column})"
+        self._done.kept.append(f"{place} holds {shown_value(theirs)}, not {expected}")
 
     def _not_found(self, table: Table) -> None:
         for key in self._changes.missing(table.sheet):

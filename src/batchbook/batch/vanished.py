@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 from batchbook.batch.checkpoints import shown_key
+from batchbook.batch.wording import shown_value
 from batchbook.errors import ConfigurationError, WorkbookError
 from batchbook.storage.celltexts import folded
 from batchbook.storage.ledger import Ledger
@@ -208,7 +209,7 @@ def _look_at(ledger: Ledger, table: Table, wrote: WroteLog, tallies: Tallies) ->
 
 def _example(table: Table, row: TableRow, column: str, current: CellValue, after: CellValue) -> str:
     place = f"{table.place(row.number, column)} ({shown_key(row.key_text)}, {table.title(column)})"
-    return f"{place} holds {current!r}, not {after!r}"
+    return f"{place} holds {shown_value(current)}, not {shown_value(after)}"
 
 
 Write = tuple[int, CellValue, CellValue]

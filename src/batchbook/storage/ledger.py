@@ -29,7 +29,7 @@ BUSY_SECONDS = 30.0
 _DAMAGE = ("malformed", "not a database", "disk image", "corrupt", "decode to UTF-8", "unsupported file format",
            "no such")  # fmt: skip
 
-_WAY_OUT = (
+WAY_OUT = (
     "The workbook itself is not touched. Move the file (with its -wal and -shm) aside and run again with "
     "--start-fresh. Without its ledger a run cannot tell what people wrote over earlier results. An older copy of it "
     "does only for the workbook of that time: later results would pass for people's, and stay; "
@@ -127,7 +127,7 @@ class Ledger:
         log = path.with_name(f"{path.name}-wal")
         if path.exists() and not path.stat().st_size and log.exists() and log.stat().st_size:
             # SQLite would take it for a new one and throw the log away.
-            raise LedgerDamaged(f"The ledger {path} is damaged: it is empty, but its log {log.name} is not.", _WAY_OUT)
+            raise LedgerDamaged(f"The ledger {path} is damaged: it is empty, but its log {log.name} is not.", WAY_OUT)
         try:
             create_private(path)
         except OSError as error:
@@ -350,7 +350,7 @@ class Ledger:
             raise self._damaged("; ".join(wrong[:3]).rstrip("."))
 
     def _damaged(self, text: str) -> LedgerDamaged:
-        return LedgerDamaged(f"{self._called} is damaged: {text}.", _WAY_OUT)
+        return LedgerDamaged(f"{self._called} is damaged: {text}.", WAY_OUT)
 
     # --- workbooks -------------------------------------------------------------------------------------------------
 
@@ -446,6 +446,6 @@ def _record(row: sqlite3.Row) -> RunRecord:
             plain[name] = None if plain[name] is None else json.loads(plain[name])
     except (ValueError, TypeError) as error:
         raise LedgerDamaged(
-            f"The ledger's record of run {plain['id']!r} is damaged: its {name} cannot be read.", _WAY_OUT
+            f"The ledger's record of run {plain['id']!r} is damaged: its {name} cannot be read.", WAY_OUT
         ) from error
     return RunRecord(**plain)
