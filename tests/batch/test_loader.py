@@ -1,10 +1,12 @@
+import errno
 import sys
 
 import pytest
 from pydantic import BaseModel, ConfigDict
 
+from batchbook.batch import loader
 from batchbook.batch.processors import Processor
-from batchbook.errors import ConfigurationError
+from batchbook.errors import ConfigurationError, RunFailed
 from tests.batch.helpers import Site
 
 
@@ -183,3 +185,13 @@ def test_what_stands_in_a_cell_never_names_code_to_run(tmp_path):
     site = Site(tmp_path / "w", [[f"K{n}", name, None, None] for n, name in enumerate(names, 1)])
     site.run()
     assert list(site.results().values()) == [f"{name}!" for name in names]
+
+
+def test_a_folder_that_the_disk_does_not_give_when_the_processor_is_looked_for_is_named(site, monkeypatch):
+    def fails(*_):
+        raise OSError(errno.EIO, "Input/output error", str(site.path))
+
+    monkeypatch.setattr(loader.PathFinder, "find_spec", fails)
+    with pytest.raises(RunFailed, match=f"Input/output error .{site.path}") as caught:
+        site.run()
+    assert "Nothing was begun" in caught.value.advice

@@ -46,7 +46,7 @@ from batchbook.storage.pruning import prune
 from batchbook.storage.restored import forget_written, intend_restore
 from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import count_conflicts, count_overwritten
-from batchbook.storage.trouble import advice_for
+from batchbook.storage.trouble import refused
 from batchbook.xlsx import Book, digest_of
 
 _PRUNE_SHARE, _LEAST_PRUNE, _MOST_PRUNE = 0.05, 2.0, 30.0
@@ -197,11 +197,7 @@ class Attempt:
         except BatchbookError as caught:
             error = caught
         except OSError as caught:
-            place = f" ({caught.filename})" if caught.filename else ""
-            error = RunFailed(
-                f"The system refused what the run needs: {caught.strerror or caught}{place}.",
-                f"{advice_for(caught)} What was done is kept: run again with --resume-auto.",
-            )
+            error = refused(caught, "What was done is kept: run again with --resume-auto.")
             error.__cause__ = caught
         except Exception as caught:  # noqa: BLE001 - whatever it is, the run is recorded as failed and can be resumed
             error = RunFailed(

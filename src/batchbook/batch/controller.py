@@ -36,6 +36,7 @@ from batchbook.storage.links import followed
 from batchbook.storage.pending import settle_pending, waiting_runs
 from batchbook.storage.private import Access, accessible
 from batchbook.storage.settling import settle_dead_holder, settle_intents
+from batchbook.storage.trouble import refused
 from batchbook.tables.header import HeaderError
 from batchbook.xlsx import Book, Limits, check_whole, within
 
@@ -76,7 +77,10 @@ class BatchController:
         """Do the whole run; see the class."""
         base = self._job.base
         with within(Limits.of(base.limits)), accessible(Access.of(base.state.group)):
-            return self._whole()
+            try:
+                return self._whole()
+            except OSError as error:
+                raise refused(error, "Nothing was begun, and what earlier runs did is kept.") from error
 
     def _whole(self) -> RunResult:
         job = self._job

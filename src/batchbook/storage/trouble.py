@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from batchbook.errors import EXIT_CANNOT_RESUME, EXIT_FAILED, SaveFailed, WorkbookDamaged, WorkbookError
+from batchbook.errors import EXIT_CANNOT_RESUME, EXIT_FAILED, RunFailed, SaveFailed, WorkbookDamaged, WorkbookError
 from batchbook.storage import files
 
 _FULL = "Make room on the disk or raise the quota (`df -h`), then do it again."
@@ -68,6 +68,14 @@ def advice_for(error: OSError) -> str:
     if getattr(error, "winerror", None) in (5, 32, 33):
         return _SHARING
     return _ADVICE.get(error.errno or 0, _ELSE).format(_refused(error))
+
+
+def refused(error: OSError, then: str) -> RunFailed:
+    """The error to raise where the system refused what a run needs, beside its saves; `then` says what to do next."""
+    place = f" ({error.filename})" if error.filename else ""
+    return RunFailed(
+        f"The system refused what the run needs: {error.strerror or error}{place}.", f"{advice_for(error)} {then}"
+    )
 
 
 def _refused(error: OSError) -> str:
