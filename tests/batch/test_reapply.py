@@ -428,3 +428,15 @@ def test_an_undo_publishes_it_first(waiting):
     assert undo(site, run).restored == 6
     assert set(site.results().values()) == {None}
     assert not pending_path(site.book).exists()
+
+
+def test_a_reapply_that_leaves_a_row_for_the_next_run_tells_it_even_if_it_puts_nothing_back(site):
+    site.run()
+    site.use(second)
+    run = site.run().run_id
+    site.edit(lambda sheet: (sheet.__setitem__("C2", "name 1!"), sheet.__setitem__("B2", "other")))
+    done = reapply(site, run)
+    assert (done.restored, len(done.kept)) == (0, 1)
+    site.use(second)
+    assert site.run().conflicts == 0
+    assert site.results()["K1"] == "second other"

@@ -5,6 +5,7 @@ from batchbook.batch.controller import local_now
 from batchbook.batch.recovery import restore_backup, sound_or_backup
 from batchbook.batch.undo import undo_run
 from batchbook.errors import CannotResume, WorkbookDamaged
+from batchbook.storage import files
 from batchbook.storage.backups import BackupStore
 from batchbook.storage.lock import LockInfo
 from batchbook.storage.savelog import SaveLog, open_intents, saves_of
@@ -272,3 +273,21 @@ def test_an_output_made_anew_holds_nothing_of_the_machine(tmp_path):
     result = site.run(overrides=output)
     assert (result.conflicts, "vanished" in result.as_dict()) == (0, False)
     assert {row[2] for row in site.rows(name="out.xlsx")} == {"second"}
+
+
+def test_what_somebody_saved_in_the_last_moment_of_a_run_that_died_is_put_back_and_that_is_said(site, monkeypatch):
+    class LastMoment(files.Operations):
+        def exchange(self, one, other):
+            site.cell("D2", "a note")
+            super().exchange(one, other)
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "ops", LastMoment())
+        patch.setattr("batchbook.storage.saver.put_old_away", lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            site.run()
+    assert site.rows()[0][3] == "note 1"
+    assert site.run("auto").rows.done == 6
+    assert site.rows()[0] == ["K1", "name 1", "name 1!", "a note"]
+    assert any("is put back in its place" in line for line in site.warnings())

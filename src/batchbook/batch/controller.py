@@ -160,7 +160,7 @@ class BatchController:
             ledger.must_be_sound(ledger.name_of(target))
             if earlier is not None:
                 put_back(ledger, backups, earlier, self._warn)
-            settle_intents(ledger, target)
+            settle_intents(ledger, target, self._warn)
             settle_pending(ledger, target, backups, self._warn)
             if owner is not None:
                 must_not_wait(target, waiting_runs(ledger, ledger.name_of(target)), owner)

@@ -53,7 +53,7 @@ def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: W
         store.restore(backup)
         return ()
     with ledger:
-        settle_intents(ledger, store.workbook)
+        settle_intents(ledger, store.workbook, warn)
         settle_pending(ledger, store.workbook, store, warn, keep=[backup])
         sweep(store.workbook, store, warn)
         _, lost = put_back(ledger, store, backup, warn)

@@ -115,6 +115,8 @@ class Turn:
                 edits = self._plan(book)
                 digest = book.digest
             if edits is None:
+                if self._saves.confirms():
+                    self._saves.settled_without_change()
                 return self._end_without_change()
             try:
                 saver.save(digest, _builder(edits), full_verify=True, backup_kind="before")
@@ -202,7 +204,7 @@ class Turn:
         for row, read in table.rows_beside(inputs):
             found = [one for sheet in sheets if (one := self._changes.find(sheet, row.key_text)) is not None]
             if found and self._of_other_inputs(row, read):
-                self._changes.leave(row.key_text)
+                self._changes.leave(row.key_text, sheets)
                 self._leave(table, row, found)
             else:
                 for change in found:

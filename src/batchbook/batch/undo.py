@@ -136,7 +136,7 @@ def _in_order(
     """The workbook's lock, with open saves settled and a waiting one published."""
     on_dead = partial(settle_dead_holder, workbook, warn=warn)
     with WorkbookLock(workbook, run=None, ledger=base.ledger, wait=wait, on_dead=on_dead):
-        settle_intents(ledger, workbook)
+        settle_intents(ledger, workbook, warn)
         backups = backup_store(base, workbook)
         settled = settle_pending(ledger, workbook, backups, warn)
         sweep(workbook, backups, warn)

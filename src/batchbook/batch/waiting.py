@@ -133,12 +133,14 @@ def _is_open_for_writing(path: Path) -> bool:
 def is_there(workbook: Path, known: bool, stop: StopToken) -> bool:
     """Whether there is a workbook. One that is `known` is waited for: some programs delete a file and rename another.
 
-    It is waited for as long as a file that cannot be read.
+    It is waited for as long as a file that cannot be read. Raises StoppedWaiting when asked to stop meanwhile.
     """
     end = time.monotonic() + QUIET_SECONDS
     while not workbook.exists():
-        if not known or time.monotonic() >= end or stop.wait(_LOOK_SECONDS):
+        if not known or time.monotonic() >= end:
             return False
+        if stop.wait(_LOOK_SECONDS):
+            raise StoppedWaiting(f"{workbook.name} is not there.", "Start again once it is.")
     return True
 
 

@@ -25,9 +25,10 @@ from batchbook.storage.trouble import confirm, named_trouble
 from batchbook.xlsx import digest_of, inspect
 
 Settled = Literal["saved", "not saved", "changed"]
+Warn = Callable[[str], None]
 
 
-def settle(workbook: Path, old: str, new: str, temporary: str) -> Settled:
+def settle(workbook: Path, old: str, new: str, temporary: str, warn: Warn = lambda _: None) -> Settled:
     """Find out how a save ended that nobody recorded, by the workbook's digest; its temporary file goes.
 
     The caller holds the lock. "changed" also where the workbook is gone or damaged; where the system does not let it
@@ -36,7 +37,7 @@ def settle(workbook: Path, old: str, new: str, temporary: str) -> Settled:
     target = followed(workbook)
     left = target.with_name(temporary) if is_temporary_of(target, temporary) else None
     # The name itself does not say it where it was too long for that.
-    give_back(target, {left: Exchange(old, new)} if left is not None else {})
+    give_back(target, warn, {left: Exchange(old, new)} if left is not None else {})
     try:
         found = digest_of(target)
     except WorkbookUnreadable:
@@ -53,7 +54,9 @@ def settle(workbook: Path, old: str, new: str, temporary: str) -> Settled:
     return "not saved" if found == old else "changed"
 
 
-def give_back(workbook: Path, made_for: Mapping[Path, Exchange] = MappingProxyType({})) -> list[Path]:
+def give_back(
+    workbook: Path, warn: Warn = lambda _: None, made_for: Mapping[Path, Exchange] = MappingProxyType({})
+) -> list[Path]:
     """Put back what another program had saved, where a save that died at its replace had taken its place.
 
     Not while somebody has the workbook open, who would save over it: it then waits. `made_for` says of files whose
@@ -71,21 +74,20 @@ def give_back(workbook: Path, made_for: Mapping[Path, Exchange] = MappingProxyTy
                 files.replace(path, target)
                 confirm(target)
                 given.append(path)
+                warn(
+                    f"what somebody saved as {target.name} while a save of it was interrupted is put back in its place"
+                )
     return given
 
 
-def sweep(
-    workbook: Path, backups: BackupStore | None = None, warn: Callable[[str], None] = lambda _: None
-) -> list[Path]:
+def sweep(workbook: Path, backups: BackupStore | None = None, warn: Warn = lambda _: None) -> list[Path]:
     """Remove the temporary files that dead processes left beside a workbook; gives those removed.
 
     The caller holds its lock. What another program saved goes back to its place, else becomes one of the `backups`;
     where there are none of those, it stays where it is. `warn` is told of either.
     """
     target = followed(workbook)
-    swept = give_back(target)
-    for _ in swept:
-        warn(f"what somebody saved as {target.name} while a save of it was interrupted is put back in its place")
+    swept = give_back(target, warn)
     for path in _temporaries(target):
         somebodys = _is_somebodys(path, exchange_of(path.name))
         if somebodys and (owner_of(target) is not None or not _kept(path, target, backups, warn)):
@@ -96,7 +98,7 @@ def sweep(
     return swept
 
 
-def _kept(path: Path, target: Path, backups: BackupStore | None, warn: Callable[[str], None]) -> bool:
+def _kept(path: Path, target: Path, backups: BackupStore | None, warn: Warn) -> bool:
     """Make a backup of what another program saved; gives whether there is one now."""
     backup = None
     with suppress(OSError):

@@ -5,7 +5,7 @@ It lies in a temporary table of the ledger, so that looking it up for every row 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from batchbook.storage.ledger import Ledger
@@ -54,9 +54,9 @@ class RunChanges:
         self._ledger.execute("UPDATE temp.run_changes SET found = 1 WHERE sheet = ? AND key = ?", [sheet, key])
         return RunChange(sheet, key, row[0], row[1])
 
-    def leave(self, key: str) -> None:
-        """The changes of one row are not to be turned: they count as found, and `of` leaves them out."""
-        for sheet in self.sheets():
+    def leave(self, key: str, sheets: Iterable[str]) -> None:
+        """The changes of one row in some sheets are not to be turned: they count as found, `of` leaves them out."""
+        for sheet in sheets:
             self._ledger.execute("UPDATE temp.run_changes SET found = 2 WHERE sheet = ? AND key = ?", [sheet, key])
 
     def missing(self, sheet: str) -> Iterator[str]:

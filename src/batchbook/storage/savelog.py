@@ -123,6 +123,10 @@ class SaveLog:
         for row in self.ledger.query("SELECT * FROM temp.staged WHERE sheet = ? ORDER BY number, key", [sheet]):
             yield Change(*row)
 
+    def confirms(self) -> bool:
+        """Whether the plan says of cells that they hold what the machine wrote."""
+        return self.ledger.one("SELECT 1 FROM temp.staged_confirmed LIMIT 1") is not None
+
     def planned_for(self, sheet: str, key: str) -> Change | None:
         """The planned change of one key in a sheet."""
         row = self.ledger.one("SELECT * FROM temp.staged WHERE sheet = ? AND key = ?", [sheet, key])
@@ -212,7 +216,7 @@ class SaveLog:
 
     def settled_without_change(self) -> None:
         """Nothing in the workbook has to change for the planned outcomes: they count as saved, conflicts are listed."""
-        if not self.ledger.one(
+        if not self.confirms() and not self.ledger.one(
             "SELECT 1 FROM temp.staged_outcomes UNION ALL SELECT 1 FROM temp.staged_conflicts LIMIT 1"
         ):
             return

@@ -17,9 +17,9 @@ from batchbook.storage.seals import faults
 from batchbook.storage.turns import TURN
 
 
-def settle_intents(ledger: Ledger, workbook: Path) -> int:
+def settle_intents(ledger: Ledger, workbook: Path, warn: Callable[[str], None] = lambda _: None) -> int:
     """Settle every open save, and restore, of a workbook in a ledger; gives how many saves. Needs its lock."""
-    give_back(workbook)
+    give_back(workbook, warn)
     settle_restore(ledger, ledger.name_of(workbook), digest_or_none(followed(workbook)))
     intents = open_intents(ledger, ledger.name_of(workbook))
     for save in intents:
@@ -27,7 +27,7 @@ def settle_intents(ledger: Ledger, workbook: Path) -> int:
             with ledger.transaction():
                 settle_damaged(ledger, save.id, save.run)
             continue
-        ended = settle(workbook, save.old, save.new, save.temporary)
+        ended = settle(workbook, save.old, save.new, save.temporary, warn)
         if ended == "saved":
             settle_saved(ledger, save.id, None)
         elif ended == "not saved":
@@ -59,6 +59,6 @@ def settle_dead_holder(workbook: Path, info: LockInfo, *, warn: Callable[[str], 
         return  # it holds nothing, and opened it would no longer be seen that it was emptied
     try:
         with Ledger.open(Path(info.ledger)) as ledger:
-            settle_intents(ledger, followed(workbook))
+            settle_intents(ledger, followed(workbook), warn)
     except BatchbookError as error:
         warn(f"the ledger of the process that held {workbook.name} before cannot be settled: {error.what}")
