@@ -167,6 +167,16 @@ def test_small_parts_are_not_read_beyond_their_limit(tmp_path: Path) -> None:
         list(book.rows("Sheet1"))
 
 
+@pytest.mark.parametrize(("field", "value"), [(6, 0xEB), (8, 0x20)], ids=["version", "patched"])
+def test_a_form_of_zip_that_does_not_exist_is_damage(tmp_path: Path, field: int, value: int) -> None:
+    path = crafted(tmp_path, sheet_xml(ROWS))
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + field] |= value
+    path.write_bytes(content)
+    with pytest.raises(WorkbookDamaged, match="a form of zip that does not exist"):
+        Book.open(path)
+
+
 def test_overlapping_parts_are_refused(tmp_path: Path) -> None:
     path = crafted(tmp_path, sheet_xml(ROWS))
     raw = bytearray(path.read_bytes())

@@ -26,7 +26,9 @@ SUSPECT_SIZE = 256 << 20
 """A part larger than this that shrank by more than the limits allow is a trap, not a sheet."""
 
 STORED, DEFLATED = 0, 8
-ENCRYPTED = 1
+ENCRYPTED, PATCHED = 1, 0x20
+NEWEST_FORM = 63
+"""The newest version of the zip format that a part may need, times ten (APPNOTE 4.4.3)."""
 
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
@@ -186,6 +188,9 @@ class Container:
             at += _CENTRAL.size
             if at + n + m + k > len(raw):
                 raise self.damaged("the directory of the zip archive is cut off")
+            if needed & 0xFF > NEWEST_FORM or flags & PATCHED:
+                # Other programs would refuse it, and a save would hand it on.
+                raise self.damaged("the directory of the zip archive asks for a form of zip that does not exist")
             raw_name, extra, comment = raw[at : at + n], raw[at + n : at + n + m], raw[at + n + m : at + n + m + k]
             at += n + m + k
             seen += 1
