@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from batchbook.errors import WorkbookDamaged, WorkbookError, WorkbookMissing, WorkbookNotSupported, WorkbookUnreadable
-from batchbook.xlsx import Book, Limits, container, sheet_names, within
+from batchbook.xlsx import Book, Limits, container, inspect, sheet_names, within
 from batchbook.xlsx.codec import crc32, crc32_combine
 from batchbook.xlsx.container import Container
 from batchbook.xlsx.zipwriter import ZipWriter, new_entry
@@ -175,6 +175,13 @@ def test_a_form_of_zip_that_does_not_exist_is_damage(tmp_path: Path, field: int,
     path.write_bytes(content)
     with pytest.raises(WorkbookDamaged, match="a form of zip that does not exist"):
         Book.open(path)
+
+
+def test_a_name_in_the_directory_that_is_not_the_parts_own_is_damage(tmp_path: Path) -> None:
+    path = crafted(tmp_path, sheet_xml(ROWS))
+    content = path.read_bytes()
+    path.write_bytes(content[::-1].replace(b"[Content_Types].xml"[::-1], b"[Content_types].xml"[::-1], 1)[::-1])
+    assert any("another name than the directory says" in str(finding) for finding in inspect(path))
 
 
 def test_overlapping_parts_are_refused(tmp_path: Path) -> None:

@@ -247,7 +247,10 @@ class Container:
         begin = at + LOCAL.size + names + extras
         if begin + entry.packed > self.length:
             raise self.damaged(f"the part {entry.name[:200]!r} is cut off")
-        return begin, without_zip64(self.read_at(at + LOCAL.size + names, extras))
+        rest = self.read_at(at + LOCAL.size, names + extras)
+        if rest[:names] != entry.raw_name:
+            raise self.damaged(f"the part {entry.name[:200]!r} has another name than the directory says")
+        return begin, without_zip64(rest[names:])
 
     def packed(self, entry: Entry, skip: int = 0, size: int = CHUNK) -> Iterator[bytes]:
         """A part's bytes as they stand in the archive, without the first `skip`, in pieces of at most `size`."""
