@@ -15,7 +15,7 @@ from batchbook.batch.interrupt import StopToken
 from batchbook.batch.judging import Judge
 from batchbook.batch.outcomes import TakenRow
 from batchbook.batch.processor import BatchProcessor
-from batchbook.batch.processors import FunctionProcessor, JobContext
+from batchbook.batch.processors import DetailSheet, FunctionProcessor, JobContext, Processor, RowResult
 from batchbook.batch.progress import RowsCommitted, Warned
 from batchbook.batch.start import StartRequest
 from batchbook.config import Marks, load_job
@@ -24,6 +24,7 @@ from batchbook.tables.inputs import TextCell
 from batchbook.tables.keys import key_text
 from batchbook.tables.row import Row
 from batchbook.tables.table import TableRow
+from batchbook.xlsx import SheetColumn
 
 NOW = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
 CONTEXT = JobContext(frozenset({"Result"}), Path(), True, NOW)
@@ -67,6 +68,17 @@ _modules = itertools.count(1)
 def shout(row):
     """The processor of most runs."""
     return {"Result": f"{row['Name']}!"}
+
+
+class Detailed(Processor):
+    """Writes a column, and so many rows of a sheet of its own for each key."""
+
+    writes = ("Result",)
+    details = {"Facts": DetailSheet((SheetColumn("Key"), SheetColumn("Fact")))}  # noqa: RUF012
+    facts = 1
+
+    def process(self, row):
+        return RowResult({"Result": "x"}, {"Facts": [[row.key[0], f"fact {n}"] for n in range(self.facts)]})
 
 
 def people(count):

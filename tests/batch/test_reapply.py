@@ -10,13 +10,11 @@ import pytest
 
 from batchbook.batch.checkpoints import CheckpointManager
 from batchbook.batch.controller import local_now
-from batchbook.batch.processors import DetailSheet, Processor, RowResult
 from batchbook.batch.undo import reapply_run, undo_run
 from batchbook.errors import CannotSave, UsageError, WorkbookInUse
 from batchbook.storage import files
 from batchbook.storage.pendingfile import pending_path
-from batchbook.xlsx import SheetColumn
-from tests.batch.helpers import Site, shout
+from tests.batch.helpers import Detailed, Site, shout
 from tests.storage.helpers import Crash, FaultyOperations
 
 MARK = ",ann,desk,21.11.2026 10:00,file:///home/ann;"
@@ -155,15 +153,6 @@ def test_an_unfinished_run_gets_back_what_it_had_saved(site):
     assert reapply(site, run).restored == len(done)
     assert site.run("auto").run_id == run
     assert site.results() == {f"K{n}": f"name {n}!" for n in range(1, 7)}
-
-
-class Detailed(Processor):
-    writes = ("Result",)
-    details = {"Facts": DetailSheet((SheetColumn("Key"), SheetColumn("Fact")))}  # noqa: RUF012
-    facts = 1
-
-    def process(self, row):
-        return RowResult({"Result": "x"}, {"Facts": [[row.key[0], f"fact {n}"] for n in range(self.facts)]})
 
 
 def test_detail_rows_are_put_back_too_unless_a_person_changed_them(tmp_path, monkeypatch):

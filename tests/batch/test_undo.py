@@ -6,14 +6,12 @@ import pytest
 
 from batchbook.batch.controller import local_now
 from batchbook.batch.history import find_run
-from batchbook.batch.processors import DetailSheet, Processor, RowResult
 from batchbook.batch.undo import undo_run
 from batchbook.errors import BatchbookError, CannotSave, UsageError, WorkbookInUse
 from batchbook.storage import files
 from batchbook.storage.saver import AtomicSaver
 from batchbook.storage.settling import settle_intents
-from batchbook.xlsx import SheetColumn
-from tests.batch.helpers import Site
+from tests.batch.helpers import Detailed, Site
 from tests.storage.helpers import FaultyOperations
 
 
@@ -169,15 +167,6 @@ def test_rows_that_an_input_added_are_empty_again(tmp_path):
     assert site.results()["K9"] == "z!"
     undo(site, run.run_id)
     assert "K9" not in site.results()
-
-
-class Detailed(Processor):
-    writes = ("Result",)
-    details = {"Facts": DetailSheet((SheetColumn("Key"), SheetColumn("Fact")))}  # noqa: RUF012
-    facts = 1
-
-    def process(self, row):
-        return RowResult({"Result": "x"}, {"Facts": [[row.key[0], f"fact {n}"] for n in range(self.facts)]})
 
 
 def test_detail_rows_are_put_back_too_unless_a_person_changed_them(tmp_path, monkeypatch):

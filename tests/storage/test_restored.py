@@ -259,16 +259,16 @@ def test_a_restore_that_was_not_recorded_is_completed_where_it_took_place(model:
     first = model.digest
     model.save({0})
     intend_restore(model.ledger, BOOK, first, model.digest)
-    settle_restore(model.ledger, BOOK, model.digest)
+    settle_restore(model.ledger, BOOK, lambda: model.digest)
     assert saves_in(model.ledger, BOOK) == [1], "it did not take place"
-    settle_restore(model.ledger, BOOK, first)
+    settle_restore(model.ledger, BOOK, lambda: first)
     assert saves_in(model.ledger, BOOK) == [1], "and is forgotten"
     intend_restore(model.ledger, BOOK, first, model.digest)
-    settle_restore(model.ledger, BOOK, first)
+    settle_restore(model.ledger, BOOK, lambda: first)
     assert saves_in(model.ledger, BOOK) == []
     model.restore(model.digest)
     intend_restore(model.ledger, BOOK, "f" * 64, model.digest, anew=True)
-    settle_restore(model.ledger, BOOK, "f" * 64)
+    settle_restore(model.ledger, BOOK, lambda: "f" * 64)
     assert (saves_in(model.ledger, BOOK), model.written()) == ([], {})
 
 

@@ -11,7 +11,7 @@ the first one; `places` has the present one, `left_states` those of states that 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -115,13 +115,13 @@ def intend_restore(ledger: Ledger, workbook: str, digest: str, left: str, *, ane
         ledger.execute("INSERT OR REPLACE INTO facts VALUES ('restoring ' || ?, ?)", [workbook, text])
 
 
-def settle_restore(ledger: Ledger, workbook: str, found: str) -> None:
-    """Record a restore whose process died before it could, if the workbook, found with a digest, was put back."""
+def settle_restore(ledger: Ledger, workbook: str, found: Callable[[], str]) -> None:
+    """Record a restore whose process died before it could, if the workbook was put back; `found` gives its digest."""
     row = ledger.one("SELECT value FROM facts WHERE name = 'restoring ' || ?", [workbook])
     if row is None:
         return
     digest, left, anew = json.loads(row[0])
-    if found.startswith(digest):
+    if found().startswith(digest):
         forget_written(ledger, workbook, left) if anew else remember_restore(ledger, workbook, digest, left)
     else:
         with ledger.transaction():

@@ -20,7 +20,7 @@ from batchbook.storage.turns import TURN
 def settle_intents(ledger: Ledger, workbook: Path, warn: Callable[[str], None] = lambda _: None) -> int:
     """Settle every open save, and restore, of a workbook in a ledger; gives how many saves. Needs its lock."""
     give_back(workbook, warn)
-    settle_restore(ledger, ledger.name_of(workbook), digest_or_none(followed(workbook)))
+    settle_restore(ledger, ledger.name_of(workbook), lambda: digest_or_none(followed(workbook)))
     intents = open_intents(ledger, ledger.name_of(workbook))
     for save in intents:
         if faults(ledger, save.id, None):
