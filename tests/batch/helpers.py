@@ -27,7 +27,7 @@ from batchbook.tables.table import TableRow
 from batchbook.xlsx import SheetColumn
 
 NOW = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
-CONTEXT = JobContext(frozenset({"Result"}), Path(), True, NOW)
+CONTEXT = JobContext(frozenset({"Result"}), Path(), True, NOW, Path("cache"))
 
 
 def rows_of(count, **taken):

@@ -14,7 +14,8 @@ import pytest
 from batchbook.batch import JobContext
 from batchbook.packages import PackageReview, PackageReviewOptions
 from batchbook.packages.records import Advisory, read_record
-from batchbook.packages.releases import Project
+from batchbook.packages.releases import Listing, Metadata, Project, Release
+from batchbook.packages.sources import Found
 from batchbook.tables import Row
 
 
@@ -44,8 +45,12 @@ class ListSource:
     name: str = "made-up advisories"
     date: str = "2024-10-10"
 
-    def lookup(self, name: str) -> Sequence[Advisory]:
-        return [record for record in self.records if name in record.packages]
+    @property
+    def reference_date(self) -> str:
+        return self.date
+
+    def lookup(self, name: str) -> Found:
+        return Found([record for record in self.records if name in record.packages], self.date)
 
 
 @dataclass
@@ -56,8 +61,18 @@ class ListReleases:
     name: str = "made-up index"
     date: str = "2024-10-11"
 
-    def lookup(self, name: str) -> Project | None:
-        return self.projects.get(name)
+    described: dict[str, Metadata] = field(default_factory=dict)
+    """By what releases say of where their metadata lies."""
+
+    @property
+    def reference_date(self) -> str:
+        return self.date
+
+    def lookup(self, name: str) -> Listing:
+        return Listing(self.projects.get(name), self.date)
+
+    def metadata(self, release: Release) -> Metadata | None:
+        return self.described.get(release.metadata)
 
 
 @dataclass
@@ -109,6 +124,7 @@ def reviewer(tmp_path: Path) -> Callable[..., PackageReview]:
             base=tmp_path,
             offline=True,
             now=dt.datetime(2024, 10, 12, tzinfo=dt.UTC),
+            cache=tmp_path / "cache",
         )
         return kind(PackageReviewOptions.model_validate(given), context)
 

@@ -119,7 +119,7 @@ def test_where_the_latest_was_not_asked_it_is_not_checked(record: Make, source: 
     [
         ([release("1.0", yanked=True), release("1.1")], "in use is a yanked release (reason not given)"),
         ([release("0.9"), release("1.1")], "has no release 1.0"),
-        ([release("1.0", requires_python="<3"), release("0.9")], ""),
+        ([release("1.0", requires_python=("<3",)), release("0.9")], ""),
         ([], "has no release that could be used"),
     ],
 )
@@ -130,7 +130,7 @@ def test_what_a_person_must_look_at(record: Make, source: Source, releases: list
 
 
 def test_a_later_release_than_the_latest_that_could_be_used_is_for_a_person(record: Make, source: Source) -> None:
-    project = Project("thing", (release("1.0", requires_python=">=3.13"), release("0.9")))
+    project = Project("thing", (release("1.0", requires_python=(">=3.13",)), release("0.9")))
     given = ReleaseFacts.of("made-up index of 2024-10-11", project, Version("1.0"), Version("3.11"))
     text = recommend(ask(source(record(versions=["0.5"])), "1.0"), given).text
     assert text.startswith("MANUAL REVIEW: in use is a later release than the latest that could be used, 0.9;")

@@ -33,13 +33,13 @@ def test_yanked_releases_do_not_count() -> None:
 
 
 def test_releases_for_another_python_do_not_count() -> None:
-    found = project(release("1.0", requires_python=">=3.8"), release("2.0", requires_python=">=3.13"))
+    found = project(release("1.0", requires_python=(">=3.8",)), release("2.0", requires_python=(">=3.13",)))
     assert shown(latest(found, Version("1.0"), Version("3.11.4"))) == "1.0"
     assert shown(latest(found, Version("1.0"))) == "2.0"
 
 
 def test_an_unreadable_requirement_on_python_excludes_nothing() -> None:
-    assert shown(latest(project(release("2.0", requires_python=">=3.?")), None, Version("3.11"))) == "2.0"
+    assert shown(latest(project(release("2.0", requires_python=(">=3.?",))), None, Version("3.11"))) == "2.0"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from batchbook import Link
 from batchbook.errors import ConfigurationError, Rejected
 from batchbook.packages import PackageReview, PackageReviewOptions
-from batchbook.packages.releases import Project, Release, ReleaseSource
+from batchbook.packages.releases import Listing, Metadata, Project, Release, ReleaseSource
 from batchbook.packages.review import ADVISORIES
 from batchbook.packages.sources import SourceUnreachable
 from batchbook.packages.wording import MOST_TEXT
@@ -162,9 +162,10 @@ def with_releases(releases: ReleaseSource) -> type[PackageReview]:
 
 
 def test_releases_fill_their_columns(record: Make, reviewer: Reviewer, row: RowMaker, index: Any) -> None:
-    releases = (Release(Version("1.0"), dt.date(2024, 1, 1)), Release(Version("1.2"), dt.date(2024, 3, 1)))
-    project = Project("thing", releases, ("a>=1", "b"), "5 - Production/Stable", "https://github.com/x/thing")
-    review = reviewer(record(versions=["0.1"]), kind=with_releases(index(project)))
+    first = Release(Version("1.0"), dt.date(2024, 1, 1))
+    releases = index(Project("thing", (first, Release(Version("1.2"), dt.date(2024, 3, 1), metadata="1.2"))))
+    releases.described["1.2"] = Metadata(("a>=1", "b"), "5 - Production/Stable", "https://github.com/x/thing")
+    review = reviewer(record(versions=["0.1"]), kind=with_releases(releases))
     columns = review.process(row("thing", "1.0")).columns
     assert columns["date_published"] == dt.date(2024, 1, 1)
     assert (columns["latest_version"], columns["latest_date"]) == ("1.2", dt.date(2024, 3, 1))
@@ -183,9 +184,12 @@ def test_a_package_that_the_index_does_not_know_is_unknown(
 
 
 class Silent:
-    name, date = "far away", "2024-10-10"
+    name, reference_date = "far away", ""
 
-    def lookup(self, name: str) -> Project | None:
+    def lookup(self, name: str) -> Listing:
+        raise SourceUnreachable("no answer")
+
+    def metadata(self, release: Release) -> Metadata | None:
         raise SourceUnreachable("no answer")
 
 

@@ -114,7 +114,7 @@ def expected(row: Row, records: list[dict[str, Any]]) -> Expected:
 def reviewed() -> list[tuple[Row, RowResult]]:
     job = yaml.safe_load((ROOT / "config" / "jobs" / "package-review.yaml").read_text(encoding="utf-8"))
     now = dt.datetime(2024, 10, 12, tzinfo=dt.UTC)
-    context = JobContext(writes=frozenset(job["writes"]), base=ROOT, offline=True, now=now)
+    context = JobContext(writes=frozenset(job["writes"]), base=ROOT, offline=True, now=now, cache=ROOT / "cache")
     review = PackageReview(PackageReviewOptions.model_validate(job["options"]), context)
     assert review.reference_dates() == {"PyPA advisories": "2024-10-10"}
     return [(row, review.process(row)) for row in sample_rows()]

@@ -21,8 +21,8 @@ def write(path: Path, *records: dict[str, Any]) -> Path:
 
 def test_records_are_found_by_the_normal_form_of_the_name(tmp_path: Path, record: Make) -> None:
     source = FileAdvisories(write(tmp_path / "a.jsonl", record(package="Jw.Util"), record(id="B", package="other")))
-    assert [one.id for one in source.lookup("jw-util")] == ["PYSEC-2024-1"]
-    assert source.lookup("nothing") == ()
+    assert [one.id for one in source.lookup("jw-util").records] == ["PYSEC-2024-1"]
+    assert source.lookup("nothing").records == ()
 
 
 def test_without_a_date_given_the_newest_record_says_it(tmp_path: Path, record: Make) -> None:

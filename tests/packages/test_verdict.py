@@ -28,7 +28,7 @@ def test_a_version_in_a_range_is_affected(record: Make, source: Source) -> None:
 def test_a_package_without_a_record_is_not_affected_as_far_as_was_asked(record: Make, source: Source) -> None:
     verdict = ask(source(record()), "1.0", name="other")
     assert (verdict.status, verdict.known) == (Status.NOT_AFFECTED, 0)
-    assert verdict.asked == ("made-up advisories of 2024-10-10",)
+    assert verdict.asked == {"made-up advisories": "2024-10-10"}
 
 
 def test_where_nobody_was_asked_nothing_is_known() -> None:

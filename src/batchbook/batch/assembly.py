@@ -101,7 +101,7 @@ def assemble(job: JobConfig, request: StartRequest, clock: Clock) -> Assembly:
         reads=reads,
         writes=tuple(dict.fromkeys((*writes, *marks))),
     )
-    context = JobContext(frozenset(writes), job.base.folder, request.offline, clock())
+    context = JobContext(frozenset(writes), job.base.folder, request.offline, clock(), job.base.cache)
     processor = make_processor(job, target, context)
     _must_have_key(job, processor)
     reference = dict(processor.reference_dates())

@@ -37,6 +37,8 @@ class JobContext:
     offline: bool
     now: dt.datetime
     """When the run started, with zone."""
+    cache: Path
+    """The folder for what can be had again, such as answers of other machines."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from packaging.version import Version
 
 from batchbook.packages.kev import cves
-from batchbook.packages.releases import Project, Release, latest, step
+from batchbook.packages.releases import Metadata, Project, Release, latest, step
 from batchbook.packages.severity import NOT_GIVEN
 from batchbook.packages.verdict import Hit, Status, Verdict
 from batchbook.packages.wording import NOT_CHECKED, count, shorten, some
@@ -37,6 +37,10 @@ class ReleaseFacts:
     project: Project
     in_use: Release | None
     latest: Release | None
+    metadata: Metadata | None = None
+    """That of the latest release; None where the source offers none."""
+    no_metadata: str = ""
+    """Why the source could not be asked for it."""
 
     @classmethod
     def of(cls, source: str, project: Project, version: Version | None, python: Version | None = None) -> ReleaseFacts:
@@ -87,7 +91,7 @@ def recommend(
 
 def known_text(verdict: Verdict) -> str:
     """What the sources know of a package that is not affected."""
-    where = " and ".join(verdict.asked)
+    where = verdict.where
     if not verdict.known:
         return f"none known in {where}"
     return f"not affected by {count(verdict.known, 'advisory', 'advisories')} known in {where}"
@@ -148,7 +152,7 @@ def _would(verdict: Verdict) -> list[str]:
 
 
 def _by(verdict: Verdict) -> list[str]:
-    return [f"source: {' and '.join(verdict.asked)}"] if verdict.asked else []
+    return [f"source: {verdict.where}"] if verdict.asked else []
 
 
 def _release(releases: ReleaseFacts | None, *, yanked: bool = True) -> list[str]:

@@ -19,28 +19,52 @@ class Release:
 
     version: Version
     published: dt.date | None = None
+    """The day of its first file; None where the source does not give times."""
     yanked: bool = False
+    """Whether all its files are yanked (PEP 592)."""
     yanked_reason: str = ""
-    requires_python: str = ""
+    requires_python: tuple[str, ...] = ()
+    """What its files that are not yanked ask of Python, each once; blank for a file that asks for nothing."""
+    metadata: str = ""
+    """Where its metadata lies, for the source that gave it; blank where the source offers none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project as an index shows it."""
+    """A project as an index lists it."""
 
     name: str
     releases: tuple[Release, ...] = ()
-    requires: tuple[str, ...] = ()
-    development_status: str = ""
-    repository: str = ""
+    state: str = ""
+    """What the index says of it as a whole, such as ``archived`` or ``quarantined``; blank for nothing (PEP 792)."""
+    state_reason: str = ""
 
     def release(self, version: Version) -> Release | None:
         """The release of a version, None where there is none."""
         return next((one for one in self.releases if one.version == version), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The answer of an index about a name; `project` is None where it knows that there is none."""
+
+    project: Project | None
+    date: str
+    """The day of the answer, ISO."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What the metadata of a release says; what it does not give is blank."""
+
+    requires: tuple[str, ...] = ()
+    development_status: str = ""
+    repository: str = ""
+    """The address of its code at GitHub."""
+
+
 class ReleaseSource(Protocol):
-    """Where releases are looked up."""
+    """Where releases are looked up; both methods may raise SourceUnreachable or NotAsked."""
 
     @property
     def name(self) -> str:
@@ -48,12 +72,16 @@ class ReleaseSource(Protocol):
         ...
 
     @property
-    def date(self) -> str:
-        """The date of what it knows, ISO."""
+    def reference_date(self) -> str:
+        """The date of what it knows, ISO; blank for a source whose answers each have a date of their own."""
         ...
 
-    def lookup(self, name: str) -> Project | None:
-        """A project by its normalised name; None where the source knows that there is none."""
+    def lookup(self, name: str) -> Listing:
+        """A project by its normalised name."""
+        ...
+
+    def metadata(self, release: Release) -> Metadata | None:
+        """The metadata of a release of this source; None where the source offers none."""
         ...
 
 
@@ -65,18 +93,23 @@ def latest(project: Project, in_use: Version | None, python: Version | None = No
             for one in project.releases
             if not one.yanked
             and (not one.version.is_prerelease or (in_use is not None and in_use.is_prerelease))
-            and _runs_on(one, python)
+            and runs_on(one, python)
         ),
         key=lambda one: one.version,
         default=None,
     )
 
 
-def _runs_on(release: Release, python: Version | None) -> bool:
+def runs_on(release: Release, python: Version | None) -> bool:
+    """Whether some file of a release accepts this Python; without one asked for, and unreadable, as installers do."""
     if python is None or not release.requires_python:
         return True
+    return any(_accepts(one, python) for one in release.requires_python)
+
+
+def _accepts(specifier: str, python: Version) -> bool:
     try:
-        return SpecifierSet(release.requires_python).contains(python, prereleases=True)
+        return not specifier or SpecifierSet(specifier).contains(python, prereleases=True)
     except InvalidSpecifier:
         return True  # installers take such a release as well
 

@@ -27,7 +27,7 @@ def id_result(verdict: Verdict, kind: str, pick: Callable[[Sequence[str]], list[
     picked = [pick(hit.names) for hit in verdict.hits]
     ids = list(dict.fromkeys(name for names in picked for name in names))
     without = sum(not names for names in picked)
-    where = " and ".join(verdict.asked)
+    where = verdict.where
     if not ids:
         return f"no {kind} id given for {count(without, 'advisory', 'advisories')} in {where}"
     rest = f"; {without} without a {kind} id" if without else ""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar, TypeAlias
 
+from packaging.version import Version
 from pydantic import BaseModel
 
 from batchbook import Link
@@ -17,8 +19,9 @@ from batchbook.packages.options import PackageReviewOptions, SourceOptions
 from batchbook.packages.recommendation import ReleaseFacts, exploited_among, recommend
 from batchbook.packages.releases import Release, ReleaseSource
 from batchbook.packages.results import cve_result, detail_row, github_result, package_link
-from batchbook.packages.sources import AdvisorySource, FileAdvisories, SourceUnreachable
-from batchbook.packages.verdict import Question, Status, Verdict, review
+from batchbook.packages.severity import NOT_GIVEN
+from batchbook.packages.sources import AdvisorySource, FileAdvisories, NotAsked, SourceUnreachable
+from batchbook.packages.verdict import Question, Status, Verdict, label, review
 from batchbook.packages.wording import NOT_CHECKED, shorten
 from batchbook.tables import Row
 
@@ -33,6 +36,8 @@ _LINKED = {
     "snyk_url": ("snyk", "Snyk"),
     "exploit_db_url": ("exploit_db", "Exploit-DB"),
 }
+EACH_ANSWER = "each answer's own"
+"""The reference date of a source that is asked row by row: a resumed run may go past midnight."""
 _NEVER_ASKED = ("nvd_result", "snyk_result", "exploit_db_result")
 
 
@@ -113,6 +118,7 @@ class PackageReview(Processor):
         self.sources = self.advisory_sources()
         self.kev = self.known_exploited()
         self.releases = self.release_source()
+        self.python: Version | None = None
 
     def advisory_sources(self) -> list[AdvisorySource]:
         """The sources of advisories that the options name, read in full."""
@@ -138,11 +144,12 @@ class PackageReview(Processor):
 
     def reference_dates(self) -> Mapping[str, str]:
         """The date of every source."""
-        dates = {one.name: one.date for one in self.sources}
+        sources: list[AdvisorySource | ReleaseSource] = [*self.sources]
+        if self.releases is not None:
+            sources.append(self.releases)
+        dates = {one.name: one.reference_date or EACH_ANSWER for one in sources}
         if self.kev is not None:
             dates[self.kev.name] = self.kev.date
-        if self.releases is not None:
-            dates[self.releases.name] = self.releases.date
         return dates
 
     def process(self, row: Row) -> RowResult:
@@ -184,14 +191,20 @@ class PackageReview(Processor):
         name = read_name(question.name)
         if self.releases is None or name is None:
             return None, "", ""
-        source = f"{self.releases.name} of {self.releases.date}"
         try:
-            project = self.releases.lookup(name)
-        except SourceUnreachable as problem:
-            return None, "", f"{NOT_CHECKED}: {self.releases.name} could not be asked ({problem})"
-        if project is None:
+            listing = self.releases.lookup(name)
+        except (SourceUnreachable, NotAsked) as problem:
+            return None, "", _not_checked(self.releases.name, problem)
+        source = label(self.releases.name, listing.date)
+        if listing.project is None:
             return None, source, f"not found in {source}"
-        return ReleaseFacts.of(source, project, read_version(question.version)), "", ""
+        facts = ReleaseFacts.of(source, listing.project, read_version(question.version), self.python)
+        if facts.latest is None or not facts.latest.metadata:
+            return facts, "", ""
+        try:
+            return replace(facts, metadata=self.releases.metadata(facts.latest)), "", ""
+        except (SourceUnreachable, NotAsked) as problem:
+            return replace(facts, no_metadata=_not_checked(self.releases.name, problem)), "", ""
 
     def _link_columns(self, question: Question) -> dict[str, Value]:
         """The links to the places where more is known; none for a blank address, nor for a name that is none."""
@@ -218,20 +231,36 @@ def _suspect(row: Row) -> str:
     return ""
 
 
+def _not_checked(source: str, problem: SourceUnreachable | NotAsked) -> str:
+    asked = "could not be asked" if isinstance(problem, SourceUnreachable) else "was not asked"
+    return f"{NOT_CHECKED}: {source} {asked} ({problem})"
+
+
 def _release_columns(releases: ReleaseFacts | None, unreachable: str) -> dict[str, Value]:
     names = ("date_published", "latest_version", "latest_date", "requires", "development_status", "github_url")
     if releases is None:
         return dict.fromkeys(names, unreachable or NOT_CHECKED)
-    project, last = releases.project, releases.latest
+    last = releases.latest
     return {
-        "date_published": _published(releases.in_use),
+        "date_published": _published(releases.in_use, "no such release"),
         "latest_version": str(last.version) if last else "none that could be used",
-        "latest_date": _published(last),
-        "requires": ", ".join(project.requires) or "nothing",
-        "development_status": project.development_status or "not given",
-        "github_url": project.repository or "not given",
+        "latest_date": _published(last, "no release"),
+        **_metadata_columns(releases),
     }
 
 
-def _published(release: Release | None) -> Value:
-    return (release.published if release else None) or "not known"
+def _metadata_columns(releases: ReleaseFacts) -> dict[str, Value]:
+    """What the metadata of the latest release says; a source that offers none does not say that nothing is required."""
+    said = releases.metadata
+    if said is None:
+        names = ("requires", "development_status", "github_url")
+        return dict.fromkeys(names, releases.no_metadata or NOT_GIVEN)
+    return {
+        "requires": ", ".join(said.requires) or "nothing",
+        "development_status": said.development_status or NOT_GIVEN,
+        "github_url": said.repository or NOT_GIVEN,
+    }
+
+
+def _published(release: Release | None, none: str) -> Value:
+    return none if release is None else release.published or NOT_GIVEN

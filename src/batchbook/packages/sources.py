@@ -22,6 +22,18 @@ class SourceUnreachable(Exception):
     """A source could not be asked about a package; the message says why."""
 
 
+class NotAsked(Exception):
+    """A source was not asked on purpose, as in offline mode without a stored answer; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a source says of a package: all its records, the withdrawn ones too, and the day of that answer (ISO)."""
+
+    records: Sequence[Advisory]
+    date: str
+
+
 class AdvisorySource(Protocol):
     """Where advisories are looked up."""
 
@@ -31,12 +43,12 @@ class AdvisorySource(Protocol):
         ...
 
     @property
-    def date(self) -> str:
-        """The date of what it knows, ISO."""
+    def reference_date(self) -> str:
+        """The date of what it knows, ISO; blank for a source whose answers each have a date of their own."""
         ...
 
-    def lookup(self, name: str) -> Sequence[Advisory]:
-        """All records of a package by its normalised name, the withdrawn ones too; may raise SourceUnreachable."""
+    def lookup(self, name: str) -> Found:
+        """All that is known of a package by its normalised name; may raise SourceUnreachable or NotAsked."""
         ...
 
 
@@ -78,9 +90,14 @@ class FileAdvisories:
                 findings=findings,
             )
 
-    def lookup(self, name: str) -> Sequence[Advisory]:
-        """All records of a package by its normalised name, the withdrawn ones too."""
-        return self.by_package.get(name, ())
+    @property
+    def reference_date(self) -> str:
+        """The date of the records."""
+        return self.date
+
+    def lookup(self, name: str) -> Found:
+        """All records of a package by its normalised name."""
+        return Found(self.by_package.get(name, ()), self.date)
 
 
 def read_sidecar(path: Path, findings: list[Finding]) -> About:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from packaging.version import Version
@@ -14,8 +14,8 @@ from batchbook.packages.grouping import groups, newest
 from batchbook.packages.names import read_name, read_version
 from batchbook.packages.records import Advisory, Affected
 from batchbook.packages.severity import Severity, highest, read_severity
-from batchbook.packages.sources import AdvisorySource, SourceUnreachable
-from batchbook.packages.wording import MOST_QUOTED, quoted, shorten
+from batchbook.packages.sources import AdvisorySource, NotAsked, SourceUnreachable
+from batchbook.packages.wording import MOST_QUOTED, NOT_CHECKED, quoted, shorten
 
 MOST_REASON = 1_000
 """Of a reason, beside which a cell has to hold other facts."""
@@ -107,10 +107,17 @@ class Verdict:
     undecided: tuple[Hit, ...] = ()
     known: int = 0
     """How many advisories the sources know of the package, whatever the version."""
-    asked: tuple[str, ...] = ()
-    """The sources that answered, with their dates."""
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """The sources that answered, with the day of the answer (ISO)."""
+    not_asked: tuple[str, ...] = ()
+    """The sources that were not asked on purpose, and why."""
     first_fixed: Version | None = None
     """The lowest version above that every known advisory leaves free; one that cannot be judged leaves none free."""
+
+    @property
+    def where(self) -> str:
+        """The sources that answered, with their dates, in words."""
+        return " and ".join(label(name, date) for name, date in self.asked.items())
 
     @property
     def severity(self) -> Severity | None:
@@ -118,9 +125,9 @@ class Verdict:
         return highest(hit.severity for hit in self.hits)
 
 
-def label(source: AdvisorySource) -> str:
-    """A source as results name it."""
-    return f"{source.name} of {source.date}"
+def label(name: str, date: str) -> str:
+    """A source and the day of its answer, as results name them."""
+    return f"{name} of {date}"
 
 
 def review(question: Question, sources: Sequence[AdvisorySource], not_found: str = "") -> Verdict:
@@ -129,8 +136,9 @@ def review(question: Question, sources: Sequence[AdvisorySource], not_found: str
     if name is None:
         shown = f"the name {quoted(question.name)} is no package name" if question.name.strip() else "there is no name"
         return Verdict(Status.UNKNOWN, question, shown)
-    records, asked, reasons = _ask(name, sources)
-    active = groups([(_keys(one), (where, one)) for where, one in records if not one.withdrawn])
+    answers = _ask(name, sources)
+    reasons = list(answers.reasons)
+    active = groups([(_keys(one), (where, one)) for where, one in answers.records if not one.withdrawn])
     version = read_version(question.version)
     if version is None:
         text = question.version.strip()
@@ -153,7 +161,8 @@ def review(question: Question, sources: Sequence[AdvisorySource], not_found: str
         hits=tuple(hits),
         undecided=tuple(undecided),
         known=len(active),
-        asked=tuple(asked),
+        asked=answers.asked,
+        not_asked=tuple(answers.not_asked),
         first_fixed=_first_fixed(name, version, active) if hits and version else None,
     )
 
@@ -172,22 +181,37 @@ def _keys(record: Advisory) -> list[str]:
     return [name.casefold() for name in record.names]
 
 
-def _ask(name: str, sources: Sequence[AdvisorySource]) -> tuple[list[_Sourced], list[str], list[str]]:
-    """The records of all sources with where they come from, who answered, and why others did not."""
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What all sources together said of a package."""
+
+    records: list[_Sourced]
+    asked: dict[str, str]
+    """The day of the answer by source."""
+    reasons: list[str]
+    """Why others could not be asked."""
+    not_asked: list[str]
+    """Which were not asked on purpose, and why."""
+
+
+def _ask(name: str, sources: Sequence[AdvisorySource]) -> _Answers:
     found: list[_Sourced] = []
-    asked: list[str] = []
+    asked: dict[str, str] = {}
     reasons: list[str] = []
+    not_asked: list[str] = []
     for source in sources:
         try:
-            records = source.lookup(name)
+            answer = source.lookup(name)
         except SourceUnreachable as problem:
             reasons.append(f"{source.name} could not be asked: {problem}")
-            continue
-        asked.append(label(source))
-        found += [(label(source), record) for record in records]
-    if not sources:
-        reasons.append("no source of advisories was asked")
-    return [found[place] for place in newest([record for _, record in found])], asked, reasons
+        except NotAsked as why:
+            not_asked.append(f"{source.name} {NOT_CHECKED} ({why})")
+        else:
+            asked[source.name] = answer.date
+            found += [(label(source.name, answer.date), record) for record in answer.records]
+    if not asked and not reasons:
+        reasons.append("; ".join(["no source of advisories was asked", *not_asked]))
+    return _Answers([found[place] for place in newest([record for _, record in found])], asked, reasons, not_asked)
 
 
 def _judge(
