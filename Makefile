@@ -19,7 +19,7 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.created pyproject.toml
-	$(PIP) --editable '.[fast]'
+	$(PIP) --editable '.[fast,online]'
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.created pyproject.toml
@@ -27,7 +27,7 @@ $(VENV)/.installed-test: $(VENV)/.created pyproject.toml
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-lint: $(VENV)/.created pyproject.toml
-	$(PIP) --editable '.[lint]'
+	$(PIP) --editable '.[lint,online]'
 	@touch $@
 
 # The sample workbook and its nightly review, offline; a second call resumes or runs again over the same workbook.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+_RATE = re.compile(r"[1-9]\d{0,5}\s*/\s*([1-9]\d{0,3})?\s*[smh]", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{[^}]*\}?")
 
 
@@ -61,11 +63,81 @@ class LinkOptions(_Options):
     """Links of single advisories by the beginning of their id; `{id}` stands for the id."""
 
 
+def _is_server(value: str) -> str:
+    value = value.strip()
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an address begins with https:// or http:// and names a host")
+    if parts.username or parts.password:
+        raise ValueError("an address holds no credentials; give them by ${NAME} from the environment")
+    if parts.query or parts.fragment:
+        raise ValueError("an address ends with its path")
+    return value
+
+
+def _is_rate(value: str) -> str:
+    if not _RATE.fullmatch(value.strip()):
+        raise ValueError("must be a rate such as 100/s, 50/30s or 10/m")
+    return value.strip()
+
+
+Server = Annotated[str, AfterValidator(_is_server)]
+RateText = Annotated[str, AfterValidator(_is_rate)]
+
+
+class NetworkOptions(_Options):
+    """The manners with which servers are asked; they hold for all sources together, rates for each host."""
+
+    concurrency: int = Field(default=5, ge=1, le=50)
+    """Requests at once."""
+    timeout: float = Field(default=30, gt=0, le=600)
+    """Seconds that one request may take as a whole."""
+    tries: int = Field(default=4, ge=1, le=10)
+    longest_wait: float = Field(default=60, ge=0, le=3600)
+    """Seconds that a server may ask for by Retry-After; one that asks for more is left alone for that time."""
+    cache_days: int = Field(default=30, ge=1, le=3650)
+    """Stored answers that nobody used for so many days are dropped."""
+    max_answer_mib: int = Field(default=64, ge=1, le=1024)
+
+
+class IndexOptions(_Options):
+    """The package index, which speaks the simple repository API; a blank address is the client library's default."""
+
+    url: Server | None = None
+    name: str = Field(default="package index", min_length=1)
+    username: str = ""
+    password: str = ""
+    rate: RateText = "100/s"
+
+
+class OsvOptions(_Options):
+    """The OSV API."""
+
+    url: Server
+    name: str = Field(default="OSV", min_length=1)
+    rate: RateText = "100/s"
+
+
+class NvdOptions(_Options):
+    """The NVD API 2.0 for CVEs; needs a key."""
+
+    url: Server
+    api_key: str = Field(min_length=1)
+    name: str = Field(default="NVD", min_length=1)
+    rate: RateText = "50/30s"
+    max_age_days: int = Field(default=7, ge=0, le=365)
+    """A stored answer is good for so many days."""
+
+
 class PackageReviewOptions(_Options):
     """Where the reference data lies, what it is called, and where links lead."""
 
-    advisories: Annotated[list[SourceOptions], BeforeValidator(_as_sources), Field(min_length=1)]
+    advisories: Annotated[list[SourceOptions], BeforeValidator(_as_sources)] = []
     """OSV records: a file or folder, or several; relative paths count from the base folder."""
+    index: IndexOptions | None = None
+    osv: OsvOptions | None = None
+    nvd: NvdOptions | None = None
+    network: NetworkOptions = NetworkOptions()
     advisories_name: str = ""
     """The name of the only source of advisories."""
     kev: Annotated[SourceOptions, BeforeValidator(_as_source)] | None = None

@@ -1,0 +1,46 @@
+"""The online sources that a job names, ready to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from batchbook.batch import JobContext
+from batchbook.errors import ConfigurationError
+from batchbook.packages.options import PackageReviewOptions
+from batchbook.packages.releases import ReleaseSource
+from batchbook.packages.sources import AdvisorySource
+
+
+@dataclass(frozen=True, slots=True)
+class Online:
+    """What a job's online sources are; `held` is closed at the end of a run."""
+
+    advisories: Sequence[AdvisorySource] = ()
+    releases: ReleaseSource | None = None
+    held: ExitStack = field(default_factory=ExitStack)
+
+
+def online_sources(options: PackageReviewOptions, context: JobContext) -> Online:
+    """The sources that the options name; ConfigurationError where the packages that they need are not installed."""
+    if options.index is None and options.osv is None and options.nvd is None:
+        return Online()
+    try:
+        from batchbook.packages.online.index import SimpleIndex, default_index
+        from batchbook.packages.online.network import Network, basic_auth
+    except ModuleNotFoundError as missing:
+        raise ConfigurationError(
+            f"The job asks for online sources, which need the package {missing.name!r}; it is not installed.",
+            "Install them: pip install 'batchbook[online]'.",
+        ) from None
+    held = ExitStack()
+    network = Network(options.network, context.cache, offline=context.offline)
+    held.callback(network.close)
+    releases = None
+    if options.index is not None:
+        given = options.index
+        url = given.url or default_index()
+        way = network.endpoint(url, given.rate, auth=basic_auth(given.username, given.password))
+        releases = SimpleIndex(way, url, given.name)
+    return Online((), releases, held)

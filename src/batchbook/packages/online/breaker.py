@@ -1,0 +1,57 @@
+"""Giving up on a server for a while: one that is down must not cost every row its retries and time-outs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+GIVE_UP_AFTER = 5
+"""Requests in a row that failed, each with all its tries."""
+PAUSE = 60.0
+"""Seconds until one request is let through again, to see whether the server is back."""
+
+
+class Breaker:
+    """Counts failures of one server; after several in a row nothing is sent until a pause is over."""
+
+    def __init__(
+        self, give_up_after: int = GIVE_UP_AFTER, pause: float = PAUSE, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._most = give_up_after
+        self._pause = pause
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failed = 0
+        self._until = 0.0
+        self._reason = ""
+
+    def refusal(self) -> str:
+        """Why nothing is to be sent now; blank where a request may be. After the pause one caller may try."""
+        with self._lock:
+            now = self._clock()
+            if not self._until:
+                return ""
+            if now >= self._until:
+                self._until = now + self._pause  # the others wait for what becomes of this one
+                return ""
+            return f"it is not asked for a while; {self._reason}"
+
+    def succeeded(self) -> None:
+        """The server answered."""
+        with self._lock:
+            self._failed, self._until = 0, 0.0
+
+    def failed(self, reason: str) -> None:
+        """A request failed for good."""
+        with self._lock:
+            self._failed += 1
+            if self._failed >= self._most:
+                self._until = self._clock() + self._pause
+                self._reason = f"{self._failed} requests in a row failed, the last one: {reason}"
+
+    def closed_for(self, seconds: float, reason: str) -> None:
+        """The server asked for a pause that is longer than a request waits."""
+        with self._lock:
+            self._until = self._clock() + seconds
+            self._reason = reason

@@ -1,0 +1,269 @@
+"""Asking servers: retries with backoff, stored answers, and giving up on a server for a while.
+
+From the outside in: a stored answer that is fresh is given at once; else the breaker says whether the server is asked;
+then the request is sent, and sent again where that may help.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import httpx
+import tenacity
+from hishel.httpx import CacheTransport
+
+from batchbook.packages.online.breaker import Breaker
+from batchbook.packages.online.endpoint import Answer, Check
+from batchbook.packages.online.store import ASKED, Store, hashed
+from batchbook.packages.online.wire import LongPause, Manners, Wire
+from batchbook.packages.sources import NotAsked, SourceUnreachable
+from batchbook.packages.wording import MOST_QUOTED, shorten
+
+log = logging.getLogger(__name__)
+
+_AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))
+_NONE = frozenset((404, 410))
+_MOST_REDIRECTS = 5
+_FIRST_WAIT, _MOST_WAIT = 0.5, 10.0
+NOT_STORED = "offline, no stored answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """How often a request is sent."""
+
+    tries: int
+    first_wait: float = _FIRST_WAIT
+    """Seconds before the second try at most; doubled each time, chosen by chance up to that."""
+    also: frozenset[int] = frozenset()
+    """Further statuses after which it is tried again."""
+
+
+class Again(Exception):
+    """What may go better at the next try."""
+
+
+class _WireTransport(httpx.BaseTransport):
+    """The wire as the transport behind the store."""
+
+    def __init__(self, wire: Wire, manners: Manners) -> None:
+        self._wire = wire
+        self._manners = manners
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._wire.send(request, self._manners)
+
+
+class HttpEndpoint:
+    """One source's way to its server; see `endpoint.Endpoint`."""
+
+    def __init__(
+        self,
+        store: Store,
+        wire: Wire,
+        manners: Manners,
+        trying: Trying,
+        breaker: Breaker,
+        now: Callable[[], datetime],
+        *,
+        offline: bool,
+    ) -> None:
+        self._is_offline = offline
+        self._store = store
+        self._trying = trying
+        self._breaker = breaker
+        self._now = now
+        transport = _WireTransport(wire, manners)
+        self._plain = httpx.Client(transport=transport)
+        # A store for one user: what is private may be in it, its file is the user's own.
+        self._stored = httpx.Client(transport=CacheTransport(transport, store.storage, rfc={"shared": False}))
+
+    @property
+    def offline(self) -> bool:
+        """See `Endpoint.offline`."""
+        return self._is_offline
+
+    def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        accept: str = "",
+        keep: str = "",
+        max_age: timedelta | None = None,
+        check: Check | None = None,
+    ) -> Answer:
+        """See `Endpoint.get`."""
+        address = str(httpx.URL(url, params=dict(params)) if params else httpx.URL(url))
+        headers = {"Accept": accept} if accept else {}
+        if keep:
+            return self._kept(address, headers, keep, max_age, check)
+        if self.offline:
+            return self._offline(address, check)
+        return self._ask(self._stored, self._stored.build_request("GET", address, headers=headers), check)
+
+    def post(self, url: str, payload: object, *, check: Check | None = None) -> Answer:
+        """See `Endpoint.post`."""
+        if self.offline:
+            raise NotAsked(NOT_STORED)
+        content = json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        headers = {"Content-Type": "application/json"}
+        return self._ask(self._plain, self._plain.build_request("POST", url, content=content, headers=headers), check)
+
+    def remember(self, key: str, body: bytes) -> None:
+        """See `Endpoint.remember`."""
+        self._store.keep(key, body, self._today())
+
+    def recall(self, key: str) -> tuple[bytes, str] | None:
+        """See `Endpoint.recall`."""
+        return self._store.kept(key)
+
+    # --- stored answers --------------------------------------------------------------------------------------------
+
+    def _kept(
+        self, address: str, headers: Mapping[str, str], keep: str, max_age: timedelta | None, check: Check | None
+    ) -> Answer:
+        found = self._store.kept(keep)
+        if found is not None and (self.offline or not self._too_old(found[1], max_age)):
+            answer = Answer(200, found[0], "", address, found[1])
+            if _passes(check, answer):
+                return answer
+        if self.offline:
+            raise NotAsked(NOT_STORED)
+        answer = self._ask(self._plain, self._plain.build_request("GET", address, headers=headers), check)
+        if answer.status == 200:
+            self._store.keep(keep, answer.body, answer.date)
+        return answer
+
+    def _too_old(self, day: str, max_age: timedelta | None) -> bool:
+        if max_age is None:
+            return False
+        try:
+            return date.fromisoformat(self._today()) - date.fromisoformat(day) > max_age
+        except ValueError:
+            return True
+
+    def _offline(self, address: str, check: Check | None) -> Answer:
+        response = self._store.stored(address)
+        for _ in range(_MOST_REDIRECTS):
+            if response is None or not response.has_redirect_location:
+                break
+            address = str(httpx.URL(address).join(response.headers["location"]))
+            response = self._store.stored(address)
+        if response is None or response.status_code != 200:
+            raise NotAsked(NOT_STORED)
+        answer = _answer(response, address)
+        if not _passes(check, answer):
+            raise NotAsked("offline, the stored answer cannot be used")
+        return answer
+
+    def _today(self) -> str:
+        moment: datetime = self._now()
+        return moment.astimezone(UTC).date().isoformat()
+
+    # --- asking ----------------------------------------------------------------------------------------------------
+
+    def _ask(self, client: httpx.Client, request: httpx.Request, check: Check | None) -> Answer:
+        refused = self._breaker.refusal()
+        if refused:
+            raise SourceUnreachable(refused)
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self._trying.tries),
+            wait=tenacity.wait_random_exponential(multiplier=self._trying.first_wait, max=_MOST_WAIT),
+            retry=tenacity.retry_if_exception_type(Again),
+            reraise=True,
+        )
+        try:
+            answer: Answer = retrying(self._once, client, request, check)
+        except Again as trouble:
+            tries = self._trying.tries
+            reason = f"{trouble}, {tries} times" if tries > 1 else str(trouble)
+            self._breaker.failed(reason)
+            raise SourceUnreachable(reason) from None
+        except LongPause as pause:
+            reason = f"it asked to be left alone for {pause.seconds:.0f} s"
+            self._breaker.closed_for(pause.seconds, reason)
+            raise SourceUnreachable(reason) from None
+        self._breaker.succeeded()
+        return answer
+
+    def _once(self, client: httpx.Client, request: httpx.Request, check: Check | None) -> Answer:
+        response = _followed(client, request)
+        status = response.status_code
+        if status in _AGAIN or status in self._trying.also:
+            raise Again(_said(response))
+        if status in (401, 403):
+            raise SourceUnreachable(f"it answered {status}: credentials are missing, wrong or not enough")
+        if status != 200 and status not in _NONE:
+            raise SourceUnreachable(_said(response))
+        answer = _answer(response, str(response.url))
+        if status == 200 and check is not None:
+            try:
+                check(answer)
+            except SourceUnreachable as problem:
+                self._store.forget(answer.url)  # what is not what was asked for is not to be given again
+                raise Again(str(problem)) from None
+        return answer
+
+
+def _followed(client: httpx.Client, request: httpx.Request) -> httpx.Response:
+    """The answer behind redirects; each address is an entry of its own in the store."""
+    try:
+        for _ in range(_MOST_REDIRECTS + 1):
+            request.extensions = {**request.extensions, "caching": {"key": hashed(str(request.url))}}
+            response = client.send(request)
+            if response.next_request is None:
+                return response
+            if request.url.scheme == "https" and response.next_request.url.scheme != "https":
+                raise SourceUnreachable("it redirects from https to an address that is not")
+            request = response.next_request
+    except httpx.TransportError as error:
+        log.debug("%s %s: %s", request.method, request.url, error)
+        raise Again(_told(error)) from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise SourceUnreachable(_told(error)) from None
+    raise SourceUnreachable(f"it redirects more than {_MOST_REDIRECTS} times")
+
+
+def _said(response: httpx.Response) -> str:
+    return f"it answered {response.status_code} {response.reason_phrase}".strip()
+
+
+_WORDS: tuple[tuple[type[httpx.TransportError], str], ...] = (
+    (httpx.ConnectTimeout, "no connection in time"),
+    (httpx.TimeoutException, "no answer in time"),
+    (httpx.ConnectError, "no connection"),
+    (httpx.RemoteProtocolError, "the connection ended within the answer, or it is no HTTP"),
+    (httpx.ReadError, "the connection ended within the answer"),
+)
+
+
+def _told(error: Exception) -> str:
+    """An error of the transport in words; what the system says of it stands behind."""
+    said = shorten(" ".join(str(error).split()), MOST_QUOTED)
+    plain = next((words for kind, words in _WORDS if isinstance(error, kind)), type(error).__name__)
+    return f"{plain} ({said})" if said else plain
+
+
+def _passes(check: Check | None, answer: Answer) -> bool:
+    try:
+        if check is not None and answer.status == 200:
+            check(answer)
+    except SourceUnreachable:
+        return False
+    return True
+
+
+def _answer(response: httpx.Response, address: str) -> Answer:
+    """An answer from the address behind all redirects."""
+    return Answer(
+        status=200 if response.status_code == 200 else 404,
+        body=response.content,
+        content_type=response.headers.get("content-type", "").partition(";")[0].strip().lower(),
+        url=address,
+        date=response.headers.get(ASKED, ""),
+    )

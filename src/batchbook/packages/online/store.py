@@ -1,0 +1,131 @@
+"""Stored answers: one SQLite file in the cache folder, shared by all sources and runs.
+
+It holds nothing that cannot be had again: where it is damaged it is put aside, where it cannot be written, runs go on
+without it. Requests are stored without their credentials, which are added behind it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+from hishel import Entry, Headers, Request, Response, SqliteStorage
+
+from batchbook.storage.private import create_private, make_state_folder
+
+log = logging.getLogger(__name__)
+
+FILE = "http-answers.db"
+ASKED = "x-batchbook-asked"
+"""The header that tells the day of an answer, or of its last validation."""
+_MOST_BYTES = 2 * 1024**3
+
+
+class Store:
+    """Answers by HTTP's rules (through `storage`), and answers kept under a text."""
+
+    def __init__(self, folder: Path, unused_for: timedelta) -> None:
+        """Open the store of a cache folder; entries that nobody used for so long are dropped."""
+        path = folder / FILE
+        try:
+            make_state_folder(folder)
+            create_private(path)
+            _put_aside_if_damaged(path)
+            _must_be_writable(path)
+            connection = None
+        except (OSError, sqlite3.Error) as problem:
+            log.warning("answers cannot be stored in %s, each run asks for all of them: %s", path, problem)
+            connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        self.storage = SqliteStorage(
+            connection=connection,
+            database_path=path,
+            default_tti=unused_for.total_seconds(),
+            max_size=_MOST_BYTES,
+        )
+
+    def stored(self, address: str) -> httpx.Response | None:
+        """The newest answer stored for an address, however old it is."""
+        found: list[tuple[str, httpx.Response]] = []
+        for entry in self.storage.get_entries(hashed(address)):
+            body, headers = _body(entry), entry.response.headers
+            if body is not None:
+                pairs = [(name, value) for name in headers for value in headers.get_list(name) or ()]
+                answer = httpx.Response(entry.response.status_code, headers=pairs, content=body)
+                found.append((headers.get(ASKED, ""), answer))
+        return max(found, key=lambda one: one[0])[1] if found else None
+
+    def kept(self, key: str) -> tuple[bytes, str] | None:
+        """What is kept under a text, and the day (ISO) of it; the newest, where there are several."""
+        found: list[tuple[str, bytes]] = []
+        for entry in self.storage.get_entries(hashed(key)):
+            day, body = entry.response.headers.get(ASKED, ""), _body(entry)
+            if body is not None:
+                found.append((day, body))
+        if not found:
+            return None
+        day, body = max(found, key=lambda one: one[0])
+        return body, day
+
+    def keep(self, key: str, body: bytes, day: str) -> None:
+        """Keep something under a text in place of what is there."""
+        old = [entry.id for entry in self.storage.get_entries(hashed(key))]
+        response = Response(200, Headers({ASKED: day}), iter((body,)))
+        entry = self.storage.create_entry(Request("GET", key), response, hashed(key))
+        _body(entry)  # it is stored while it is read
+        for one in old:
+            self.storage.remove_entry(one)
+
+    def forget(self, key: str) -> None:
+        """Drop all that is stored under a text or an address."""
+        for entry in self.storage.get_entries(hashed(key)):
+            self.storage.remove_entry(entry.id)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.storage.close()
+
+
+def hashed(key: str) -> str:
+    """A text as the name of an entry."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _body(entry: Entry) -> bytes | None:
+    try:
+        return b"".join(entry.response.stream or ())  # type: ignore[arg-type]
+    except (RuntimeError, sqlite3.Error, OSError):
+        return None  # dropped or damaged while it was read: as if it were not there
+
+
+def _must_be_writable(path: Path) -> None:
+    connection = sqlite3.connect(path, timeout=5)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.rollback()
+    finally:
+        connection.close()
+
+
+def _put_aside_if_damaged(path: Path) -> None:
+    if path.stat().st_size == 0:
+        return
+    try:
+        connection = sqlite3.connect(path)
+        try:
+            sound = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+        finally:
+            connection.close()
+    except sqlite3.OperationalError:
+        return  # locked by somebody: not damaged
+    except sqlite3.DatabaseError:
+        sound = False
+    if not sound:
+        log.warning("the stored answers in %s are damaged; they are put aside, and asked for anew", path)
+        path.replace(path.with_suffix(".damaged"))
+        for ending in ("-wal", "-shm"):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        create_private(path)
