@@ -47,6 +47,10 @@ class Again(Exception):
     """What may go better at the next try."""
 
 
+class Refused(SourceUnreachable):
+    """The server does not know who asks, or does not answer them; it would say so to every request."""
+
+
 class _WireTransport(httpx.BaseTransport):
     """The wire as the transport behind the store."""
 
@@ -184,6 +188,9 @@ class HttpEndpoint:
             reason = f"{trouble}, {tries} times" if tries > 1 else str(trouble)
             self._breaker.failed(reason)
             raise SourceUnreachable(reason) from None
+        except Refused as refusal:
+            self._breaker.failed(str(refusal))
+            raise
         except LongPause as pause:
             reason = f"it asked to be left alone for {pause.seconds:.0f} s"
             self._breaker.closed_for(pause.seconds, reason)
@@ -197,7 +204,7 @@ class HttpEndpoint:
         if status in _AGAIN or status in self._trying.also:
             raise Again(_said(response))
         if status in (401, 403):
-            raise SourceUnreachable(f"it answered {status}: credentials are missing, wrong or not enough")
+            raise Refused(f"it answered {status}: credentials are missing, wrong or not enough")
         if status != 200 and status not in _NONE:
             raise SourceUnreachable(_said(response))
         answer = _answer(response, str(response.url))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -134,7 +135,7 @@ class Wire:
         assert self._client is not None
         own = manners.is_home(request.url)
         sent = self._client.build_request(request.method, request.url, headers=request.headers, content=request.read())
-        sent.headers["User-Agent"] = USER_AGENT
+        sent.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
         if own:
             sent.headers.update(manners.headers)
         auth = manners.auth if own and manners.auth is not None else httpx.USE_CLIENT_DEFAULT
@@ -148,11 +149,14 @@ class Wire:
         return self._told(response, body)
 
     async def _read(self, response: httpx.Response) -> bytes:
+        unpacked = _unpacker(response)
         body = bytearray()
-        async for piece in response.aiter_bytes():
-            body += piece
+        async for piece in response.aiter_raw():
+            body += unpacked.decompress(piece, self._most + 1 - len(body))
             if len(body) > self._most:
                 raise TooLarge(f"its answer is larger than {self._most // 2**20} MiB")
+        if not unpacked.eof:
+            raise httpx.RemoteProtocolError("the packed answer ends too early")
         return bytes(body)
 
     def _hold(self, response: httpx.Response, manners: Manners, pace: Pace) -> None:
@@ -176,6 +180,41 @@ class Wire:
         if response.status_code >= 400:
             headers["cache-control"] = "no-store"  # trouble is not stored, whatever the server thinks of it
         return httpx.Response(response.status_code, headers=headers, content=body)
+
+
+class _Plain:
+    """What is not packed, in the form of an unpacker."""
+
+    eof = True
+
+    def decompress(self, piece: bytes, most: int) -> bytes:
+        return piece
+
+
+class _Gzip:
+    """An unpacker that says whether the end came; httpx takes what is there for the whole."""
+
+    def __init__(self) -> None:
+        self._unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+
+    @property
+    def eof(self) -> bool:
+        return self._unpacker.eof
+
+    def decompress(self, piece: bytes, most: int) -> bytes:
+        try:
+            return self._unpacker.decompress(piece, most)
+        except zlib.error as problem:
+            raise httpx.RemoteProtocolError(f"the packed answer is damaged: {problem}") from None
+
+
+def _unpacker(response: httpx.Response) -> _Plain | _Gzip:
+    packed = response.headers.get("content-encoding", "").strip().lower()
+    if packed in ("", "identity") or response.status_code in (204, 304):
+        return _Plain()
+    if packed in ("gzip", "x-gzip"):
+        return _Gzip()
+    raise httpx.RemoteProtocolError(f"the answer is packed in a way that was not asked for, {packed[:20]}")
 
 
 async def _sleep_until_turn(pace: Pace, manners: Manners) -> None:
