@@ -51,7 +51,10 @@ class Latency:
 
 @dataclass(frozen=True)
 class Status:
-    """A status in place of the answer; `retry_after` as seconds, `retry_after_date` seconds from now as an HTTP date."""
+    """A status in place of the answer.
+
+    `retry_after` is sent as it is (seconds, or any text); `retry_after_date` is seconds from now, sent as an HTTP date.
+    """
 
     code: int
     retry_after: int | str | None = None
