@@ -1,0 +1,1 @@
+"""Sources of the package review that are asked over the network."""
