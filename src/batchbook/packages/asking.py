@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from batchbook.batch import JobContext
 from batchbook.errors import ConfigurationError
+from batchbook.packages.cvefacts import CveSource
 from batchbook.packages.options import PackageReviewOptions
 from batchbook.packages.releases import ReleaseSource
 from batchbook.packages.sources import AdvisorySource
@@ -19,6 +21,7 @@ class Online:
 
     advisories: Sequence[AdvisorySource] = ()
     releases: ReleaseSource | None = None
+    cves: CveSource | None = None
     held: ExitStack = field(default_factory=ExitStack)
 
 
@@ -29,6 +32,8 @@ def online_sources(options: PackageReviewOptions, context: JobContext) -> Online
     try:
         from batchbook.packages.online.index import SimpleIndex, default_index
         from batchbook.packages.online.network import Network, basic_auth
+        from batchbook.packages.online.nvd import NvdApi
+        from batchbook.packages.online.osv import OsvApi
     except ModuleNotFoundError as missing:
         raise ConfigurationError(
             f"The job asks for online sources, which need the package {missing.name!r}; it is not installed.",
@@ -37,10 +42,18 @@ def online_sources(options: PackageReviewOptions, context: JobContext) -> Online
     held = ExitStack()
     network = Network(options.network, context.cache, offline=context.offline)
     held.callback(network.close)
-    releases = None
+    advisories, releases, cves = [], None, None
+    if options.osv is not None:
+        osv = OsvApi(network.endpoint(options.osv.url, options.osv.rate), options.osv.url, options.osv.name)
+        held.callback(osv.close)
+        advisories.append(osv)
     if options.index is not None:
-        given = options.index
-        url = given.url or default_index()
+        given, url = options.index, options.index.url or default_index()
         way = network.endpoint(url, given.rate, auth=basic_auth(given.username, given.password))
         releases = SimpleIndex(way, url, given.name)
-    return Online((), releases, held)
+    if options.nvd is not None:
+        nvd = options.nvd
+        # It answers 403 to a client that asks too often, and to one without a key.
+        way = network.endpoint(nvd.url, nvd.rate, headers={"apiKey": nvd.api_key}, again=frozenset((403,)))
+        cves = NvdApi(way, nvd.url, nvd.name, timedelta(days=nvd.max_age_days), options.links.advisory.get("CVE-", ""))
+    return Online(advisories, releases, cves, held)

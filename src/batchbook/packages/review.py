@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from batchbook import Link
 from batchbook.batch import DetailSheet, JobContext, Processor, RowResult, SheetColumn
 from batchbook.errors import ConfigurationError, Rejected
+from batchbook.packages.asking import online_sources
 from batchbook.packages.kev import KnownExploited
 from batchbook.packages.names import read_name, read_version
 from batchbook.packages.options import PackageReviewOptions, SourceOptions
@@ -115,6 +116,7 @@ class PackageReview(Processor):
     def __init__(self, options: PackageReviewOptions, context: JobContext) -> None:
         super().__init__(options, context)
         self.links = options.links
+        self.online = online_sources(options, context)
         self.sources = self.advisory_sources()
         self.kev = self.known_exploited()
         self.releases = self.release_source()
@@ -125,13 +127,19 @@ class PackageReview(Processor):
         given: list[SourceOptions] = self.options.advisories
         only = self.options.advisories_name if len(given) == 1 else ""
         base, now = self.context.base, self.context.now
-        found = [FileAdvisories(base / one.path, one.name or only, _day(one), now) for one in given]
+        files = [FileAdvisories(base / one.path, one.name or only, _day(one), now) for one in given]
+        found: list[AdvisorySource] = [*files, *self.online.advisories]
+        if not found:
+            raise ConfigurationError(
+                "No source of advisories is named, so nothing could be known of any package.",
+                "Name records in files by `advisories:`, or the OSV API by `osv:`, in the job's options.",
+            )
         if len({source.name for source in found}) < len(found):
             raise ConfigurationError(
                 "Several sources of advisories have the same name, so nobody could tell their dates apart.",
                 "Give each its own name: `advisories: [{path: ..., name: ...}, ...]`, or in a sidecar file.",
             )
-        return list(found)
+        return found
 
     def known_exploited(self) -> KnownExploited | None:
         """The catalogue of known exploited vulnerabilities, where the options name one."""
@@ -139,8 +147,12 @@ class PackageReview(Processor):
         return KnownExploited(self.context.base / given.path, given.name, _day(given)) if given else None
 
     def release_source(self) -> ReleaseSource | None:
-        """The source of releases: none is asked, so the latest version is not checked."""
-        return None
+        """The package index, where the options name one; else the latest version is not checked."""
+        return self.online.releases
+
+    def close(self) -> None:
+        """Close the ways to the sources."""
+        self.online.held.close()
 
     def reference_dates(self) -> Mapping[str, str]:
         """The date of every source."""

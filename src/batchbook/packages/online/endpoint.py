@@ -30,7 +30,7 @@ class Answer:
         try:
             return parse_json(self.body.decode("utf-8-sig"))
         except ValueError as problem:
-            raise SourceUnreachable(f"it answered with what is no JSON ({problem})") from None
+            raise SourceUnreachable(f"answered with what is no JSON ({problem})") from None
 
 
 T = TypeVar("T")

@@ -1,0 +1,95 @@
+"""Questions of many threads, gathered into one request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Event, Lock
+from typing import Generic, TypeVar
+
+from batchbook.packages.online.once import BROKEN_OFF, outcome
+from batchbook.packages.sources import NotAsked, SourceUnreachable
+
+Question = TypeVar("Question")
+Reply = TypeVar("Reply")
+
+
+@dataclass(slots=True)
+class _Round(Generic[Question, Reply]):
+    """The questions of one request."""
+
+    questions: list[Question] = field(default_factory=list)
+    futures: list[Future[Reply]] = field(default_factory=list)
+    full: Event = field(default_factory=Event)
+
+
+class Gathering(Generic[Question, Reply]):
+    """Sends questions together: the first asker of a round waits a moment for others, and sends for all.
+
+    A round that was closed is nobody's business but its askers': the next question opens another one, whether or not
+    the request is still under way.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Sequence[Question]], Sequence[Reply | SourceUnreachable]],
+        wait: float,
+        most: int,
+    ) -> None:
+        """`send` answers each question in its place, `wait` is in seconds, `most` how many questions a request has."""
+        if most < 1:
+            raise ValueError(f"a request of {most} questions asks nothing")
+        self._send = send
+        self._wait = wait
+        self._most = most
+        self._lock = Lock()
+        self._open: _Round[Question, Reply] | None = None
+
+    def ask(self, question: Question) -> Reply:
+        """The reply to one question; SourceUnreachable and NotAsked come to all askers of the request."""
+        future: Future[Reply] = Future()
+        leads, round_ = self._join(question, future)
+        if leads:
+            self._lead(round_)
+        return outcome(future)
+
+    def _join(self, question: Question, future: Future[Reply]) -> tuple[bool, _Round[Question, Reply]]:
+        with self._lock:
+            leads = self._open is None
+            round_ = self._open = self._open or _Round()
+            round_.questions.append(question)
+            round_.futures.append(future)
+            if len(round_.questions) >= self._most:
+                self._open = None
+                round_.full.set()
+        return leads, round_
+
+    def _lead(self, round_: _Round[Question, Reply]) -> None:
+        try:
+            round_.full.wait(self._wait)
+            self._close(round_)
+            self._hand_out(round_, self._send(tuple(round_.questions)))
+        except (SourceUnreachable, NotAsked) as problem:
+            self._fail(round_, problem)
+        except BaseException:
+            self._close(round_)  # nobody may join a round that will not be sent
+            self._fail(round_, SourceUnreachable(BROKEN_OFF))
+            raise
+
+    def _close(self, round_: _Round[Question, Reply]) -> None:
+        with self._lock:
+            if self._open is round_:
+                self._open = None
+
+    def _hand_out(self, round_: _Round[Question, Reply], replies: Sequence[Reply | SourceUnreachable]) -> None:
+        for future, reply in zip(round_.futures, replies, strict=True):
+            if isinstance(reply, SourceUnreachable):
+                future.set_exception(reply)
+            else:
+                future.set_result(reply)
+
+    def _fail(self, round_: _Round[Question, Reply], problem: Exception) -> None:
+        for future in round_.futures:
+            if not future.done():
+                future.set_exception(problem)
