@@ -7,7 +7,7 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 _RATE = re.compile(r"[1-9]\d{0,5}\s*/\s*([1-9]\d{0,3})?\s*[smh]", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{[^}]*\}?")
@@ -143,3 +143,9 @@ class PackageReviewOptions(_Options):
     kev: Annotated[SourceOptions, BeforeValidator(_as_source)] | None = None
     """The CISA catalogue of known exploited vulnerabilities, JSON or CSV."""
     links: LinkOptions = LinkOptions()
+
+    @model_validator(mode="after")
+    def _some_advisories(self) -> PackageReviewOptions:
+        if not self.advisories and self.osv is None:
+            raise ValueError("names no source of advisories: give records in files by advisories:, or the API by osv:")
+        return self

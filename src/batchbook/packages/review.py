@@ -129,11 +129,6 @@ class PackageReview(Processor):
         base, now = self.context.base, self.context.now
         files = [FileAdvisories(base / one.path, one.name or only, _day(one), now) for one in given]
         found: list[AdvisorySource] = [*files, *self.online.advisories]
-        if not found:
-            raise ConfigurationError(
-                "No source of advisories is named, so nothing could be known of any package.",
-                "Name records in files by `advisories:`, or the OSV API by `osv:`, in the job's options.",
-            )
         if len({source.name for source in found}) < len(found):
             raise ConfigurationError(
                 "Several sources of advisories have the same name, so nobody could tell their dates apart.",
