@@ -41,7 +41,7 @@ GARBAGE = (
     "numbers",  # numbers where texts belong
     "missing",  # the keys that matter are gone
     "other",  # a sound answer, about something else than was asked
-    "fewer",  # the last element of every list is gone
+    "fewer",  # the last element of every list is gone: seen in a batch, while a shorter index page looks sound
 )
 
 
