@@ -7,7 +7,11 @@ A rule is an action and what it is limited to::
     server.faults.add(Silence(), package="requests")                              # index and metadata of one package
     server.faults.add(Garbage("list"), kind="osv-vuln", share=0.1, seed=7)        # a tenth, the same tenth every time
 
-All latencies that match are added up. Of the other actions the first rule that matches decides.
+All latencies that match are added up. Of the other actions the first rule that applies decides. A rule counts only the
+requests that no earlier rule took, so that rules queue up::
+
+    server.faults.add(Status(503), first=2)                                       # twice, for each thing,
+    server.faults.add(Half(), first=1)                                            # then once, then all is well
 """
 
 from __future__ import annotations
@@ -37,7 +41,7 @@ GARBAGE = (
     "numbers",  # numbers where texts belong
     "missing",  # the keys that matter are gone
     "other",  # a sound answer, about something else than was asked
-    "fewer",  # the last element of every list is gone
+    "fewer",  # the last element of every list is gone: seen in a batch, while a shorter index page looks sound
 )
 
 
@@ -197,6 +201,8 @@ class Rule:
             return False
         if self.package is not None and self.package != target.thing and self.package not in target.packages:
             return False
+        if isinstance(self.action, Redirect) and self.action.to == "moved" and target.path.startswith("/moved/"):
+            return False  # it has been moved
         thing = f"{target.kind} {target.thing}"
         self._seen[thing] += 1
         count = self._seen[thing]

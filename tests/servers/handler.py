@@ -76,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
             headers={name: asked.headers[name] for name in OF_INTEREST if name in asked.headers},
             queries=queries,
         )
-        self.registry.measures.begin(seen)
+        self.registry.measures.begin(seen, self._given_up)
         try:
             wait, action = self.registry.faults.choose(target)
             self._pause(wait)
@@ -89,7 +89,20 @@ class Handler(BaseHTTPRequestHandler):
             self.registry.broken.append(traceback.format_exc())
             self.close_connection = True
         finally:
-            self.registry.measures.end(seen)
+            self._end(seen)
+
+    def _end(self, seen: Seen) -> None:
+        """Before the last byte is sent: the client may ask again as soon as it has it, and is not at two then."""
+        self.registry.measures.end(seen)
+
+    def _given_up(self) -> bool:
+        """Whether the client has closed the connection."""
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _asked(self) -> Asked:
         parts = urlsplit(self.path)
@@ -107,8 +120,10 @@ class Handler(BaseHTTPRequestHandler):
             case faults.Silence():
                 self._pause(None)
             case faults.Drop(reset):
+                self._end(seen)
                 self._drop(reset)
             case faults.NotHttp():
+                self._end(seen)
                 self.wfile.write(b"\x00\x01\x02 this is no HTTP \r\n\r\n")
                 self.close_connection = True
             case faults.Status():
@@ -163,16 +178,21 @@ class Handler(BaseHTTPRequestHandler):
     ) -> None:
         seen.status = status
         seen.retry_after = _seconds(headers.get("Retry-After"))
+        if seen.retry_after is not None:
+            seen.not_before = time.monotonic() + seen.retry_after
         head = self._head(status, headers)
         if not isinstance(action, faults.Dribble):
-            self.wfile.write(head + body)  # in one piece: two would wait for each other
             seen.sent = len(body)
+            self._end(seen)
+            self.wfile.write(head + body)  # in one piece: two would wait for each other
             return
         self.wfile.write(head)
         for start in range(0, len(body), action.size):
             self._pause(action.every)
-            self.wfile.write(body[start : start + action.size])
             seen.sent = min(start + action.size, len(body))
+            if seen.sent == len(body):
+                self._end(seen)
+            self.wfile.write(body[start : start + action.size])
 
     def _head(self, status: int, headers: dict[str, str]) -> bytes:
         phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Unknown"
@@ -201,6 +221,7 @@ class Handler(BaseHTTPRequestHandler):
                 raise Gone
             self.wfile.write(b"%x\r\n%s\r\n" % (len(block), block))
             seen.sent += len(block)
+        self._end(seen)
         self.wfile.write(b"0\r\n\r\n")
 
     def _drop(self, reset: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 OF_INTEREST = (
@@ -47,9 +47,12 @@ class Seen:
     """The name of the action that was applied to the answer."""
     retry_after: float | None = None
     """Seconds to wait as told by the answer."""
+    not_before: float | None = None
+    """When that wait is over, `time.monotonic()`."""
     sent: int = 0
     """Bytes of the body sent."""
     ended: float | None = None
+    """When its answer was ready to be sent in full, or given up; None while it is being answered."""
 
 
 class Measures:
@@ -60,10 +63,15 @@ class Measures:
         self._seen: list[Seen] = []
         self._now: Counter[str] = Counter()
         self._most: Counter[str] = Counter()
+        self._given_up: dict[Seen, Callable[[], bool]] = {}
 
-    def begin(self, seen: Seen) -> None:
-        """A request came."""
+    def begin(self, seen: Seen, given_up: Callable[[], bool] = lambda: False) -> None:
+        """A request came; `given_up` tells whether its client has closed the connection since."""
         with self._changed:
+            # A client that gave one up may ask the next before the thread of the first has noticed.
+            for other in [one for one, gone in self._given_up.items() if gone()]:
+                self._end(other)
+            self._given_up[seen] = given_up
             self._seen.append(seen)
             for key in ("", seen.kind):
                 self._now[key] += 1
@@ -72,12 +80,17 @@ class Measures:
             self._changed.notify_all()
 
     def end(self, seen: Seen) -> None:
-        """A request was answered, or given up."""
+        """A request is answered, or given up; to be told before the client can know, and once or more."""
         with self._changed:
-            seen.ended = time.monotonic()
-            for key in ("", seen.kind):
-                self._now[key] -= 1
-            self._changed.notify_all()
+            self._end(seen)
+
+    def _end(self, seen: Seen) -> None:
+        if self._given_up.pop(seen, None) is None:
+            return
+        seen.ended = time.monotonic()
+        for key in ("", seen.kind):
+            self._now[key] -= 1
+        self._changed.notify_all()
 
     def forget(self) -> None:
         """Begins anew; requests being answered still count as such."""
@@ -98,7 +111,7 @@ class Measures:
     def rate(self, window: float = 1.0, kind: str | None = None) -> int:
         """The most requests that came within any `window` seconds."""
         most, recent = 0, deque[float]()
-        for seen in self.requests():
+        for seen in sorted(self.requests(), key=lambda one: one.time):
             if kind is not None and seen.kind != kind:
                 continue
             recent.append(seen.time)
@@ -114,8 +127,8 @@ class Measures:
             key = (seen.kind, seen.thing)
             if seen.time < not_before.get(key, 0.0):
                 early.append(seen)
-            if seen.retry_after is not None and seen.ended is not None:
-                not_before[key] = seen.ended + seen.retry_after
+            if seen.not_before is not None:
+                not_before[key] = seen.not_before
         return tuple(early)
 
     def wait_for(self, count: int, kind: str | None = None, seconds: float = 30.0) -> bool:

@@ -60,7 +60,7 @@ class Sample:
 def made_from_sample(samples: Path = SAMPLES) -> Sample:
     """The sample out of `packages-486.csv` and the advisories beside it."""
     with (samples / "packages-486.csv").open(encoding="utf-8", newline="") as file:
-        in_use = {canonicalize_name(row["package_name"]): row["version_in_use"] for row in csv.DictReader(file)}
+        in_use = {str(canonicalize_name(row["package_name"])): row["version_in_use"] for row in csv.DictReader(file)}
     advisories = list(_advisories(samples / "advisories"))
     fixed = _fixed_versions(advisories)
     names = list(in_use)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+METADATA = ("hashes", "true", "old", "none")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -15,7 +17,7 @@ class Settings:
     """Of the JSON form; below 1.1 there are no versions, sizes and upload times."""
     relative_urls: bool = False
     metadata: str = "hashes"
-    """How files tell of their metadata: ``hashes``, ``true``, ``old`` (only dist-info-metadata), ``none``."""
+    """How files tell of their metadata: ``hashes``, ``true``, ``old`` (by its first key only), ``none``."""
     max_age: int = 600
     """Of index pages, in seconds."""
     etags: bool = True
@@ -30,3 +32,7 @@ class Settings:
     nvd_limit_status: int = 403
     nvd_unknown_status: int = 404
     """404, or 200 with no vulnerabilities."""
+
+    def __post_init__(self) -> None:
+        if self.metadata not in METADATA:
+            raise ValueError(f"metadata is one of {', '.join(METADATA)}, not {self.metadata}")

@@ -94,6 +94,12 @@ def test_a_fault_hits_the_requests_of_given_numbers(server: Registry) -> None:
     assert [page(server).status for _ in range(5)] == [200, 503, 200, 503, 200]
 
 
+def test_rules_queue_up(server: Registry) -> None:
+    server.faults.add(Status(503), first=2)
+    server.faults.add(Status(500), first=1)
+    assert [page(server).status for _ in range(4)] == [503, 503, 500, 200]
+
+
 def test_a_share_is_the_same_in_whatever_order_the_requests_come() -> None:
     def hit(names: list[str], seed: int) -> set[str]:
         rules = Faults()
@@ -277,6 +283,14 @@ def test_a_redirect_leads_on_or_round_or_nowhere(server: Registry) -> None:
     with pytest.raises(ConnectionRefusedError):
         ask(dead.headers["location"])
     assert own.headers["location"] == f"http://127.0.0.1:1/x//simple/{NAMES[0]}/"
+
+
+def test_what_was_moved_is_not_moved_again(server: Registry) -> None:
+    server.faults.add(Redirect(301, "moved"))
+    moved = page(server)
+    assert moved.status == 301
+    assert ask(moved.headers["location"], Accept=SIMPLE_JSON).json["name"] == NAMES[0]
+    assert [seen.thing for seen in server.requests] == [NAMES[0], NAMES[0]]
 
 
 def test_a_batch_can_be_moved_too(server: Registry) -> None:

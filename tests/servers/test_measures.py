@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from tests.servers.asking import SIMPLE_JSON, ask, batch, query
 from tests.servers.faults import Latency, Silence, Status
 from tests.servers.made import make_package
@@ -12,7 +14,8 @@ from tests.servers.registry import Registry
 
 
 def seen(time: float, thing: str = "thing", kind: str = "index", retry_after: float | None = None) -> Seen:
-    return Seen(time, "GET", "/", kind, thing, retry_after=retry_after, ended=time + 0.5)
+    not_before = None if retry_after is None else time + 0.5 + retry_after
+    return Seen(time, "GET", "/", kind, thing, retry_after=retry_after, not_before=not_before)
 
 
 def recorded(*requests: Seen) -> Measures:
@@ -33,6 +36,15 @@ def test_the_rate_is_the_most_in_any_window() -> None:
 def test_who_comes_before_retry_after_is_over_is_too_early() -> None:
     first, early, other, right = seen(0.0, retry_after=2.0), seen(2.4), seen(1.0, "another"), seen(2.5)
     assert recorded(first, other, early, right).too_early() == (early,)
+
+
+def test_a_request_before_retry_after_is_over_is_found_at_the_server() -> None:
+    with Registry([make_package("thing", {"1.0": "2024-01-01"})]) as server:
+        server.faults.add(Status(429, retry_after=100), nth=1)
+        server.faults.add(Status(429, retry_after=0), nth={1, 2})
+        for _ in range(4):
+            ask(f"{server.index_url}thing/")
+        assert server.too_early() == (server.requests[1],)
 
 
 def test_requests_at_once_are_counted_while_they_are_answered() -> None:
@@ -70,9 +82,19 @@ def _give_up(url: str) -> None:
 
 def test_one_after_another_is_one_at_once() -> None:
     with Registry() as server:
-        server.faults.add(Latency(0.01))
-        for number in range(5):
+        server.faults.add(Latency(0.001))
+        for number in range(50):
             ask(f"{server.index_url}thing-{number}/")
+        assert server.most_at_once == 1
+        assert all(one.ended is not None for one in server.requests)
+
+
+def test_a_request_that_the_client_gave_up_is_not_at_once_with_its_next() -> None:
+    with Registry() as server:
+        server.faults.add(Silence())
+        for number in range(30):
+            with pytest.raises(TimeoutError):
+                ask(f"{server.index_url}thing-{number}/", timeout=0.01)
         assert server.most_at_once == 1
 
 

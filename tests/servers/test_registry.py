@@ -135,6 +135,22 @@ def test_a_page_that_is_known_costs_no_body_until_it_changes(server: Registry) -
     assert changed.json["versions"] == ["3.0"]
 
 
+def test_a_page_can_be_stale_at_once_or_have_no_tag() -> None:
+    with Registry([THING], max_age=0) as stale, Registry([THING], etags=False) as plain:
+        first = ask(f"{stale.index_url}my-thing/")
+        assert first.headers["cache-control"] == "max-age=0, public"
+        assert ask(f"{stale.index_url}my-thing/", If_None_Match=f'W/{first.headers["etag"]}, "x"').status == 304
+        got = ask(f"{plain.index_url}my-thing/", If_None_Match=first.headers["etag"])
+        assert (got.status, "etag" in got.headers) == (200, False)
+
+
+def test_a_setting_that_there_is_not_is_refused() -> None:
+    with pytest.raises(TypeError):
+        Registry(html=True)
+    with pytest.raises(ValueError, match="metadata is one of"):
+        Registry(metadata="some")
+
+
 def test_a_page_is_compressed_where_that_is_accepted(server: Registry) -> None:
     url = f"{server.index_url}my-thing/"
     plain, small = ask(url, Accept=SIMPLE_JSON), ask(url, Accept=SIMPLE_JSON, Accept_Encoding="gzip, deflate")
