@@ -95,3 +95,17 @@ def test_who_waits_for_a_thread_that_dies_is_told_and_the_next_one_asks_anew(kin
     two.join(PATIENCE)
     assert set(seen) == {kind, "the request was broken off"}
     assert once.get("a", lambda: 2) == 2
+
+
+def test_only_the_latest_answers_are_held() -> None:
+    once: Once[int, int] = Once(3)
+    made = []
+
+    def make(key: int) -> int:
+        made.append(key)
+        return key
+
+    for key in (1, 2, 3, 1, 4, 1, 2):
+        assert once.get(key, lambda key=key: make(key)) == key
+    assert made == [1, 2, 3, 4, 2]
+    assert len(once._outcomes) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future
 from threading import Lock
@@ -15,12 +16,16 @@ Value = TypeVar("Value")
 BROKEN_OFF = "the request was broken off"
 
 
-class Once(Generic[Key, Value]):
-    """Answers by key, for the length of a run."""
+MOST_HELD = 2_000
 
-    def __init__(self) -> None:
+
+class Once(Generic[Key, Value]):
+    """Answers by key, the latest ones: memory must not grow with the number of rows."""
+
+    def __init__(self, most: int = MOST_HELD) -> None:
+        self._most = most
         self._lock = Lock()
-        self._outcomes: dict[Key, Future[Value]] = {}
+        self._outcomes: OrderedDict[Key, Future[Value]] = OrderedDict()
 
     def get(self, key: Key, make: Callable[[], Value]) -> Value:
         """The outcome for a key, made by the first who asks; NotAsked is an outcome as well.
@@ -31,6 +36,9 @@ class Once(Generic[Key, Value]):
         with self._lock:
             known = self._outcomes.get(key)
             future: Future[Value] = known or self._outcomes.setdefault(key, Future())
+            self._outcomes.move_to_end(key)
+            if len(self._outcomes) > self._most:
+                self._outcomes.popitem(last=False)  # who waits for it has it in hand
         if known is None:
             self._make(key, future, make)
         return outcome(future)
@@ -48,7 +56,8 @@ class Once(Generic[Key, Value]):
 
     def _forget(self, key: Key, future: Future[Value], problem: Exception) -> None:
         with self._lock:
-            del self._outcomes[key]
+            if self._outcomes.get(key) is future:
+                del self._outcomes[key]
         future.set_exception(problem)
 
 

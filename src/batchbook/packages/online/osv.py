@@ -150,15 +150,17 @@ class OsvApi:
         return records
 
     def _detail(self, id: str, modified: str) -> Future[Advisory]:
-        """A record to come; several packages may name the same. One that could not be had is asked for again."""
+        """A record to come; several packages may name the same while it is under way. Afterwards it is stored."""
+        key = (id, modified)
         with self._lock:
-            future = self._details.get((id, modified))
-            if future is None or (future.done() and (future.cancelled() or future.exception() is not None)):
+            future = self._details.get(key)
+            if future is None:
                 try:
                     future = self._fetchers.submit(self._fetch, id, modified)
                 except RuntimeError as problem:
                     raise SourceUnreachable(BROKEN_OFF) from problem
-                self._details[id, modified] = future
+                self._details[key] = future
+        future.add_done_callback(lambda _: self._details.pop(key, None))
         return future
 
     def _fetch(self, id: str, modified: str) -> Advisory:
