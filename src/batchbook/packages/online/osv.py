@@ -217,8 +217,8 @@ def _detail_of(answer: Answer, id: str, modified: str) -> Advisory:
         record = read_record(parsed(answer))
     except RecordError as problem:
         raise UnusableAnswer(str(problem)) from problem
-    # A record that was merged into another has no page of its own any more, and is not listed. So an answer with
-    # another id is not what was asked for, even if it names this one as an alias.
+    # An answer with another id is not what was asked for, even if it names this one as an alias: what it says of
+    # versions need not be what the listed one says.
     if record.id.casefold() != id.strip().casefold():
         raise UnusableAnswer(f"its record has another id: {quoted(record.id)}")
     listed, stated = moment_of(modified), moment_of(record.modified)
