@@ -51,10 +51,12 @@ class Judge:
         columns = self._checked(taken, result.columns)
         details = self._checked_details(taken, result.details)
         if result.unknown is not None:
-            return self._outcome(taken, Outcome.UNKNOWN, result.unknown, columns, details)
+            return self._outcome(taken, Outcome.UNKNOWN, result.unknown, columns, details, checked=result.checked)
         changed = any(not same(value, taken.table_row.taken[name]) for name, value in columns.items())
         changed = changed or any(self._details_differ(taken, sheet, rows) for sheet, rows in details.items())
-        return self._outcome(taken, Outcome.DONE if changed else Outcome.UNCHANGED, "", columns, details)
+        return self._outcome(
+            taken, Outcome.DONE if changed else Outcome.UNCHANGED, "", columns, details, checked=result.checked
+        )
 
     def signal(self, taken: TakenRow, error: BaseException) -> RowOutcome:
         """The outcome of a row whose processor raised."""
@@ -89,12 +91,14 @@ class Judge:
         reason: str = "",
         columns: Mapping[str, CellValue] | None = None,
         details: Mapping[str, Sequence[Sequence[CellValue]]] | None = None,
+        *,
+        checked: bool = True,
     ) -> RowOutcome:
         writes = dict(columns or {})
         if outcome is Outcome.UNKNOWN and not self._says_so and self.clear_problems:
             writes = {**dict.fromkeys(self.writes), **writes}
         reason = _short(reason)
-        writes.update(self._mark(outcome, reason))
+        writes.update(self._mark(outcome, reason, checked=checked and outcome is not Outcome.FAILED))
         # Also what is there already: people may change it, or save an old copy over it, before the run ends.
         return RowOutcome(taken, outcome, reason, writes, details or {})
 
@@ -111,14 +115,14 @@ class Judge:
         """Whether the sheet has a column that tells of a problem."""
         return self.marks.status is not None or self.marks.reason is not None
 
-    def _mark(self, outcome: Outcome, reason: str) -> dict[str, CellValue]:
+    def _mark(self, outcome: Outcome, reason: str, *, checked: bool) -> dict[str, CellValue]:
         marks: dict[str, CellValue] = {}
         if self.marks.status is not None:
             # Whether the values were the same as the night before is no news for a reader of the sheet.
             marks[self.marks.status] = (Outcome.DONE if outcome is Outcome.UNCHANGED else outcome).value
         if self.marks.reason is not None:
             marks[self.marks.reason] = reason or None
-        if self.marks.checked_at is not None and outcome is not Outcome.FAILED:
+        if self.marks.checked_at is not None and checked:
             marks[self.marks.checked_at] = self.clock().isoformat(timespec="seconds")
         return marks
 

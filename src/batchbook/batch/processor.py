@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -80,6 +81,8 @@ class BatchProcessor:
     def _fill(self, feed: RowFeed, plan: BatchPlan) -> int:
         most = plan.rows if plan.rows is not None else 4 * self._concurrency
         rows = [] if self._stop.stopping else feed.take(most)
+        with suppress(Exception):  # a mere hint; each row says for itself what is wrong with it
+            self._processor.coming([taken.row for taken in rows if taken.problem is None])
         self._todo.extend(rows)
         return len(rows)
 

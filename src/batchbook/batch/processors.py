@@ -59,6 +59,8 @@ class RowResult:
     """By sheet: all detail rows of this row; they replace those it had before."""
     unknown: str | None = None
     """The reason, where the answer could not be had; columns and details are written all the same."""
+    checked: bool = True
+    """False where nothing was found out: the checked-at mark stays, so that a job over stale rows takes it again."""
 
 
 Result: TypeAlias = Mapping[str, CellValue] | RowResult | None
@@ -82,6 +84,12 @@ class Processor:
     def reference_dates(self) -> Mapping[str, str]:
         """The date of each set of reference data that results depend on."""
         return {}
+
+    def coming(self, rows: Sequence[Row]) -> None:
+        """Told which rows come next, before they are processed, for what can be asked for together.
+
+        Must return at once. A row may come twice, or never be processed. What this raises is ignored.
+        """
 
     def process(self, row: Row) -> Result | Awaitable[Result]:
         """Do one row; called from several threads at once."""

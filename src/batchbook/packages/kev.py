@@ -14,7 +14,7 @@ from batchbook.errors import ConfigurationError, Finding
 from batchbook.packages.documents import parse_json, unpack
 from batchbook.packages.sources import moment_of, read_sidecar
 
-_CVE = re.compile(r"CVE-\d{4}-\d{4,}", re.IGNORECASE)
+_CVE = re.compile(r"CVE-\d{4}-\d{4,19}", re.IGNORECASE | re.ASCII)
 
 
 def cves(names: Iterable[str]) -> list[str]:

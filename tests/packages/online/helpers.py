@@ -28,9 +28,13 @@ class FakeEndpoint:
     def __init__(self, server: Any) -> None:
         self.server = server
         self.offline = False
+        self.forgets = False
         self.day = 0
         self.posts: list[Any] = []
         self.gets: list[str] = []
+        """The addresses that the server was asked for."""
+        self.wanted = 0
+        """How many answers were wanted, out of the store or not."""
         self.kept: dict[str, tuple[int, Answer]] = {}
         self.notes: dict[str, tuple[bytes, str]] = {}
         self._lock = threading.Lock()
@@ -50,6 +54,7 @@ class FakeEndpoint:
         check: Check | None = None,
     ) -> Answer:
         with self._lock:
+            self.wanted += 1
             stored = self.kept.get(keep)
             if stored and (self.offline or max_age is None or timedelta(days=self.day - stored[0]) < max_age):
                 return stored[1]
@@ -59,7 +64,7 @@ class FakeEndpoint:
         answer = self._answer(self.server.get(url, params or {}), url)
         if check is not None and answer.status == 200:
             check(answer)
-        if keep and answer.status == 200:
+        if keep and answer.status == 200 and not self.forgets:
             with self._lock:
                 self.kept[keep] = (self.day, answer)
         return answer

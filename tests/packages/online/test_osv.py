@@ -167,6 +167,7 @@ def test_an_advisory_of_several_packages_is_fetched_once(osv: Setup) -> None:
     shared = make_record("A", "p0")
     shared["affected"] = [make_record("A", f"p{n}")["affected"][0] for n in range(60)]
     osv.serve(shared)
+    osv.endpoint.forgets = True
     source = osv.run()
     assert in_threads(lambda n: ids(source, f"p{n}"), range(60)) == [["A"]] * 60
     assert osv.endpoint.gets == [f"{DETAIL}/A"]
@@ -441,6 +442,12 @@ def test_of_many_records_that_cannot_be_had_the_first_are_named(osv: Setup) -> N
 
 
 # From one night to the next
+
+
+def test_a_record_is_kept_by_its_id_and_the_time_of_its_last_change(osv: Setup) -> None:
+    osv.serve(*THREE)
+    osv.run().lookup("one")
+    assert list(osv.endpoint.kept) == ["osv PYSEC-1 2024-10-01T00:00:00Z"]
 
 
 def test_the_next_night_asks_for_lists_and_for_changed_records_alone(osv: Setup) -> None:

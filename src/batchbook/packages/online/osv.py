@@ -219,8 +219,8 @@ def _detail_of(answer: Answer, id: str, modified: str) -> Advisory:
         record = read_record(answer.json())
     except RecordError as problem:
         raise SourceUnreachable(str(problem)) from problem
-    # A record that was merged into another has no page of its own any more, and is not listed. So an answer with
-    # another id is not what was asked for, even if it names this one as an alias.
+    # An answer with another id is not what was asked for, even if it names this one as an alias: what it says of
+    # versions need not be what the listed one says.
     if record.id.casefold() != id.strip().casefold():
         raise SourceUnreachable(f"its record has another id: {quoted(record.id)}")
     listed, stated = moment_of(modified), moment_of(record.modified)
