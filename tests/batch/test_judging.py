@@ -117,3 +117,14 @@ def test_what_numpy_and_pandas_give_is_written_as_plain_values():
     for missing in (float("nan"), pandas.NaT, pandas.NA):
         with pytest.raises(ContractError):
             judge_for().result(row, {"Result": missing})
+
+
+@pytest.mark.parametrize("unknown", [None, "no answer"])
+def test_a_row_of_which_nothing_was_found_out_keeps_the_time_of_its_last_check(unknown):
+    judge = judge_for(Marks(checked_at="Checked"))
+    (taken,) = rows_of(1)
+    checked = judge.result(taken, RowResult({"Result": "x"}, unknown=unknown))
+    assert checked.writes["Checked"]
+    not_checked = judge.result(taken, RowResult({"Result": "x"}, unknown=unknown, checked=False))
+    assert "Checked" not in not_checked.writes
+    assert not_checked.writes["Result"] == "x"

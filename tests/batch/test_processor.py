@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 import threading
 import time
 
@@ -219,3 +220,35 @@ def test_every_row_ends_exactly_once_whatever_the_batches(data):
     for size in [*sizes, 1000]:
         processor.run(feed, BatchPlan(size), ended.extend)
     assert sorted(o.taken.ordinal for o in ended) == list(range(1, total + 1))
+
+
+class Told(Processor):
+    """Knows which rows it was told of, and at which of them it was told."""
+
+    def __init__(self, trouble=None):
+        super().__init__(None, CONTEXT)
+        self.told, self.done, self.trouble = [], [], trouble
+
+    def coming(self, rows):
+        assert not set(self.done) & {row.key for row in rows}
+        self.told.extend(row.key for row in rows)
+        if self.trouble:
+            raise self.trouble
+
+    def process(self, row):
+        self.done.append(row.key)
+        return {"Result": 1}
+
+
+def test_a_processor_is_told_of_the_rows_of_a_batch_before_it_gets_the_first():
+    processor = Told()
+    rows = rows_of(7)
+    rows[2] = dataclasses.replace(rows[2], problem="its key is empty")
+    assert len(work(processor_for(processor=processor, concurrency=3), rows)) == 7
+    assert processor.told == [row.table_row.key for row in rows if row is not rows[2]]
+    assert sorted(processor.told) == sorted(processor.done)
+
+
+def test_trouble_with_rows_to_come_costs_no_row():
+    outcomes = work(processor_for(processor=Told(RuntimeError("no"))), rows_of(3))
+    assert [one.outcome for one in outcomes.values()] == ["done"] * 3

@@ -1,6 +1,5 @@
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 
 import pytest
 from hypothesis import given, settings
@@ -110,8 +109,7 @@ def test_a_leader_that_dies_while_it_gathers_closes_its_round() -> None:
             raise KeyboardInterrupt
 
     gathering = Gathering(Sender(), LONG, 10)
-    future: Future[int] = Future()
-    _, round_ = gathering._join(0, future)
+    round_, future = gathering._join(0)
     round_.full = Interrupted()
     with pytest.raises(KeyboardInterrupt):
         gathering._lead(round_)
@@ -129,3 +127,66 @@ def test_fewer_replies_than_questions_leave_nobody_waiting() -> None:
 def test_a_request_that_could_ask_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="asks nothing"):
         Gathering(Sender(), 0, 0)
+
+
+# Questions that are expected
+
+
+def test_what_is_expected_goes_into_one_request_with_the_first_of_it() -> None:
+    send = Sender()
+    gathering = Gathering(send, LONG, 1000)
+    gathering.expect(range(30))
+    assert [gathering.ask(one) for one in (7, 3)] == [14, 6]
+    assert in_threads(gathering.ask, [one for one in range(30) if one not in (7, 3)])
+    assert send.sent == [list(range(30))]
+
+
+def test_a_question_that_was_not_expected_goes_its_own_way() -> None:
+    send = Sender()
+    gathering = Gathering(send, 0.001, 1000)
+    gathering.expect([1, 2])
+    assert gathering.ask(5) == 10
+    assert gathering.ask(1) == 2
+    assert send.sent == [[5], [1, 2]]
+
+
+def test_what_is_expected_twice_is_sent_once_and_a_reply_is_given_once() -> None:
+    send = Sender()
+    gathering = Gathering(send, 0.001, 2)
+    gathering.expect([1, 2, 1, 3])
+    gathering.expect([3, 2])
+    assert [gathering.ask(one) for one in (1, 2, 3, 3)] == [2, 4, 6, 6]
+    assert send.sent == [[1, 2], [3], [3]]
+
+
+def test_a_request_that_failed_for_others_is_made_again_for_who_asks_later() -> None:
+    problems: list[Exception] = [SourceUnreachable("down")]
+
+    def fail_once(asked: Sequence[int]) -> None:
+        if problems:
+            raise problems.pop()
+
+    gathering = Gathering(Sender(fail_once), 0.001, 1000)
+    gathering.expect([1, 2])
+    assert [outcome_of(gathering)(one) for one in (1, 2)] == ["SourceUnreachable: down", 4]
+
+
+def test_what_was_expected_and_never_asked_does_not_pile_up() -> None:
+    gathering = Gathering(Sender(), 0.001, 10)
+    for start in range(0, 30_000, 10):
+        gathering.expect(range(start, start + 10))
+    assert len(gathering._expected) < 10_020
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    most=st.integers(1, 20),
+    batches=st.lists(st.tuples(st.lists(st.integers(0, 60), max_size=20), st.lists(st.integers(0, 60), max_size=20))),
+)
+def test_whatever_is_expected_every_question_gets_its_own_reply(
+    most: int, batches: list[tuple[list[int], list[int]]]
+) -> None:
+    gathering = Gathering(Sender(), 0.0, most)
+    for expected, asked in batches:
+        gathering.expect(expected)
+        assert in_threads(gathering.ask, asked, threads=8) == [2 * one for one in asked]

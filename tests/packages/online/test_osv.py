@@ -552,7 +552,7 @@ def test_who_waits_for_records_when_the_source_is_closed_is_told(osv: Setup) -> 
     row = threading.Thread(target=lambda: seen.append(reason(lambda: source.lookup("one"))))
     row.start()
     assert under_way.wait(PATIENCE)
-    until(lambda: len(source._details) == 20)
+    until(lambda: source._fetchers._work_queue.qsize() == 18)
     source.close()
     go_on.set()
     row.join(PATIENCE)

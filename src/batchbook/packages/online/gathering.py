@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Event, Lock
@@ -11,24 +12,28 @@ from typing import Generic, TypeVar
 from batchbook.packages.online.once import BROKEN_OFF, outcome
 from batchbook.packages.sources import NotAsked, SourceUnreachable
 
-Question = TypeVar("Question")
+Question = TypeVar("Question", bound=Hashable)
 Reply = TypeVar("Reply")
 
+MOST_EXPECTED = 10_000
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class _Round(Generic[Question, Reply]):
     """The questions of one request."""
 
     questions: list[Question] = field(default_factory=list)
     futures: list[Future[Reply]] = field(default_factory=list)
     full: Event = field(default_factory=Event)
+    led: bool = False
+    """Whether somebody is going to send it."""
 
 
 class Gathering(Generic[Question, Reply]):
     """Sends questions together: the first asker of a round waits a moment for others, and sends for all.
 
     A round that was closed is nobody's business but its askers': the next question opens another one, whether or not
-    the request is still under way.
+    the request is still under way. Questions that are expected go along with the first of them that is asked.
     """
 
     def __init__(
@@ -45,29 +50,47 @@ class Gathering(Generic[Question, Reply]):
         self._most = most
         self._lock = Lock()
         self._open: _Round[Question, Reply] | None = None
+        self._expected: OrderedDict[Question, tuple[_Round[Question, Reply], Future[Reply]]] = OrderedDict()
+
+    def expect(self, questions: Iterable[Question]) -> None:
+        """These will be asked soon: they go into one request, sent when the first of them is asked."""
+        with self._lock:
+            new = [one for one in dict.fromkeys(questions) if one not in self._expected]
+            while len(self._expected) > MOST_EXPECTED:
+                self._expected.popitem(last=False)  # expected, and never asked: of rows that were left out
+            for start in range(0, len(new), self._most):
+                round_: _Round[Question, Reply] = _Round()
+                for question in new[start : start + self._most]:
+                    round_.questions.append(question)
+                    round_.futures.append(Future())
+                    self._expected[question] = round_, round_.futures[-1]
 
     def ask(self, question: Question) -> Reply:
         """The reply to one question; SourceUnreachable and NotAsked come to all askers of the request."""
-        future: Future[Reply] = Future()
-        leads, round_ = self._join(question, future)
+        with self._lock:
+            round_, future = self._expected.pop(question) if question in self._expected else self._join(question)
+            if future.done() and future.exception() is not None:
+                round_, future = self._join(question)  # the request failed before this was asked: it may go better
+            leads, round_.led = not round_.led, True
         if leads:
             self._lead(round_)
         return outcome(future)
 
-    def _join(self, question: Question, future: Future[Reply]) -> tuple[bool, _Round[Question, Reply]]:
-        with self._lock:
-            leads = self._open is None
-            round_ = self._open = self._open or _Round()
-            round_.questions.append(question)
-            round_.futures.append(future)
-            if len(round_.questions) >= self._most:
-                self._open = None
-                round_.full.set()
-        return leads, round_
+    def _join(self, question: Question) -> tuple[_Round[Question, Reply], Future[Reply]]:
+        """A place in the open round."""
+        future: Future[Reply] = Future()
+        round_ = self._open = self._open or _Round()
+        round_.questions.append(question)
+        round_.futures.append(future)
+        if len(round_.questions) >= self._most:
+            self._open = None
+            round_.full.set()
+        return round_, future
 
     def _lead(self, round_: _Round[Question, Reply]) -> None:
         try:
-            round_.full.wait(self._wait)
+            if self._is_open(round_):
+                round_.full.wait(self._wait)
             self._close(round_)
             self._hand_out(round_, self._send(tuple(round_.questions)))
         except (SourceUnreachable, NotAsked) as problem:
@@ -76,6 +99,10 @@ class Gathering(Generic[Question, Reply]):
             self._close(round_)  # nobody may join a round that will not be sent
             self._fail(round_, SourceUnreachable(BROKEN_OFF))
             raise
+
+    def _is_open(self, round_: _Round[Question, Reply]) -> bool:
+        with self._lock:
+            return self._open is round_
 
     def _close(self, round_: _Round[Question, Reply]) -> None:
         with self._lock:

@@ -27,6 +27,11 @@ class Once(Generic[Key, Value]):
         self._lock = Lock()
         self._outcomes: OrderedDict[Key, Future[Value]] = OrderedDict()
 
+    def has(self, key: Key) -> bool:
+        """Whether an answer is there or under way."""
+        with self._lock:
+            return key in self._outcomes
+
     def get(self, key: Key, make: Callable[[], Value]) -> Value:
         """The outcome for a key, made by the first who asks; NotAsked is an outcome as well.
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
@@ -79,12 +78,16 @@ class OsvApi:
         self._found: Once[str, Found] = Once()
         self._pages: Gathering[_Query, _Page] = Gathering(self._send, wait, min(most, MOST_PACKAGES))
         self._fetchers = ThreadPoolExecutor(fetchers, thread_name_prefix="osv")
-        self._lock = Lock()
-        self._details: dict[tuple[str, str], Future[Advisory]] = {}
+        self._details: Once[tuple[str, str], Advisory] = Once()
 
     def close(self) -> None:
         """Fetch no more records; who still waits for one gets SourceUnreachable."""
         self._fetchers.shutdown(wait=False, cancel_futures=True)
+
+    def expect(self, names: Iterable[str]) -> None:
+        """These packages will be asked about soon: their lists are asked for together."""
+        if not self._endpoint.offline:
+            self._pages.expect(_Query(name) for name in names if not self._found.has(name))
 
     def lookup(self, name: str) -> Found:
         """All records of a package by its normalised name; may raise SourceUnreachable or NotAsked."""
@@ -150,18 +153,11 @@ class OsvApi:
         return records
 
     def _detail(self, id: str, modified: str) -> Future[Advisory]:
-        """A record to come; several packages may name the same while it is under way. Afterwards it is stored."""
-        key = (id, modified)
-        with self._lock:
-            future = self._details.get(key)
-            if future is None:
-                try:
-                    future = self._fetchers.submit(self._fetch, id, modified)
-                except RuntimeError as problem:
-                    raise SourceUnreachable(BROKEN_OFF) from problem
-                self._details[key] = future
-        future.add_done_callback(lambda _: self._details.pop(key, None))
-        return future
+        """A record to come; several packages may name the same."""
+        try:
+            return self._fetchers.submit(lambda: self._details.get((id, modified), lambda: self._fetch(id, modified)))
+        except RuntimeError as problem:
+            raise SourceUnreachable(BROKEN_OFF) from problem
 
     def _fetch(self, id: str, modified: str) -> Advisory:
         # Checked before it is stored: it is stored for good, and may be an error page or an old state given once.
