@@ -15,7 +15,11 @@ import pytest
 from tests.integration.helpers import Folder
 
 JOB = "config/jobs/package-review.yaml"
-PEOPLES = ("Index", "Package Name", "Version in Use", "PyPI Link", "Notes")
+PEOPLES = ("Index", "Package Name", "Version in Use", "PyPI Link", "Notes", "Decision", "Justification")
+FURTHER = (
+    *("Security Status", "Advisory IDs", "Highest Severity", "Known Exploited", "First Fixed Version"),
+    *("Latest Affected", "Behind By", "Yanked", "Python Fits", "Data Dates"),
+)
 
 
 @pytest.fixture
@@ -61,6 +65,9 @@ def test_the_sample_is_reviewed_and_everything_of_people_stays(review: Folder) -
         assert [old[name] for name in PEOPLES] == [new[name] for name in PEOPLES]
         assert new["Recommendation"]
         assert (new["Review Status"] == "unknown") == bool(new["Reason"])
+        assert (new["Security Status"] == "unknown") == bool(new["Reason"])
+        assert all(new[name] for name in FURTHER)
+    assert {old["Decision"] for old in before} == {None, "accept", "update", "replace", "wait"}
     changed = {name for name, content in zipped(review).items() if parts.get(name) != content}
     charts = {name for name in parts if "chart" in name or "drawing" in name or "comment" in name}
     assert charts

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from batchbook.packages.recommendation import Exploited, ReleaseFacts, exploited_among, recommend
+from batchbook.packages.exploited import Exploited, exploited_among
+from batchbook.packages.recommendation import ReleaseFacts, recommend
 from batchbook.packages.releases import Project, Release
 from batchbook.packages.verdict import Question, Verdict, review
 
@@ -59,14 +60,21 @@ def test_a_risk_by_the_list_alone_says_that_the_range_disagrees(record: Make, so
     assert "by the list of versions only, the range says otherwise: A;" in text
 
 
-def test_known_exploited_is_told_by_cve_id(record: Make, source: Source) -> None:
+def test_known_exploited_is_told_by_cve_id(record: Make, source: Source, kev: Callable[..., Any]) -> None:
     found = ask(source(record("A", events=BEFORE_2, aliases=["CVE-2024-0001"]), record("B", events=BEFORE_2)), "1.0")
-    yes = exploited_among(found.hits, "CISA KEV of 2024-10-09", frozenset({"CVE-2024-0001"}))
-    assert yes == Exploited("CISA KEV of 2024-10-09", ("CVE-2024-0001",), 1)
-    assert "known exploited: CVE-2024-0001 (CISA KEV of 2024-10-09);" in recommend(found, exploited=yes).text
-    no = exploited_among(found.hits, "CISA KEV of 2024-10-09", frozenset())
-    expected = "known exploited: none in CISA KEV of 2024-10-09, 1 without a CVE id not checked;"
+    where = "CISA KEV of 2024-10-09"
+    yes = exploited_among(found.hits, kev("CVE-2024-0001"))
+    assert yes == Exploited(((where, ("CVE-2024-0001",)),), where, 1, 1)
+    assert f"known exploited: CVE-2024-0001 ({where});" in recommend(found, exploited=yes).text
+    no = exploited_among(found.hits, kev("CVE-1999-0001"))
+    expected = f"known exploited: none in {where}, 1 without a CVE id not checked;"
     assert expected in recommend(found, exploited=no).text
+
+
+def test_where_no_advisory_has_a_cve_id_none_is_not_said(record: Make, source: Source, kev: Callable[..., Any]) -> None:
+    found = ask(source(record("A", events=BEFORE_2)), "1.0")
+    text = recommend(found, exploited=exploited_among(found.hits, kev("CVE-1999-0001"))).text
+    assert "known exploited not checked, there is no CVE id to ask by;" in text
 
 
 def test_a_risk_names_what_could_not_be_judged_besides(record: Make, source: Source) -> None:
@@ -93,7 +101,7 @@ def test_an_update_says_how_far_behind_it_is(record: Make, source: Source, lates
     given = facts("1.0", release("1.0", "2024-01-01"), release(latest, "2024-02-01"))
     text = recommend(ask(source(record(versions=["0.5"])), "1.0"), given).text
     assert text == (
-        f"{expected}: latest is {latest} of 2024-02-01 (made-up index of 2024-10-11); "
+        f"{expected}: latest is {latest} of 2024-02-01 (made-up index of 2024-10-11); the latest is not affected; "
         f"not affected by 1 advisory known in {WHERE}"
     )
 

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from batchbook import Link
 from batchbook.errors import ConfigurationError, Rejected
 from batchbook.packages import PackageReview, PackageReviewOptions
+from batchbook.packages.columns import ADVISORIES
 from batchbook.packages.releases import Listing, Metadata, Project, Release, ReleaseSource
-from batchbook.packages.review import ADVISORIES
 from batchbook.packages.sources import SourceUnreachable
 from batchbook.packages.wording import MOST_TEXT
 from batchbook.tables import Row
@@ -47,6 +47,7 @@ def test_what_was_not_asked_says_not_checked(record: Make, reviewer: Reviewer, r
     assert not_asked == {
         *("date_published", "latest_version", "latest_date", "requires", "development_status", "github_url"),
         *("nvd_result", "snyk_result", "exploit_db_result"),
+        *("known_exploited", "latest_affected", "behind_by", "yanked", "python_fits"),
     }
     assert columns["recommendation"] == f"PROCEED (latest not checked): none known in {WHERE}"
     assert "none found" not in json.dumps(columns)
@@ -92,7 +93,7 @@ def test_the_details_have_one_row_per_advisory(record: Make, reviewer: Reviewer,
     assert [len(one) for one in details] == [len(PackageReview.details[ADVISORIES].columns)] * 3
     assert details[0] == [
         *("Thing", "1.0", "affected", "PYSEC-1", "GHSA-x, CVE-2024-0001", "It breaks", "CRITICAL 9.8 (CVSS 3.1)"),
-        *("<2.0", "2.0", Link("https://cve.example/CVE-2024-0001", "CVE-2024-0001"), "not checked", WHERE),
+        *("<2.0", "2.0", Link("https://cve.example/CVE-2024-0001", "CVE-2024-0001"), "not checked", WHERE, None),
     ]
     assert details[1][2:10] == [
         *("affected", "LISTED-1", None, None, "not given", ">=3.0, <3.1; 1.0 by its list of versions", "3.1", None)
@@ -142,7 +143,10 @@ def test_only_columns_that_the_job_writes_are_returned(record: Make, reviewer: R
 def test_people_s_columns_are_never_written() -> None:
     assert not {"index", "package_name", "version", "package_link", "notes"} & set(PackageReview.writes)
     assert set(PackageReview.writes) < set(PackageReview.columns)
-    assert len(PackageReview.columns) == 23
+    assert len(PackageReview.columns) == 35
+    assert not set(PackageReview.writes) & set(PackageReview.may_write)
+    peoples = set(PackageReview.columns) - {*PackageReview.writes, *PackageReview.may_write}
+    assert peoples == {"index", "package_name", "version", "package_link", "notes", "decision", "justification"}
 
 
 def test_a_key_of_two_columns_is_refused_because_details_would_be_lost(record: Make, reviewer: Reviewer) -> None:
@@ -205,7 +209,7 @@ def test_several_sources_are_all_asked(tmp_path: Path, record: Make, reviewer: R
     options = {"advisories": ["advisories.jsonl", {"path": "more.json", "name": "more", "date": "2024-09-01"}]}
     result = reviewer(record(package="other"), **{**options, "advisories_name": ""}).process(row("thing", "1.0"))
     assert "source: advisories of 2024-10-01 and more of 2024-09-01" in str(result.columns["recommendation"])
-    assert result.details[ADVISORIES][0][-1] == "more of 2024-09-01"
+    assert result.details[ADVISORIES][0][-2] == "more of 2024-09-01"
 
 
 def test_two_sources_of_one_name_are_refused_because_their_dates_would_be_mixed(

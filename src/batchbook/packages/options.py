@@ -8,6 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from batchbook.packages.names import read_version
+from batchbook.packages.wording import quoted
+
 _PLACEHOLDER = re.compile(r"\{[^}]*\}?")
 
 
@@ -44,6 +47,17 @@ def _template(*placeholders: str) -> AfterValidator:
     return AfterValidator(checked)
 
 
+def _as_python(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError('is a number: write it in quotes, as in "3.10", for 3.10 as a number is 3.1')
+    if isinstance(value, str) and value.strip():
+        version = read_version(value)
+        if version is None or version.is_prerelease or version.local or not 2 <= version.major < 100:
+            raise ValueError(f'{quoted(value)} is no version of Python such as "3.12"')
+        return str(version)
+    return value.strip() if isinstance(value, str) else value
+
+
 PackageLink = Annotated[str, _template("{name}")]
 AdvisoryLink = Annotated[str, _template("{id}")]
 
@@ -70,4 +84,6 @@ class PackageReviewOptions(_Options):
     """The name of the only source of advisories."""
     kev: Annotated[SourceOptions, BeforeValidator(_as_source)] | None = None
     """The CISA catalogue of known exploited vulnerabilities, JSON or CSV."""
+    python: Annotated[str, BeforeValidator(_as_python)] = ""
+    """The Python that packages have to run on, such as ``3.12`` or ``3.12.4``; blank for none."""
     links: LinkOptions = LinkOptions()
