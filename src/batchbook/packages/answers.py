@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from batchbook.packages.grouping import groups, newest
 from batchbook.packages.records import Advisory
@@ -27,7 +28,7 @@ class Copy:
         return frozenset(name.casefold() for name in self.record.names)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answers:
     """The copies of all records of a package, and which sources spoke."""
 
@@ -46,17 +47,27 @@ class Answers:
             return self.troubles
         return ("; ".join(["no source of advisories was asked", *self.not_asked]),)
 
+    @cached_property
     def active(self) -> list[list[Copy]]:
         """The copies that count and are not withdrawn, those of one advisory together."""
         return groups([(sorted(one.keys), one) for one in self.copies if not one.older and not one.record.withdrawn])
 
+    @cached_property
+    def _withdrawn(self) -> list[tuple[frozenset[str], Copy]]:
+        return [(one.keys, one) for one in self.copies if not one.older and one.record.withdrawn]
+
+    @cached_property
+    def _older(self) -> list[tuple[str, Copy]]:
+        return [(one.record.id.casefold(), one) for one in self.copies if one.older]
+
     def beside(self, group: Sequence[Copy]) -> list[Copy]:
         """What else is said of an advisory: withdrawn records that share an id or alias, and older copies."""
+        if not self._withdrawn and not self._older:
+            return []
         known = frozenset[str]().union(*(one.keys for one in group))
-        ids = {one.record.id.casefold() for one in group}
-        withdrawn = [one for one in self.copies if not one.older and one.record.withdrawn and one.keys & known]
-        ids |= {one.record.id.casefold() for one in withdrawn}
-        return withdrawn + [one for one in self.copies if one.older and one.record.id.casefold() in ids]
+        withdrawn = [one for keys, one in self._withdrawn if keys & known]
+        ids = {one.record.id.casefold() for one in (*group, *withdrawn)}
+        return withdrawn + [one for identity, one in self._older if identity in ids]
 
 
 def ask(name: str, sources: Sequence[AdvisorySource]) -> Answers:

@@ -87,16 +87,12 @@ def data_dates(reviewed: Reviewed) -> str:
     found += verdict.answers.troubles if verdict.answers is not None else ()
     found += verdict.not_asked
     if index.name:
-        found.append(f"{index.name} {index.date}" if index.date else _told(index.name, index.problem))
+        found.append(f"{index.name} {index.date}" if index.date else index.problem)
     if reviewed.kev is not None:
         found.append(f"{reviewed.kev.name} {reviewed.kev.date}")
     if reviewed.cve_source:
         found.append(_dates_of_facts(reviewed))
     return shorten("; ".join(found), MOST_DATES) or NOT_CHECKED
-
-
-def _told(name: str, problem: str) -> str:
-    return f"{name} {problem or NOT_CHECKED}"
 
 
 def _dates_of_facts(reviewed: Reviewed) -> str:

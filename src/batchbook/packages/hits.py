@@ -105,7 +105,7 @@ def judge_all(name: str, text: str, version: Version | None, answers: Answers) -
     """
     hits, undecided = [], []
     told: set[str] = set()
-    for group in answers.active():
+    for group in answers.active:
         opinions = [_opinion(name, text, version, one) for one in (*group, *answers.beside(group))]
         standing = opinions[: len(group)]
         certain = [one for one in standing if one.affects]

@@ -69,7 +69,7 @@ def recommend(
         facts = [*_risk(verdict, releases, exploited or Exploited()), *_release(verdict, releases), *_by(verdict)]
         return _said(Kind.SECURITY_RISK, head, facts)
     if verdict.status is Status.UNKNOWN:
-        facts = [verdict.reason, *_would(verdict), *_warnings(releases), *_by(verdict)]
+        facts = [verdict.reason, *_would(verdict), *_superseded(verdict), *_warnings(releases), *_by(verdict)]
         return _said(Kind.UNKNOWN, Kind.UNKNOWN, facts)
     known = [known_text(verdict), *_superseded(verdict)]
     if releases is None:

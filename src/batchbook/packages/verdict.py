@@ -120,10 +120,10 @@ def judge(question: Question, answers: Answers, not_found: str = "") -> Verdict:
         version=version,
         hits=judged.hits,
         undecided=judged.undecided,
-        known=len(answers.active()),
+        known=len(answers.active),
         asked=answers.asked,
         not_asked=answers.not_asked,
-        first_fixed=_first_fixed(name, version, answers.active()) if judged.hits and version else None,
+        first_fixed=_first_fixed(name, version, answers.active) if judged.hits and version else None,
         superseded=judged.superseded,
         answers=answers,
     )
