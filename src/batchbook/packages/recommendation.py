@@ -202,8 +202,9 @@ def _of_latest(verdict: Verdict, releases: ReleaseFacts) -> list[str]:
         return ["the latest is not affected"]
     if judged.status is Status.UNKNOWN:
         return [f"whether the latest is affected is unknown: {shorten(judged.reason, MOST_DIFFERENCE)}"]
-    also = f"the latest is affected as well: {some([hit.id for hit in judged.hits])}"
-    if verdict.status is Status.AFFECTED and verdict.first_fixed is not None:
+    as_well = " as well" if verdict.status is Status.AFFECTED else ""
+    also = f"the latest is affected{as_well}: {some([hit.id for hit in judged.hits])}"
+    if as_well and verdict.first_fixed is not None:
         return [f"{also}; {verdict.first_fixed} is not"]
     later = judged.first_fixed
     if later is None:
