@@ -125,7 +125,17 @@ def test_a_package_that_only_an_older_copy_would_make_affected_is_told_so(
     assert verdict.status is Status.NOT_AFFECTED
     text = f"the older copy of A ({FILE}) says affected, the newer one of {API} counts: {says}"
     assert verdict.superseded == (text,)
-    assert recommend(verdict).text.endswith(text)
+    assert recommend(verdict).text.startswith(f"PROCEED (latest not checked): {text}; ")
+
+
+def test_an_older_copy_is_told_once_with_the_advisory_that_applies(record: Make, both: Callable[..., Verdict]) -> None:
+    api = [record("A", events=FROM_3, modified=LATER), record("B", events=BEFORE_2, aliases=["A"])]
+    verdict = both([record("A", events=BEFORE_2)], api)
+    assert verdict.superseded == ()
+    assert said(verdict) == (
+        f"affected by B ({API}), not by A ({API}); "
+        f"the older copy of A ({FILE}) says affected, the newer one of {API} counts: not affected"
+    )
 
 
 def test_of_a_version_that_cannot_be_read_nobody_has_an_opinion(record: Make, both: Callable[..., Verdict]) -> None:

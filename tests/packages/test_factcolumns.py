@@ -128,6 +128,8 @@ def test_what_speaks_against_a_row_that_is_unknown_is_told(
     assert found["behind_by"] == "unknown"
     found = columns(1.5, record("A", versions=["1.5"]), index=releases)
     assert found["advisory_ids"] == "unknown; read as 1.5: A"
+    yanked = index(Project("thing", (release("1.1", yanked=True),)))
+    assert columns(1.1, record("A", versions=["1.5"]), index=yanked)["yanked"] == "unknown", "as shown is not trusted"
 
 
 def test_a_package_that_the_index_does_not_know(

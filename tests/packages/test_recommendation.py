@@ -11,6 +11,7 @@ from batchbook.packages.exploited import Exploited, exploited_among
 from batchbook.packages.recommendation import ReleaseFacts, recommend
 from batchbook.packages.releases import Project, Release
 from batchbook.packages.verdict import Question, Verdict, review
+from batchbook.packages.wording import MOST_TEXT
 
 Make = Callable[..., dict[str, Any]]
 Source = Callable[..., Any]
@@ -144,6 +145,14 @@ def test_a_later_release_than_the_latest_that_could_be_used_is_for_a_person(reco
     assert text.startswith("MANUAL REVIEW: in use is a later release than the latest that could be used, 0.9;")
 
 
+def test_a_doubt_is_told_once_and_the_latest_is_judged_all_the_same(record: Make, source: Source) -> None:
+    given = facts("1.0", release("1.0", yanked=True, yanked_reason="broken"), release("1.1"))
+    assert recommend(ask(source(record(versions=["0.5"])), "1.0"), given).text == (
+        "MANUAL REVIEW: in use is a yanked release (broken); latest is 1.1 (made-up index of 2024-10-11); "
+        f"the latest is not affected; not affected by 1 advisory known in {WHERE}"
+    )
+
+
 def test_unknown_comes_first_whatever_the_releases_say(record: Make, source: Source) -> None:
     given = facts("1.0", release("1.0"))
     text = recommend(ask(source(record(events=BEFORE_2)), "23.0."), given).text
@@ -238,3 +247,16 @@ def test_what_the_index_calls_a_package_is_a_doubt(
     unknown = recommend(ask(source(record(events=BEFORE_2)), "NEW"), given).text
     assert risk.startswith("SECURITY RISK (1)") and unknown.startswith("UNKNOWN")
     assert all(said in text for text in (safe, risk, unknown))
+
+
+def test_the_sources_are_told_however_much_is_told_before(record: Make, source: Source) -> None:
+    long = "x" * 9_000
+    odd = record(long, events=[{"introduced": "0"}, {"fixed": long}])
+    project = Project("thing", (release("1.0", yanked=True, yanked_reason=long), release("3.0")), long, long)
+    given = ReleaseFacts.of("made-up index of 2024-10-11", project, Version("1.0"))
+    risk = recommend(ask(source(record(long[1:], events=BEFORE_2), *[odd] * 5), "1.0"), given).text
+    unknown = recommend(ask(source(odd), "1.0"), given).text
+    doubt = recommend(ask(source(record(versions=["0.1"])), "1.0"), given).text
+    for text in (risk, unknown, doubt):
+        assert len(text) <= MOST_TEXT
+        assert text.endswith(WHERE)

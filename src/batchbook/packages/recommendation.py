@@ -13,7 +13,7 @@ from batchbook.packages.hits import Hit
 from batchbook.packages.releases import Metadata, Project, Release, latest, step
 from batchbook.packages.severity import NOT_GIVEN
 from batchbook.packages.verdict import Status, Verdict
-from batchbook.packages.wording import MOST_QUOTED, NOT_CHECKED, count, shorten, some
+from batchbook.packages.wording import MOST_QUOTED, MOST_TEXT, NOT_CHECKED, count, shorten, some
 
 MOST_FACT = 1_050
 """Of one fact, so that those after it are still read."""
@@ -71,12 +71,12 @@ def recommend(
     if verdict.status is Status.UNKNOWN:
         facts = [verdict.reason, *_would(verdict), *_superseded(verdict), *_warnings(releases), *_by(verdict)]
         return _said(Kind.UNKNOWN, Kind.UNKNOWN, facts)
-    known = [known_text(verdict), *_superseded(verdict)]
+    known = [*_superseded(verdict), known_text(verdict)]
     if releases is None:
         return _said(Kind.PROCEED, f"{Kind.PROCEED} (latest {NOT_CHECKED})", known)
     doubts = _doubts(verdict, releases)
     if doubts or releases.latest is None or verdict.version is None:
-        facts = [*doubts, *_release(verdict, releases, doubted=True), *known]
+        facts = [*doubts, *_release(verdict, releases, doubts), *known]
         return _said(Kind.MANUAL_REVIEW, Kind.MANUAL_REVIEW, facts)
     if releases.latest.version > verdict.version:
         distance = f"{step(verdict.version, releases.latest.version)}, {_behind(releases)}"
@@ -99,7 +99,10 @@ def judged_latest(verdict: Verdict, releases: ReleaseFacts | None) -> Verdict | 
 
 
 def _said(kind: Kind, head: str, facts: Sequence[str]) -> Recommendation:
-    return Recommendation(kind, shorten(f"{head}: {'; '.join(shorten(fact, MOST_FACT) for fact in facts if fact)}"))
+    """The last fact, which names the sources, stays whole however long the others are."""
+    *others, last = (shorten(fact, MOST_FACT) for fact in facts if fact)
+    text = shorten(f"{head}: {'; '.join(others)}", MOST_TEXT - len(last) - 2) if others else f"{head}:"
+    return Recommendation(kind, f"{text}{';' if others else ''} {last}")
 
 
 def _risk(verdict: Verdict, releases: ReleaseFacts | None, exploited: Exploited) -> list[str]:
@@ -181,16 +184,16 @@ def _by(verdict: Verdict) -> list[str]:
     return [f"source: {verdict.scope}"] if verdict.asked else []
 
 
-def _release(verdict: Verdict, releases: ReleaseFacts | None, *, doubted: bool = False) -> list[str]:
-    """The latest release and what advisories say of it; with the warnings where they are not among the doubts."""
+def _release(verdict: Verdict, releases: ReleaseFacts | None, told: Sequence[str] = ()) -> list[str]:
+    """The latest release and what advisories say of it, and what the index warns of; less what was told before."""
     if releases is None:
         return [f"latest {NOT_CHECKED}"]
-    facts = [] if doubted else _warnings(releases)
+    facts = _warnings(releases)
     if releases.latest is not None:
         date = f" of {releases.latest.published}" if releases.latest.published else ""
         facts.append(f"latest is {releases.latest.version}{date} ({releases.source})")
-        facts += [] if doubted else _of_latest(verdict, releases)
-    return facts
+        facts += _of_latest(verdict, releases)
+    return [fact for fact in facts if fact not in told]
 
 
 def _of_latest(verdict: Verdict, releases: ReleaseFacts) -> list[str]:
