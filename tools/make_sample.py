@@ -49,7 +49,7 @@ COLUMNS = (  # header, width, kind of column
     ("GitHub Advisory Result", 62, "advisories"),
     ("Notes", 40, "people"),
     ("NVD URL", 22, "advisories"),
-    ("NVD Result", 13, "advisories"),
+    ("NVD Result", 30, "advisories"),
     ("MITRE CVE URL", 22, "advisories"),
     ("MITRE CVE Result", 58, "advisories"),
     ("Snyk URL", 22, "advisories"),
@@ -60,8 +60,21 @@ COLUMNS = (  # header, width, kind of column
     ("Review Status", 13, "marks"),
     ("Reason", 40, "marks"),
     ("Checked At", 26, "marks"),
+    ("Security Status", 13, "verdict"),
+    ("Advisory IDs", 58, "verdict"),
+    ("Highest Severity", 26, "verdict"),
+    ("Known Exploited", 20, "verdict"),
+    ("First Fixed Version", 14, "verdict"),
+    ("Latest Affected", 26, "verdict"),
+    ("Behind By", 18, "index"),
+    ("Yanked", 18, "index"),
+    ("Python Fits", 18, "index"),
+    ("Data Dates", 32, "verdict"),
+    ("Decision", 12, "people"),
+    ("Justification", 46, "people"),
 )
 LAST = get_column_letter(len(COLUMNS))
+PLACES = {header: number for number, (header, _, _) in enumerate(COLUMNS, 1)}
 HEADER_FILLS = {
     "people": "44546A",
     "index": "2F75B5",
@@ -94,6 +107,15 @@ NOTES = {
     "kallithea": "to be retired",
     "leo": "came in with the survey tool, not confirmed yet",
 }
+DECISIONS = {  # what people decided about a package, and why
+    "requests": ("wait", "until the billing client takes a newer one, see ticket 1182"),
+    "cryptography": ("update", "with the next base image"),
+    "numpy": ("accept", "report scripts only, no data from outside"),
+    "tensorflow": ("wait", "the model archive has to be moved first"),
+    "jinja2": ("accept", "templates are written by us alone"),
+    "kallithea": ("replace", "its successor is in use since March"),
+}
+CHOICES = ("accept", "update", "replace", "wait")
 COLOURED = {
     "requests": "FFF2CC",
     "cryptography": "FFF2CC",
@@ -106,7 +128,11 @@ COMMENTS = {
     "requests": "Two services still need this release. Talk to the billing team before touching it.",
     "pyxdg": "Somebody typed this as a number. It was 0.20, I think.",
 }
-WRAPPED = ("Requires", "GitHub Advisory Result", "Notes", "MITRE CVE Result", "Recommendation", "Reason")
+WRAPPED = (
+    *("Requires", "GitHub Advisory Result", "Notes", "NVD Result", "MITRE CVE Result", "Recommendation", "Reason"),
+    *("Advisory IDs", "Highest Severity", "Known Exploited", "Latest Affected", "Yanked", "Python Fits", "Data Dates"),
+    "Justification",
+)
 SUMMARY = (  # label, criterion over the column Recommendation, colour
     ("Security risk", "SECURITY RISK*", "C00000"),
     ("Manual review", "MANUAL REVIEW*", "ED7D31"),
@@ -157,7 +183,10 @@ def _fill_packages(sheet: Worksheet, facts: list[tuple[str, str]]) -> int:
     """The sheet of packages; the number of its last row."""
     sheet["A1"] = "Python packages in use"
     sheet["A1"].font = _font(size=16, bold=True, color="44546A")
-    sheet["A2"] = "One row per package. Index to link and notes are kept by hand; the rest is filled each night."
+    sheet["A2"] = (
+        "One row per package. Index to link, notes, decision and justification are kept by hand; "
+        "the rest is filled each night."
+    )
     sheet["A2"].font = GREY
     _fill_headers(sheet)
     before = [fact for fact in facts if fact[0] not in AFTER_GAP]
@@ -201,6 +230,8 @@ def _fill_row(sheet: Worksheet, number: int, index: int, name: str, version: str
     sheet.cell(number, 4, f'=IF(Settings!$B$4="","",HYPERLINK(Settings!$B$4&B{number},B{number}))')
     if name in NOTES:
         sheet.cell(number, 14, NOTES[name])
+    for header, value in zip(("Decision", "Justification"), DECISIONS.get(name, ()), strict=False):
+        sheet.cell(number, PLACES[header], value)
     if name in COLOURED:
         for column in (1, 2, 3, 14):
             sheet.cell(number, column).fill = PatternFill("solid", fgColor=COLOURED[name])
@@ -217,6 +248,11 @@ def _look_after(sheet: Worksheet, last: int) -> None:
     length.errorTitle, length.error = "Version", "A version has at most 40 characters."
     length.add(f"C{FIRST_ROW}:C{last}")
     sheet.add_data_validation(length)
+    decision = get_column_letter(PLACES["Decision"])
+    choice = DataValidation(type="list", formula1=f'"{",".join(CHOICES)}"', allow_blank=True)
+    choice.errorTitle, choice.error = "Decision", f"A decision is one of: {', '.join(CHOICES)}."
+    choice.add(f"{decision}{FIRST_ROW}:{decision}{last}")
+    sheet.add_data_validation(choice)
     result = f"W{FIRST_ROW}:W{last}"
     for (_, criterion, _), fill in zip(SUMMARY, ("F8CBAD", "FCE4D6", "DDEBF7", "E2EFDA", "FFE699"), strict=True):
         head = criterion.rstrip("*")
@@ -224,9 +260,9 @@ def _look_after(sheet: Worksheet, last: int) -> None:
         sheet.conditional_formatting.add(result, FormulaRule([formula], fill=PatternFill("solid", bgColor=fill)))
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.paperSize = sheet.PAPERSIZE_A3
-    sheet.page_setup.fitToHeight = 0
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 3, 0
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
-    sheet.print_title_rows = f"{HEADER_ROW}:{HEADER_ROW}"
+    sheet.print_title_rows, sheet.print_title_cols = f"{HEADER_ROW}:{HEADER_ROW}", "A:C"
     sheet.sheet_properties.tabColor = "2F75B5"
 
 

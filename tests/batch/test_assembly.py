@@ -40,6 +40,40 @@ def test_a_column_that_the_processor_does_not_fill_is_named(tmp_path):
     assert "did you mean 'out'" in str(caught.value.findings[0])
 
 
+class Generous(Named):
+    """A class that fills one more column where a job names it."""
+
+    writes = ("out",)
+    may_write = ("extra",)
+
+
+def test_a_further_column_is_filled_only_where_the_job_names_it(tmp_path):
+    site = Site(tmp_path / "w", people(1), Generous, reads=None, writes=None)
+    site.run()
+    assert site.rows() == [["K1", "name 1", "name 1", "note 1"]]
+    site.make_job(Generous, reads=None, writes=["out", "extra"])
+    site.run()
+    assert site.rows() == [["K1", "name 1", "name 1", "name 1"]]
+
+
+def test_a_further_column_that_is_not_named_need_not_be_in_the_sheet(tmp_path):
+    site = Site(tmp_path / "w", processor=Generous, reads=None, writes=None)
+    site.make_book([["K1", "a", "old"]], ("Key", "Name", "Result"))
+    site.run()
+    assert site.rows() == [["K1", "a", "a"]]
+    site.make_job(Generous, reads=None, writes=["out", "extra"])
+    with pytest.raises(ConfigurationError) as caught:
+        site.run()
+    assert "'Note'" in str(caught.value.findings[0])
+
+
+def test_a_column_that_is_neither_filled_nor_a_further_one_is_refused_with_both_lists(tmp_path):
+    site = Site(tmp_path / "w", processor=Generous, reads=None, writes=["out", "extr"])
+    with pytest.raises(ConfigurationError, match="It fills: out; where `writes:` names them also: extra") as caught:
+        site.run()
+    assert "did you mean 'extra'" in str(caught.value.findings[0])
+
+
 def test_a_function_without_writes_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="which columns it writes"):
         Site(tmp_path / "w", writes=None).run()

@@ -131,3 +131,32 @@ def test_a_sheet_with_another_number_of_key_columns_than_the_job_is_refused(site
     site.make_job(Detailed, key=["Key", "Name"])
     with pytest.raises(ConfigurationError, match="2: Key, Name"):
         site.run()
+
+
+class Longer(Detailed):
+    """The next version of it, whose sheet has one column more."""
+
+    version = "2"
+    details = {"Facts": DetailSheet((*FACTS.columns, SheetColumn("Doubt")), earlier=(2,))}  # noqa: RUF012
+
+    def process(self, row):
+        return RowResult({"Result": "x"}, {"Facts": [[row.key[0], f"{row['Name']} 1", "none"]]})
+
+
+def test_the_sheet_of_an_earlier_version_with_fewer_columns_is_the_jobs_own(site):
+    site.run()
+    site.make_job(Longer)
+    assert site.run(keys=("K2",)).rows.done == 1
+    assert [row for row in site.rows("Facts") if row[0] != "K2"] == [
+        [key, f"name {key[1]} {n}", None] for key in ("K1", "K3") for n in (1, 2)
+    ]
+    assert [row for row in site.rows("Facts") if row[0] == "K2"] == [["K2", "name 2 1", "none"]]
+    headers = next(openpyxl.load_workbook(site.book)["Facts"].iter_rows(values_only=True))
+    assert headers == ("Key", "Fact", "Doubt")
+
+
+def test_a_sheet_with_fewer_columns_that_no_earlier_version_had_is_a_persons(site):
+    site.make_job(Longer)
+    with_sheet(site, "Facts", {"A1": "Key"})
+    with pytest.raises(ConfigurationError, match="'Facts'"):
+        site.run()

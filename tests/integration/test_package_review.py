@@ -12,10 +12,15 @@ from typing import Any
 import openpyxl
 import pytest
 
+from batchbook.packages import PackageReview
 from tests.integration.helpers import Folder
 
 JOB = "config/jobs/package-review.yaml"
-PEOPLES = ("Index", "Package Name", "Version in Use", "PyPI Link", "Notes")
+PEOPLES = ("Index", "Package Name", "Version in Use", "PyPI Link", "Notes", "Decision", "Justification")
+FURTHER = (
+    *("Security Status", "Advisory IDs", "Highest Severity", "Known Exploited", "First Fixed Version"),
+    *("Latest Affected", "Behind By", "Yanked", "Python Fits", "Data Dates"),
+)
 
 
 @pytest.fixture
@@ -61,6 +66,9 @@ def test_the_sample_is_reviewed_and_everything_of_people_stays(review: Folder) -
         assert [old[name] for name in PEOPLES] == [new[name] for name in PEOPLES]
         assert new["Recommendation"]
         assert (new["Review Status"] == "unknown") == bool(new["Reason"])
+        assert (new["Security Status"] == "unknown") == bool(new["Reason"])
+        assert all(new[name] for name in FURTHER)
+    assert {old["Decision"] for old in before} == {None, "accept", "update", "replace", "wait"}
     changed = {name for name, content in zipped(review).items() if parts.get(name) != content}
     charts = {name for name in parts if "chart" in name or "drawing" in name or "comment" in name}
     assert charts
@@ -106,3 +114,41 @@ def test_a_second_night_changes_nothing_but_the_time_of_the_check(review: Folder
     assert second["rows"]["unchanged"] == 481
     changes = review.run("runs", "diff", second["run_id"], "--json").json["changes"]
     assert {change["column"] for change in changes} <= {"Checked At"}
+
+
+def test_one_package_under_two_spellings_is_two_rows_and_both_are_judged(review: Folder) -> None:
+    path = review.path / "data" / "packages.xlsx"
+    book = openpyxl.load_workbook(path)
+    packages = book["Packages"]
+    jinja2 = next(row for row in table(review) if row["Package Name"] == "jinja2")
+    last = packages.max_row + 1
+    packages.cell(last, 2).value, packages.cell(last, 3).value = "Jinja2", jinja2["Version in Use"]
+    book.save(path)
+    called = review.run("run", JOB, "--resume-auto", "--json")
+    assert called.code == 0, called.err
+    assert called.json["rows"]["selected"] == 487
+    assert called.json["rows"]["rejected"] == 0
+    one, other = (row for row in table(review) if row["Package Name"].lower() == "jinja2")
+    assert one["Recommendation"] == other["Recommendation"]
+    assert one["Recommendation"].startswith("SECURITY RISK")
+    listed = Counter(name for name, _ in advisories(review))
+    assert listed["jinja2"] == listed["Jinja2"] > 0
+
+
+def test_a_workbook_without_the_further_columns_is_reviewed_by_a_job_that_does_not_name_them(review: Folder) -> None:
+    path, job = review.path / "data" / "packages.xlsx", review.path / JOB
+    book = openpyxl.load_workbook(path)
+    book["Packages"].delete_cols(27, 12)
+    book.save(path)
+    refused = review.run("run", JOB, "--resume-auto")
+    assert refused.code == 2
+    assert "Security Status" in refused.err
+    text = job.read_text(encoding="utf-8")
+    named = [f"  - {name}\n" for name in PackageReview.may_write]
+    assert all(line in text for line in named)
+    for line in named:
+        text = text.replace(line, "")
+    job.write_text(text, encoding="utf-8")
+    called = review.run("run", JOB, "--resume-auto")
+    assert called.code == 0, called.err
+    assert all(row["Recommendation"] for row in table(review))

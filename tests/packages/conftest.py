@@ -13,6 +13,8 @@ import pytest
 
 from batchbook.batch import JobContext
 from batchbook.packages import PackageReview, PackageReviewOptions
+from batchbook.packages.cvefacts import CveFact, CveFound
+from batchbook.packages.kev import KnownExploited
 from batchbook.packages.records import Advisory, read_record
 from batchbook.packages.releases import Listing, Metadata, Project, Release
 from batchbook.packages.sources import Found
@@ -76,6 +78,27 @@ class ListReleases:
 
 
 @dataclass
+class ListFacts:
+    """A source of CVE facts that holds what it is given, and remembers what it was asked."""
+
+    facts: dict[str, CveFact] = field(default_factory=dict)
+    name: str = "made-up NVD"
+    date: str = "2024-10-12"
+    trouble: dict[str, Exception] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def reference_date(self) -> str:
+        return self.date
+
+    def lookup(self, cve: str) -> CveFound:
+        self.asked.append(cve)
+        if cve in self.trouble:
+            raise self.trouble[cve]
+        return CveFound(self.facts.get(cve), self.date)
+
+
+@dataclass
 class FakeCell:
     value: Any
     format: str = "General"
@@ -101,6 +124,21 @@ def index() -> Callable[..., ListReleases]:
 
 
 @pytest.fixture
+def facts() -> Callable[..., ListFacts]:
+    return lambda *known, **more: ListFacts({one.id: one for one in known}, **more)
+
+
+@pytest.fixture
+def kev(tmp_path: Path) -> Callable[..., KnownExploited]:
+    def make(*ids: str) -> KnownExploited:
+        path = tmp_path / "kev.json"
+        path.write_text(json.dumps({"vulnerabilities": [{"cveID": one} for one in ids]}))
+        return KnownExploited(path, date="2024-10-09")
+
+    return make
+
+
+@pytest.fixture
 def row() -> Callable[..., Row]:
     def make(name: Any, version: Any, *, format: str = "General", text: str | None = None) -> Row:
         cells = {"package_name": None if name is None else FakeCell(name)}
@@ -120,7 +158,7 @@ def reviewer(tmp_path: Path) -> Callable[..., PackageReview]:
         (tmp_path / "advisories.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
         given = {"advisories": "advisories.jsonl", "advisories_name": "made-up advisories", **options}
         context = JobContext(
-            writes=frozenset(PackageReview.writes if writes is None else writes),
+            writes=frozenset((*PackageReview.writes, *PackageReview.may_write) if writes is None else writes),
             base=tmp_path,
             offline=True,
             now=dt.datetime(2024, 10, 12, tzinfo=dt.UTC),

@@ -57,7 +57,7 @@ def test_the_sample_has_every_package_once_and_a_gap(book: Any) -> None:
 def test_the_sample_looks_like_a_workbook_of_people(book: Any) -> None:
     sheet = book["Packages"]
     assert sheet.freeze_panes == "C4"
-    assert sheet.auto_filter.ref == f"A3:Z{sheet.max_row}"
+    assert sheet.auto_filter.ref == f"A3:AL{sheet.max_row}"
     assert str(sheet["D4"].value).startswith("=IF(Settings!")
     assert sum(cell.comment is not None for cell in sheet["C"]) == 2
     assert sheet.conditional_formatting and sheet.data_validations.dataValidation
@@ -65,12 +65,23 @@ def test_the_sample_looks_like_a_workbook_of_people(book: Any) -> None:
     assert book["Settings"]["A4"].value == "Package link base" and book["Settings"]["B4"].value is None
 
 
+def test_people_have_decided_about_some_packages_and_choose_from_a_list(book: Any) -> None:
+    sheet = book["Packages"]
+    lists = [one for one in sheet.data_validations.dataValidation if one.type == "list"]
+    assert [(one.formula1, str(one.sqref)) for one in lists] == [
+        ('"accept,update,replace,wait"', f"AK4:AK{sheet.max_row}")
+    ]
+    decided = [(row[36].value, row[37].value) for row in sheet.iter_rows(min_row=4) if row[36].value]
+    assert {decision for decision, _ in decided} == {"accept", "update", "replace", "wait"}
+    assert all(why for _, why in decided)
+
+
 def test_the_headers_of_the_sample_are_those_of_job_and_processor(book: Any) -> None:
     job = yaml.safe_load((ROOT / "config" / "jobs" / "package-review.yaml").read_text(encoding="utf-8"))
     headers = [cell.value for cell in book["Packages"][3]]
     first = [header[0] if isinstance(header, list) else header for header in job["columns"].values()]
     assert first == headers
-    assert job["writes"] == list(PackageReview.writes)
+    assert job["writes"] == [*PackageReview.writes, *PackageReview.may_write]
     assert {name: header for name, header in job["columns"].items() if name not in job["marks"]} == dict(
         PackageReview.columns
     )

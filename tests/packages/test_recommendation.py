@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from batchbook.packages.recommendation import Exploited, ReleaseFacts, exploited_among, recommend
+from batchbook.packages.exploited import Exploited, exploited_among
+from batchbook.packages.recommendation import ReleaseFacts, recommend
 from batchbook.packages.releases import Project, Release
 from batchbook.packages.verdict import Question, Verdict, review
+from batchbook.packages.wording import MOST_TEXT
 
 Make = Callable[..., dict[str, Any]]
 Source = Callable[..., Any]
@@ -59,14 +61,21 @@ def test_a_risk_by_the_list_alone_says_that_the_range_disagrees(record: Make, so
     assert "by the list of versions only, the range says otherwise: A;" in text
 
 
-def test_known_exploited_is_told_by_cve_id(record: Make, source: Source) -> None:
+def test_known_exploited_is_told_by_cve_id(record: Make, source: Source, kev: Callable[..., Any]) -> None:
     found = ask(source(record("A", events=BEFORE_2, aliases=["CVE-2024-0001"]), record("B", events=BEFORE_2)), "1.0")
-    yes = exploited_among(found.hits, "CISA KEV of 2024-10-09", frozenset({"CVE-2024-0001"}))
-    assert yes == Exploited("CISA KEV of 2024-10-09", ("CVE-2024-0001",), 1)
-    assert "known exploited: CVE-2024-0001 (CISA KEV of 2024-10-09);" in recommend(found, exploited=yes).text
-    no = exploited_among(found.hits, "CISA KEV of 2024-10-09", frozenset())
-    expected = "known exploited: none in CISA KEV of 2024-10-09, 1 without a CVE id not checked;"
+    where = "CISA KEV of 2024-10-09"
+    yes = exploited_among(found.hits, kev("CVE-2024-0001"))
+    assert yes == Exploited(((where, ("CVE-2024-0001",)),), where, 1, 1)
+    assert f"known exploited: CVE-2024-0001 ({where});" in recommend(found, exploited=yes).text
+    no = exploited_among(found.hits, kev("CVE-1999-0001"))
+    expected = f"known exploited: none in {where}, 1 without a CVE id not checked;"
     assert expected in recommend(found, exploited=no).text
+
+
+def test_where_no_advisory_has_a_cve_id_none_is_not_said(record: Make, source: Source, kev: Callable[..., Any]) -> None:
+    found = ask(source(record("A", events=BEFORE_2)), "1.0")
+    text = recommend(found, exploited=exploited_among(found.hits, kev("CVE-1999-0001"))).text
+    assert "known exploited not checked, there is no CVE id to ask by;" in text
 
 
 def test_a_risk_names_what_could_not_be_judged_besides(record: Make, source: Source) -> None:
@@ -93,7 +102,7 @@ def test_an_update_says_how_far_behind_it_is(record: Make, source: Source, lates
     given = facts("1.0", release("1.0", "2024-01-01"), release(latest, "2024-02-01"))
     text = recommend(ask(source(record(versions=["0.5"])), "1.0"), given).text
     assert text == (
-        f"{expected}: latest is {latest} of 2024-02-01 (made-up index of 2024-10-11); "
+        f"{expected}: latest is {latest} of 2024-02-01 (made-up index of 2024-10-11); the latest is not affected; "
         f"not affected by 1 advisory known in {WHERE}"
     )
 
@@ -136,6 +145,14 @@ def test_a_later_release_than_the_latest_that_could_be_used_is_for_a_person(reco
     assert text.startswith("MANUAL REVIEW: in use is a later release than the latest that could be used, 0.9;")
 
 
+def test_a_doubt_is_told_once_and_the_latest_is_judged_all_the_same(record: Make, source: Source) -> None:
+    given = facts("1.0", release("1.0", yanked=True, yanked_reason="broken"), release("1.1"))
+    assert recommend(ask(source(record(versions=["0.5"])), "1.0"), given).text == (
+        "MANUAL REVIEW: in use is a yanked release (broken); latest is 1.1 (made-up index of 2024-10-11); "
+        f"the latest is not affected; not affected by 1 advisory known in {WHERE}"
+    )
+
+
 def test_unknown_comes_first_whatever_the_releases_say(record: Make, source: Source) -> None:
     given = facts("1.0", release("1.0"))
     text = recommend(ask(source(record(events=BEFORE_2)), "23.0."), given).text
@@ -152,3 +169,94 @@ def test_unknown_comes_first_whatever_the_releases_say(record: Make, source: Sou
 def test_a_number_is_judged_as_shown_and_not_trusted(record: Make, source: Source, version: str, expected: str) -> None:
     text = recommend(ask(source(record(events=BEFORE_2)), version, suspect="it is a number")).text
     assert text.startswith(expected)
+
+
+def test_an_update_to_an_affected_release_is_no_update(record: Make, source: Source) -> None:
+    given = facts("1.0", release("1.0"), release("2.0", "2024-02-01"))
+    text = recommend(ask(source(record("A", versions=["2.0"])), "1.0"), given).text
+    assert text == (
+        "MANUAL REVIEW: the latest is affected: A; no version is known that fixes all; "
+        f"latest is 2.0 of 2024-02-01 (made-up index of 2024-10-11); not affected by 1 advisory known in {WHERE}"
+    )
+
+
+def test_an_affected_latest_that_is_fixed_later_says_by_which(record: Make, source: Source) -> None:
+    events = [{"introduced": "2.0"}, {"fixed": "2.1"}]
+    given = facts("1.0", release("1.0"), release("2.0"))
+    text = recommend(ask(source(record("A", events=events)), "1.0"), given).text
+    later = "first fixed after it is 2.1 (which made-up index of 2024-10-11 does not have)"
+    assert text.startswith(f"MANUAL REVIEW: the latest is affected: A; {later};")
+
+
+def test_a_latest_release_that_cannot_be_judged_is_not_called_free(record: Make, source: Source) -> None:
+    limit = [{"introduced": "0"}, {"fixed": "0.5"}]
+    sound, odd = record("A", events=limit), record("B", events=[{"introduced": "trunk"}], versions=["1.0"])
+    given = facts("1.0", release("1.0"), release("2.0"))
+    assert recommend(ask(source(sound), "1.0"), given).text.startswith("UPDATE")
+    text = recommend(ask(source(sound, odd), "1.0"), given).text
+    assert text.startswith("SECURITY RISK (1)")
+    assert "whether the latest is affected is unknown: B could not be judged" in text
+
+
+def test_a_risk_says_of_the_latest_whether_it_is_affected_and_what_is_not(record: Make, source: Source) -> None:
+    given = facts("1.0", release("1.0"), release("1.5"), release("2.0"))
+    early, all_of_two = record("A", events=[{"introduced": "0"}, {"fixed": "1.5"}]), record("B", versions=["2.0"])
+    text = recommend(ask(source(early), "1.0"), given).text
+    assert "latest is 2.0 (made-up index of 2024-10-11); the latest is not affected;" in text
+    text = recommend(ask(source(early, all_of_two), "1.0"), given).text
+    assert text.startswith("SECURITY RISK (1): first fixed version 1.5;")
+    assert "the latest is affected as well: B; 1.5 is not;" in text
+    for_ever = record("C", events=[{"introduced": "0"}])
+    text = recommend(ask(source(early, for_ever), "1.0"), given).text
+    assert "the latest is affected as well: C; no version is known that fixes all;" in text
+
+
+@pytest.mark.parametrize(
+    ("releases", "said"),
+    [
+        ([release("1.0"), release("2.0")], "first fixed version 2.0;"),
+        ([release("1.0"), release("2.1")], "2.0 (which made-up index of 2024-10-11 does not have);"),
+        ([release("1.0"), release("2.0", yanked=True), release("2.1")], "2.0 (which is yanked);"),
+    ],
+)
+def test_a_fix_that_cannot_be_had_is_told_to_be_so(
+    record: Make, source: Source, releases: list[Release], said: str
+) -> None:
+    assert said in recommend(ask(source(record(events=BEFORE_2)), "1.0"), facts("1.0", *releases)).text
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "said"),
+    [
+        ("quarantined", "", "the package is quarantined (reason not given; made-up index of 2024-10-11)"),
+        ("archived", "moved", "the package is archived (moved; made-up index of 2024-10-11)"),
+        ("deprecated", "use other", "the package is deprecated (use other; made-up index of 2024-10-11)"),
+        ("something new", "", "the package is something new (reason not given; made-up index of 2024-10-11)"),
+        ("active", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_what_the_index_calls_a_package_is_a_doubt(
+    record: Make, source: Source, state: str, reason: str, said: str
+) -> None:
+    project = Project("thing", (release("1.0"),), state, reason)
+    given = ReleaseFacts.of("made-up index of 2024-10-11", project, Version("1.0"))
+    safe = recommend(ask(source(record(versions=["0.5"])), "1.0"), given).text
+    assert safe.startswith("MANUAL REVIEW" if said else "PROCEED")
+    risk = recommend(ask(source(record(events=BEFORE_2)), "1.0"), given).text
+    unknown = recommend(ask(source(record(events=BEFORE_2)), "NEW"), given).text
+    assert risk.startswith("SECURITY RISK (1)") and unknown.startswith("UNKNOWN")
+    assert all(said in text for text in (safe, risk, unknown))
+
+
+def test_the_sources_are_told_however_much_is_told_before(record: Make, source: Source) -> None:
+    long = "x" * 9_000
+    odd = record(long, events=[{"introduced": "0"}, {"fixed": long}])
+    project = Project("thing", (release("1.0", yanked=True, yanked_reason=long), release("3.0")), long, long)
+    given = ReleaseFacts.of("made-up index of 2024-10-11", project, Version("1.0"))
+    risk = recommend(ask(source(record(long[1:], events=BEFORE_2), *[odd] * 5), "1.0"), given).text
+    unknown = recommend(ask(source(odd), "1.0"), given).text
+    doubt = recommend(ask(source(record(versions=["0.1"])), "1.0"), given).text
+    for text in (risk, unknown, doubt):
+        assert len(text) <= MOST_TEXT
+        assert text.endswith(WHERE)

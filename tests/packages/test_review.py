@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from batchbook import Link
 from batchbook.errors import ConfigurationError, Rejected
 from batchbook.packages import PackageReview, PackageReviewOptions
+from batchbook.packages.columns import ADVISORIES
+from batchbook.packages.cvefacts import CveFact
 from batchbook.packages.releases import Listing, Metadata, Project, Release, ReleaseSource
-from batchbook.packages.review import ADVISORIES
 from batchbook.packages.sources import SourceUnreachable
 from batchbook.packages.wording import MOST_TEXT
 from batchbook.tables import Row
@@ -47,6 +48,7 @@ def test_what_was_not_asked_says_not_checked(record: Make, reviewer: Reviewer, r
     assert not_asked == {
         *("date_published", "latest_version", "latest_date", "requires", "development_status", "github_url"),
         *("nvd_result", "snyk_result", "exploit_db_result"),
+        *("known_exploited", "latest_affected", "behind_by", "yanked", "python_fits"),
     }
     assert columns["recommendation"] == f"PROCEED (latest not checked): none known in {WHERE}"
     assert "none found" not in json.dumps(columns)
@@ -92,7 +94,7 @@ def test_the_details_have_one_row_per_advisory(record: Make, reviewer: Reviewer,
     assert [len(one) for one in details] == [len(PackageReview.details[ADVISORIES].columns)] * 3
     assert details[0] == [
         *("Thing", "1.0", "affected", "PYSEC-1", "GHSA-x, CVE-2024-0001", "It breaks", "CRITICAL 9.8 (CVSS 3.1)"),
-        *("<2.0", "2.0", Link("https://cve.example/CVE-2024-0001", "CVE-2024-0001"), "not checked", WHERE),
+        *("<2.0", "2.0", Link("https://cve.example/CVE-2024-0001", "CVE-2024-0001"), "not checked", WHERE, None),
     ]
     assert details[1][2:10] == [
         *("affected", "LISTED-1", None, None, "not given", ">=3.0, <3.1; 1.0 by its list of versions", "3.1", None)
@@ -142,7 +144,10 @@ def test_only_columns_that_the_job_writes_are_returned(record: Make, reviewer: R
 def test_people_s_columns_are_never_written() -> None:
     assert not {"index", "package_name", "version", "package_link", "notes"} & set(PackageReview.writes)
     assert set(PackageReview.writes) < set(PackageReview.columns)
-    assert len(PackageReview.columns) == 23
+    assert len(PackageReview.columns) == 35
+    assert not set(PackageReview.writes) & set(PackageReview.may_write)
+    peoples = set(PackageReview.columns) - {*PackageReview.writes, *PackageReview.may_write}
+    assert peoples == {"index", "package_name", "version", "package_link", "notes", "decision", "justification"}
 
 
 def test_a_key_of_two_columns_is_refused_because_details_would_be_lost(record: Make, reviewer: Reviewer) -> None:
@@ -200,12 +205,72 @@ def test_releases_that_cannot_be_asked_are_not_checked(record: Make, reviewer: R
     assert str(result.columns["recommendation"]).startswith("PROCEED (latest not checked)")
 
 
+def test_the_configured_python_counts_for_the_latest_release(
+    record: Make, reviewer: Reviewer, row: RowMaker, index: Any
+) -> None:
+    old = Release(Version("1.0"), requires_python=(">=3.8",))
+    releases = index(Project("thing", (old, Release(Version("2.0"), requires_python=(">=3.13",)))))
+    kind = with_releases(releases)
+    latest = {
+        python: reviewer(record(versions=["0.1"]), kind=kind, python=python).process(row("thing", "1.0")).columns
+        for python in ("3.12", "3.13.1", "")
+    }
+    assert {python: columns["latest_version"] for python, columns in latest.items()} == {
+        "3.12": "1.0",
+        "3.13.1": "2.0",
+        "": "2.0",
+    }
+
+
+@pytest.mark.parametrize("name", ["django", "Django", "DJANGO", " django "])
+def test_a_name_with_other_letters_or_separators_is_the_same_package(
+    record: Make, reviewer: Reviewer, row: RowMaker, name: str
+) -> None:
+    columns = reviewer(record(package="Django", events=BEFORE_2)).process(row(name, "1.0")).columns
+    assert columns["security_status"] == "affected"
+
+
+@pytest.mark.parametrize("name", ["jaraco.text", "jaraco-text", "Jaraco_Text", "jaraco--text"])
+def test_separators_do_not_matter(record: Make, reviewer: Reviewer, row: RowMaker, index: Any, name: str) -> None:
+    kind = with_releases(index(Project("jaraco-text", (Release(Version("1.0")),))))
+    result = reviewer(record(package="jaraco.text", versions=["0.1"]), kind=kind).process(row(name, "1.0"))
+    assert result.unknown is None
+    assert result.columns["behind_by"] == "up to date"
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [
+        *(("1!0.5", "affected"), ("1!2.0", "not affected"), ("2.0", "affected"), ("1!1.0rc1", "affected")),
+        *(("1!0.5+local.7", "affected"), ("1!1.0.post1", "not affected"), ("1!1.0.dev1", "affected")),
+        *(("2024.1.15", "affected"), ("v1!0.5", "affected"), ("1.0-1", "affected"), ("1.0.0-alpha", "affected")),
+    ],
+)
+def test_epochs_local_post_and_dev_versions_are_read(
+    record: Make, reviewer: Reviewer, row: RowMaker, version: str, status: str
+) -> None:
+    events = [{"introduced": "0"}, {"fixed": "1!1.0"}]
+    assert reviewer(record(events=events)).process(row("thing", version)).columns["security_status"] == status
+
+
+def test_a_source_of_cve_facts_is_asked_and_dated(
+    record: Make, reviewer: Reviewer, row: RowMaker, facts: Callable[..., Any]
+) -> None:
+    given = facts(CveFact("CVE-2024-0001", "Analyzed", (("LABEL", "HIGH"),)))
+    kind = type("WithFacts", (PackageReview,), {"cve_source": lambda self: given})
+    review = reviewer(record(events=BEFORE_2, aliases=["CVE-2024-0001"]), kind=kind)
+    columns = review.process(row("thing", "1.0")).columns
+    assert columns["nvd_result"] == "CVE-2024-0001: HIGH, Analyzed (made-up NVD of 2024-10-12)"
+    assert columns["highest_severity"] == "HIGH"
+    assert review.reference_dates()["made-up NVD"] == "2024-10-12"
+
+
 def test_several_sources_are_all_asked(tmp_path: Path, record: Make, reviewer: Reviewer, row: RowMaker) -> None:
     (tmp_path / "more.json").write_text(json.dumps(record("MORE-1", events=BEFORE_2)))
     options = {"advisories": ["advisories.jsonl", {"path": "more.json", "name": "more", "date": "2024-09-01"}]}
     result = reviewer(record(package="other"), **{**options, "advisories_name": ""}).process(row("thing", "1.0"))
     assert "source: advisories of 2024-10-01 and more of 2024-09-01" in str(result.columns["recommendation"])
-    assert result.details[ADVISORIES][0][-1] == "more of 2024-09-01"
+    assert result.details[ADVISORIES][0][-2] == "more of 2024-09-01"
 
 
 def test_two_sources_of_one_name_are_refused_because_their_dates_would_be_mixed(
@@ -234,6 +299,10 @@ def test_a_source_that_cannot_be_read_stops_the_run_at_its_start(reviewer: Revie
         ({"advisories": "a", "links": {"nvd": "https://x/{package}"}}, "{package} is not known in a link"),
         ({"advisories": "a", "links": {"advisory": {"CVE-": "https://x/{name}"}}}, "{name} is not known"),
         ({"advisories": "a", "kev": 7}, "kev"),
+        ({"advisories": "a", "python": 3.1}, "write it in quotes"),
+        ({"advisories": "a", "python": "3.x"}, "'3.x' is no version of Python"),
+        ({"advisories": "a", "python": ">=3.12"}, "is no version of Python"),
+        ({"advisories": "a", "python": "0.9"}, "is no version of Python"),
     ],
 )
 def test_wrong_options_are_named(options: dict[str, Any], said: str) -> None:

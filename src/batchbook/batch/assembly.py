@@ -89,8 +89,8 @@ def assemble(job: JobConfig, request: StartRequest, clock: Clock) -> Assembly:
             f"The job {job.path.name} does not say which columns it writes.",
             "Add `writes: [Column, ...]`: the only columns that the job may ever change.",
         )
-    if kind is not None and kind.writes:
-        _must_be_known(job, "writes", writes, kind.writes)
+    if kind is not None and (kind.writes or kind.may_write):
+        _must_be_known(job, writes, kind)
     reads = job.reads if job.reads is not None else (kind.reads if kind else None)
     marks = job.marks.columns()
     spec = TableSpec(
@@ -121,15 +121,17 @@ def _must_have_key(job: JobConfig, processor: Processor) -> None:
             )
 
 
-def _must_be_known(job: JobConfig, key: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:
+def _must_be_known(job: JobConfig, given: tuple[str, ...], kind: type[Processor]) -> None:
+    known = (*kind.writes, *kind.may_write)
     findings = [
-        Finding(f"{key} names {name!r}, which the processor does not fill{did_you_mean(name, known)}", job.path.name)
+        Finding(f"writes names {name!r}, which the processor does not fill{did_you_mean(name, known)}", job.path.name)
         for name in given
         if name not in known
     ]
     if findings:
+        further = f"; where `writes:` names them also: {', '.join(kind.may_write)}" if kind.may_write else ""
         raise ConfigurationError(
             f"The job {job.path.name} asks for columns that its processor does not fill.",
-            f"It fills: {', '.join(known)}.",
+            f"It fills: {', '.join(kind.writes)}{further}.",
             findings=findings,
         )

@@ -83,7 +83,8 @@ def must_be_ours(book: Book, name: str, spec: DetailSheet) -> None:
     headers = [column.header for column in spec.columns]
     number, cells = next(book.rows(name), (0, {}))
     values = [cells[c].value if c in cells else None for c in range(1, len(headers) + 1)]
-    if number > 1 or (number == 1 and values != headers):
+    forms = [[*headers[:most], *[None] * (len(headers) - most)] for most in (len(headers), *spec.earlier)]
+    if number > 1 or (number == 1 and values not in forms):
         raise ConfigurationError(
             f"The sheet {name!r} of {book.path.name} is not the one that this job writes: its first row holds "
             f"{', '.join(repr(v) for v in values if v is not None) or 'nothing'}.",

@@ -48,6 +48,8 @@ class DetailSheet:
     columns: tuple[SheetColumn, ...]
     key: int = 1
     """How many leading columns hold the key of the row that the details belong to."""
+    earlier: tuple[int, ...] = ()
+    """How many of these columns earlier versions had, from the left: such a sheet is the job's as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class Processor:
     Options: ClassVar[type[BaseModel]] = NoOptions
     reads: ClassVar[tuple[str, ...] | None] = None
     writes: ClassVar[tuple[str, ...]] = ()
+    """The columns that a job writes where it has no `writes:` of its own."""
+    may_write: ClassVar[tuple[str, ...]] = ()
+    """Further columns, filled only for a job that names them in `writes:`."""
     columns: ClassVar[Mapping[str, str | list[str]]] = {}
     details: ClassVar[Mapping[str, DetailSheet]] = {}
 

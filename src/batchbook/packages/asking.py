@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 from batchbook.batch import JobContext
 from batchbook.errors import ConfigurationError
@@ -15,11 +16,19 @@ from batchbook.packages.releases import ReleaseSource
 from batchbook.packages.sources import AdvisorySource
 
 
+class GatheringSource(AdvisorySource, Protocol):
+    """A source of advisories that asks for several packages at once."""
+
+    def expect(self, names: Iterable[str]) -> None:
+        """These will be looked up soon."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Online:
     """What a job's online sources are; `held` is closed at the end of a run."""
 
-    advisories: Sequence[AdvisorySource] = ()
+    advisories: Sequence[GatheringSource] = ()
     releases: ReleaseSource | None = None
     cves: CveSource | None = None
     held: ExitStack = field(default_factory=ExitStack)

@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from batchbook.packages.names import read_version
+from batchbook.packages.wording import quoted
+
 _RATE = re.compile(r"[1-9]\d{0,5}\s*/\s*([1-9]\d{0,3})?\s*[smh]", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{[^}]*\}?")
 
@@ -44,6 +47,17 @@ def _template(*placeholders: str) -> AfterValidator:
         return value
 
     return AfterValidator(checked)
+
+
+def _as_python(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError('is a number: write it in quotes, as in "3.10", for 3.10 as a number is 3.1')
+    if isinstance(value, str) and value.strip():
+        version = read_version(value)
+        if version is None or version.is_prerelease or version.local or not 2 <= version.major < 100:
+            raise ValueError(f'{quoted(value)} is no version of Python such as "3.12"')
+        return str(version)
+    return value.strip() if isinstance(value, str) else value
 
 
 PackageLink = Annotated[str, _template("{name}")]
@@ -142,6 +156,8 @@ class PackageReviewOptions(_Options):
     """The name of the only source of advisories."""
     kev: Annotated[SourceOptions, BeforeValidator(_as_source)] | None = None
     """The CISA catalogue of known exploited vulnerabilities, JSON or CSV."""
+    python: Annotated[str, BeforeValidator(_as_python)] = ""
+    """The Python that packages have to run on, such as ``3.12`` or ``3.12.4``; blank for none."""
     links: LinkOptions = LinkOptions()
 
     @model_validator(mode="after")

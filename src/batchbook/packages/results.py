@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 from batchbook import Link
+from batchbook.packages.exploited import known_exploited
+from batchbook.packages.hits import Hit
 from batchbook.packages.kev import KnownExploited, cves
 from batchbook.packages.recommendation import known_text
 from batchbook.packages.severity import NOT_GIVEN
-from batchbook.packages.verdict import Hit, Status, Verdict
+from batchbook.packages.verdict import Status, Verdict
 from batchbook.packages.wording import NOT_CHECKED, count, shorten, some
 
 MOST_LINK = 255
@@ -27,7 +29,7 @@ def id_result(verdict: Verdict, kind: str, pick: Callable[[Sequence[str]], list[
     picked = [pick(hit.names) for hit in verdict.hits]
     ids = list(dict.fromkeys(name for names in picked for name in names))
     without = sum(not names for names in picked)
-    where = verdict.where
+    where = verdict.scope
     if not ids:
         return f"no {kind} id given for {count(without, 'advisory', 'advisories')} in {where}"
     rest = f"; {without} without a {kind} id" if without else ""
@@ -70,7 +72,6 @@ def detail_row(
     verdict: Verdict, hit: Hit, key: str, templates: Mapping[str, str], kev: KnownExploited | None
 ) -> list[str | Link | None]:
     """One row of the sheet Advisories: every text but the key is of a length that a cell holds."""
-    severity = hit.severity
     others = [name for name in hit.names if name != hit.id]
     fixed = str(hit.first_fixed) if hit.first_fixed is not None else "none known"
     cells: list[str | Link | None] = [
@@ -79,20 +80,25 @@ def detail_row(
         hit.id,
         ", ".join(others) or None,
         hit.summary or None,
-        str(severity) if severity is not None else NOT_GIVEN,
+        _severity(hit),
         _range(verdict, hit),
         NOT_CHECKED if hit.undecided else fixed,
         advisory_link(hit, templates),
         known_exploited(hit, kev),
         " and ".join(hit.sources),
+        hit.disagreement or None,
     ]
     return [key, *(shorten(cell) if isinstance(cell, str) else cell for cell in cells)]
 
 
-def known_exploited(hit: Hit, kev: KnownExploited | None) -> str:
-    """Yes, no or not checked."""
-    answer = kev.exploited(hit.names) if kev is not None else None
-    return NOT_CHECKED if answer is None else "yes" if answer else "no"
+def _severity(hit: Hit) -> str:
+    """The highest severity; who says it is named where no record does."""
+    severity = hit.severity
+    if severity is None:
+        return NOT_GIVEN
+    if severity == hit.stated_severity:
+        return str(severity)
+    return f"{severity} by {next(one.where for one in hit.facts if one.severity == severity)}"
 
 
 def _range(verdict: Verdict, hit: Hit) -> str:

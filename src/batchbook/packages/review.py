@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
-from packaging.version import Version
 from pydantic import BaseModel
 
-from batchbook import Link
-from batchbook.batch import DetailSheet, JobContext, Processor, RowResult, SheetColumn
+from batchbook.batch import DetailSheet, JobContext, Processor, RowResult
 from batchbook.errors import ConfigurationError, Rejected
+from batchbook.packages.answers import not_checked
 from batchbook.packages.asking import online_sources
+from batchbook.packages.columns import ADVISORIES, ADVISORIES_SHEET, COLUMNS, MAY_WRITE, WRITES
+from batchbook.packages.cvefacts import CveSource
+from batchbook.packages.factcolumns import fact_columns, nvd_result
 from batchbook.packages.kev import KnownExploited
 from batchbook.packages.names import read_name, read_version
 from batchbook.packages.options import PackageReviewOptions, SourceOptions
-from batchbook.packages.recommendation import ReleaseFacts, exploited_among, recommend
-from batchbook.packages.releases import Release, ReleaseSource
+from batchbook.packages.recommendation import ReleaseFacts, recommend
+from batchbook.packages.releasecolumns import Value, further_release_columns, release_columns
+from batchbook.packages.releases import ReleaseSource
 from batchbook.packages.results import cve_result, detail_row, github_result, package_link
-from batchbook.packages.severity import NOT_GIVEN
+from batchbook.packages.reviewed import IndexAnswer, Reviewed, with_facts
 from batchbook.packages.sources import AdvisorySource, FileAdvisories, NotAsked, SourceUnreachable
-from batchbook.packages.verdict import Question, Status, Verdict, label, review
-from batchbook.packages.wording import NOT_CHECKED, shorten
+from batchbook.packages.verdict import Question, Status, review
+from batchbook.packages.wording import NOT_CHECKED, label, shorten
 from batchbook.tables import Row
 
-Value: TypeAlias = str | dt.date | Link | None
-
-ADVISORIES = "Advisories"
 _LINKED = {
     "latest_link": ("package_index", "Index"),
     "github_advisory_url": ("github_advisories", "GitHub"),
@@ -39,79 +39,19 @@ _LINKED = {
 }
 EACH_ANSWER = "each answer's own"
 """The reference date of a source that is asked row by row: a resumed run may go past midnight."""
-_NEVER_ASKED = ("nvd_result", "snyk_result", "exploit_db_result")
+_NEVER_ASKED = ("snyk_result", "exploit_db_result")
 
 
 class PackageReview(Processor):
     """Reviews one package a row: status by advisories, links, and a recommendation."""
 
-    version = "1"
+    version = "2"
     Options: ClassVar[type[BaseModel]] = PackageReviewOptions
     reads = ("package_name", "version")
-    writes = (
-        "date_published",
-        "latest_version",
-        "latest_link",
-        "latest_date",
-        "requires",
-        "development_status",
-        "github_url",
-        "github_advisory_url",
-        "github_advisory_result",
-        "nvd_url",
-        "nvd_result",
-        "mitre_cve_url",
-        "mitre_cve_result",
-        "snyk_url",
-        "snyk_result",
-        "exploit_db_url",
-        "exploit_db_result",
-        "recommendation",
-    )
-    columns: ClassVar[Mapping[str, str | list[str]]] = {
-        "index": ["Index", "No."],
-        "package_name": ["Package Name", "Package"],
-        "version": ["Version in Use", "Version"],
-        "package_link": "PyPI Link",
-        "date_published": "Date Published",
-        "latest_version": "Latest Version",
-        "latest_link": "Latest Version Link",
-        "latest_date": "Latest Release Date",
-        "requires": "Requires",
-        "development_status": "Development Status",
-        "github_url": "GitHub URL",
-        "github_advisory_url": "GitHub Advisory URL",
-        "github_advisory_result": "GitHub Advisory Result",
-        "notes": "Notes",
-        "nvd_url": "NVD URL",
-        "nvd_result": "NVD Result",
-        "mitre_cve_url": "MITRE CVE URL",
-        "mitre_cve_result": "MITRE CVE Result",
-        "snyk_url": "Snyk URL",
-        "snyk_result": "Snyk Result",
-        "exploit_db_url": "Exploit-DB URL",
-        "exploit_db_result": "Exploit-DB Result",
-        "recommendation": "Recommendation",
-    }
-    details: ClassVar[Mapping[str, DetailSheet]] = {
-        ADVISORIES: DetailSheet(
-            columns=(
-                SheetColumn("Package Name", 24),
-                SheetColumn("Version", 12),
-                SheetColumn("Status", 14),
-                SheetColumn("Advisory", 20),
-                SheetColumn("Aliases", 40),
-                SheetColumn("Summary", 40),
-                SheetColumn("Severity", 24),
-                SheetColumn("Affected Range", 36),
-                SheetColumn("First Fixed Version", 20),
-                SheetColumn("Link", 24),
-                SheetColumn("Known Exploited", 18),
-                SheetColumn("Source and Date", 36),
-            ),
-            key=1,
-        )
-    }
+    writes = WRITES
+    may_write = MAY_WRITE
+    columns: ClassVar[Mapping[str, str | list[str]]] = COLUMNS
+    details: ClassVar[Mapping[str, DetailSheet]] = {ADVISORIES: ADVISORIES_SHEET}
 
     def __init__(self, options: PackageReviewOptions, context: JobContext) -> None:
         super().__init__(options, context)
@@ -120,7 +60,8 @@ class PackageReview(Processor):
         self.sources = self.advisory_sources()
         self.kev = self.known_exploited()
         self.releases = self.release_source()
-        self.python: Version | None = None
+        self.cve_facts = self.cve_source()
+        self.python = read_version(options.python) if options.python else None
 
     def advisory_sources(self) -> list[AdvisorySource]:
         """The sources of advisories that the options name, read in full."""
@@ -149,12 +90,20 @@ class PackageReview(Processor):
         """Close the ways to the sources."""
         self.online.held.close()
 
+    def cve_source(self) -> CveSource | None:
+        """The database of CVEs, where the options name one; else its facts are not checked."""
+        return self.online.cves
+
+    def coming(self, rows: Sequence[Row]) -> None:
+        """Let the sources that take several names at once know which ones come."""
+        names = [name for row in rows if (name := read_name(row.shown("package_name").strip()))]
+        for source in self.online.advisories:
+            source.expect(names)
+
     def reference_dates(self) -> Mapping[str, str]:
         """The date of every source."""
-        sources: list[AdvisorySource | ReleaseSource] = [*self.sources]
-        if self.releases is not None:
-            sources.append(self.releases)
-        dates = {one.name: one.reference_date or EACH_ANSWER for one in sources}
+        others = [one for one in (self.releases, self.cve_facts) if one is not None]
+        dates = {one.name: one.reference_date or EACH_ANSWER for one in (*self.sources, *others)}
         if self.kev is not None:
             dates[self.kev.name] = self.kev.date
         return dates
@@ -166,15 +115,18 @@ class PackageReview(Processor):
                 "the package review needs a key of one column, such as [package_name]: its details hang on it"
             )
         question = Question(row.shown("package_name").strip(), row.shown("version").strip(), _suspect(row))
-        releases, not_found, unreachable = self._ask_releases(question)
-        verdict = review(question, self.sources, not_found)
+        reviewed = self.reviewed(question)
+        verdict = reviewed.verdict
         columns: dict[str, Value] = {
             **dict.fromkeys(_NEVER_ASKED, NOT_CHECKED),
             **self._link_columns(question),
-            **_release_columns(releases, unreachable),
+            **release_columns(reviewed),
+            **further_release_columns(reviewed),
+            **fact_columns(reviewed),
             "github_advisory_result": github_result(verdict),
+            "nvd_result": nvd_result(reviewed),
             "mitre_cve_result": cve_result(verdict),
-            "recommendation": self._recommendation(verdict, releases),
+            "recommendation": recommend(verdict, reviewed.index.facts, reviewed.exploited).text,
         }
         hits = (*verdict.hits, *verdict.undecided)
         return RowResult(
@@ -187,31 +139,39 @@ class PackageReview(Processor):
             unknown=verdict.reason if verdict.status is Status.UNKNOWN else None,
         )
 
-    def _recommendation(self, verdict: Verdict, releases: ReleaseFacts | None) -> str:
-        exploited = None
-        if self.kev is not None:
-            exploited = exploited_among(verdict.hits, f"{self.kev.name} of {self.kev.date}", self.kev.ids)
-        return recommend(verdict, releases, exploited).text
+    def reviewed(self, question: Question) -> Reviewed:
+        """Ask all sources about a package."""
+        index = self._ask_index(question)
+        verdict = review(question, self.sources, index.not_found)
+        if self.cve_facts is None:
+            return Reviewed(verdict, index, self.kev, python=self.python)
+        verdict, facts = with_facts(verdict, self.cve_facts)
+        return Reviewed(verdict, index, self.kev, self.cve_facts.name, facts, self.python)
 
-    def _ask_releases(self, question: Question) -> tuple[ReleaseFacts | None, str, str]:
+    def _ask_index(self, question: Question) -> IndexAnswer:
         """The facts, or who knows no such package, or why nobody could be asked."""
         name = read_name(question.name)
         if self.releases is None or name is None:
-            return None, "", ""
+            return IndexAnswer()
+        index = self.releases.name
         try:
             listing = self.releases.lookup(name)
         except (SourceUnreachable, NotAsked) as problem:
-            return None, "", _not_checked(self.releases.name, problem)
-        source = label(self.releases.name, listing.date)
+            return IndexAnswer(index, problem=not_checked(index, problem))
+        source = label(index, listing.date)
         if listing.project is None:
-            return None, source, f"not found in {source}"
+            return IndexAnswer(index, listing.date, not_found=source)
         facts = ReleaseFacts.of(source, listing.project, read_version(question.version), self.python)
+        return IndexAnswer(index, listing.date, self._described(facts, self.releases))
+
+    def _described(self, facts: ReleaseFacts, source: ReleaseSource) -> ReleaseFacts:
+        """The facts with the metadata of the latest release."""
         if facts.latest is None or not facts.latest.metadata:
-            return facts, "", ""
+            return facts
         try:
-            return replace(facts, metadata=self.releases.metadata(facts.latest)), "", ""
+            return replace(facts, metadata=source.metadata(facts.latest))
         except (SourceUnreachable, NotAsked) as problem:
-            return replace(facts, no_metadata=_not_checked(self.releases.name, problem)), "", ""
+            return replace(facts, no_metadata=not_checked(source.name, problem))
 
     def _link_columns(self, question: Question) -> dict[str, Value]:
         """The links to the places where more is known; none for a blank address, nor for a name that is none."""
@@ -236,38 +196,3 @@ def _suspect(row: Row) -> str:
     if isinstance(value, dt.date | dt.time | dt.timedelta):
         return "the version is a date, not text"
     return ""
-
-
-def _not_checked(source: str, problem: SourceUnreachable | NotAsked) -> str:
-    asked = "could not be asked" if isinstance(problem, SourceUnreachable) else "was not asked"
-    return f"{NOT_CHECKED}: {source} {asked} ({problem})"
-
-
-def _release_columns(releases: ReleaseFacts | None, unreachable: str) -> dict[str, Value]:
-    names = ("date_published", "latest_version", "latest_date", "requires", "development_status", "github_url")
-    if releases is None:
-        return dict.fromkeys(names, unreachable or NOT_CHECKED)
-    last = releases.latest
-    return {
-        "date_published": _published(releases.in_use, "no such release"),
-        "latest_version": str(last.version) if last else "none that could be used",
-        "latest_date": _published(last, "no release"),
-        **_metadata_columns(releases),
-    }
-
-
-def _metadata_columns(releases: ReleaseFacts) -> dict[str, Value]:
-    """What the metadata of the latest release says; a source that offers none does not say that nothing is required."""
-    said = releases.metadata
-    if said is None:
-        names = ("requires", "development_status", "github_url")
-        return dict.fromkeys(names, releases.no_metadata or NOT_GIVEN)
-    return {
-        "requires": ", ".join(said.requires) or "nothing",
-        "development_status": said.development_status or NOT_GIVEN,
-        "github_url": said.repository or NOT_GIVEN,
-    }
-
-
-def _published(release: Release | None, none: str) -> Value:
-    return none if release is None else release.published or NOT_GIVEN

@@ -22,6 +22,21 @@ def some(names: Sequence[str], most: int = MOST_NAMED) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
+def fitting(names: Sequence[str], most: int = MOST_TEXT) -> str:
+    """As many whole names as fit into a text of `most` characters, and how many more there are."""
+    text = ", ".join(names)
+    if len(text) <= most:
+        return text
+    room = most - len(f" and {len(names)} more")
+    taken = text[: room + 1].count(", ")
+    return shorten(some(names, max(taken, 1)), most)
+
+
+def label(name: str, date: str) -> str:
+    """A source and the day of its answer, as results name them."""
+    return f"{name} of {date}"
+
+
 def shorten(text: str, most: int = MOST_TEXT) -> str:
     """A text of at most so many characters; what was cut ends with an ellipsis."""
     return text if len(text) <= most else text[: most - 1] + "…"
