@@ -155,14 +155,14 @@ def test_sources_in_trouble_and_left_out_are_told_among_the_dates(
     given = [Silent(SourceUnreachable("no answer")), Silent(NotAsked("offline"), "OSV")]
     nvd = facts(CveFact("CVE-2024-0001"), trouble={"CVE-2024-0002": SourceUnreachable("no answer")})
     both = record(events=BEFORE_2, aliases=["CVE-2024-0001", "CVE-2024-0002"])
-    index = Silent(SourceUnreachable("HTTP 503"))
+    index = Silent(SourceUnreachable("HTTP 503"), "mirror")
     found = columns("1.0", both, more=given, nvd=nvd, index=index)
     assert found["data_dates"] == (
         "made-up advisories 2024-10-01; far away could not be asked: no answer; OSV not checked (offline); "
-        "not checked: far away could not be asked (HTTP 503); "
+        "not checked: mirror could not be asked (HTTP 503); "
         "made-up NVD 2024-10-12; not checked: made-up NVD could not be asked (no answer)"
     )
-    assert found["latest_affected"] == "not checked: far away could not be asked (HTTP 503)"
+    assert found["latest_affected"] == "not checked: mirror could not be asked (HTTP 503)"
     found = columns("9.0", both, more=given[1:], nvd=nvd)
     assert found["data_dates"] == (
         "made-up advisories 2024-10-01; OSV not checked (offline); made-up NVD not checked (no CVE id to ask for)"

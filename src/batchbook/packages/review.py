@@ -62,6 +62,7 @@ class PackageReview(Processor):
         self.releases = self.release_source()
         self.cve_facts = self.cve_source()
         self.python = read_version(options.python) if options.python else None
+        self._must_have_names_of_their_own()
 
     def advisory_sources(self) -> list[AdvisorySource]:
         """The sources of advisories that the options name, read in full."""
@@ -70,11 +71,6 @@ class PackageReview(Processor):
         base, now = self.context.base, self.context.now
         files = [FileAdvisories(base / one.path, one.name or only, _day(one), now) for one in given]
         found: list[AdvisorySource] = [*files, *self.online.advisories]
-        if len({source.name for source in found}) < len(found):
-            raise ConfigurationError(
-                "Several sources of advisories have the same name, so nobody could tell their dates apart.",
-                "Give each its own name: `advisories: [{path: ..., name: ...}, ...]`, or in a sidecar file.",
-            )
         return found
 
     def known_exploited(self) -> KnownExploited | None:
@@ -99,6 +95,16 @@ class PackageReview(Processor):
         names = [name for row in rows if (name := read_name(row.shown("package_name").strip()))]
         for source in self.online.advisories:
             source.expect(names)
+
+    def _must_have_names_of_their_own(self) -> None:
+        sources = (*self.sources, self.kev, self.releases, self.cve_facts)
+        names = [source.name for source in sources if source is not None]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ConfigurationError(
+                f"Several sources have the same name, {', '.join(doubled)}, so nobody could tell their dates apart.",
+                "Give each its own name: `advisories: [{path: ..., name: ...}, ...]`, or in a sidecar file.",
+            )
 
     def reference_dates(self) -> Mapping[str, str]:
         """The date of every source."""
@@ -137,6 +143,7 @@ class PackageReview(Processor):
             },
             details={ADVISORIES: [detail_row(verdict, hit, row.key[0], self.links.advisory, self.kev) for hit in hits]},
             unknown=verdict.reason if verdict.status is Status.UNKNOWN else None,
+            checked=verdict.status is not Status.UNKNOWN or verdict.answers is None or not verdict.answers.troubles,
         )
 
     def reviewed(self, question: Question) -> Reviewed:
