@@ -331,6 +331,21 @@ def test_closing_ends_what_is_under_way(tmp_path: Path, server: Registry) -> Non
     thread.join(10)
     assert not thread.is_alive()
     assert ended
+    with pytest.raises(RuntimeError, match="the run has ended"):
+        way.get(page(server, "thing-1"))
+    assert server.count() == 1
+
+
+def test_closing_ends_the_wait_for_another_try(tmp_path: Path, server: Registry) -> None:
+    server.faults.add(Status(500))
+    network = Network(NetworkOptions(**QUICK | {"tries": 10}), tmp_path / "cache", offline=False)
+    way = network.endpoint(server.index_url, "100/s")
+    thread = threading.Thread(target=lambda: pytest.raises(RuntimeError, way.get, page(server)), daemon=True)
+    thread.start()
+    assert server.wait_for(3)
+    network.close()
+    thread.join(1)  # up to four seconds of wait would be next
+    assert not thread.is_alive()
 
 
 NOW = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)

@@ -78,6 +78,7 @@ class HttpEndpoint:
     ) -> None:
         self._is_offline = offline
         self._store = store
+        self._closed = wire.closed
         self._trying = trying
         self._breaker = breaker
         self._now = now
@@ -179,6 +180,7 @@ class HttpEndpoint:
             stop=tenacity.stop_after_attempt(self._trying.tries),
             wait=tenacity.wait_random_exponential(multiplier=self._trying.first_wait, max=_MOST_WAIT),
             retry=tenacity.retry_if_exception_type(Again),
+            sleep=tenacity.sleep_using_event(self._closed),
             reraise=True,
         )
         try:

@@ -77,6 +77,8 @@ class Wire:
         self._paces: dict[str, Pace] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._lock = threading.Lock()
+        self.closed = threading.Event()
+        """Set from `close` on: nobody is to wait for another try."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: httpx.AsyncClient | None = None
         self._slots: asyncio.Semaphore | None = None
@@ -88,6 +90,7 @@ class Wire:
     def close(self) -> None:
         """End what is under way, and the thread."""
         with self._lock:
+            self.closed.set()
             loop, self._loop = self._loop, None
         if loop is not None:
             asyncio.run_coroutine_threadsafe(self._end(), loop).result(timeout=5)
@@ -95,6 +98,8 @@ class Wire:
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
+            if self.closed.is_set():
+                raise RuntimeError("the run has ended; nothing is sent any more")
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._slots = asyncio.Semaphore(self._concurrency)
