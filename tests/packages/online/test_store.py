@@ -96,3 +96,16 @@ def test_many_threads_and_two_stores_share_one_file(tmp_path: Path) -> None:
     assert not wrong
     for store in stores:
         store.close()
+
+
+def test_what_the_store_cannot_do_later_on_is_told_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = opened(tmp_path)
+    store.keep("a", b"1", "2026-01-01")
+    assert store.storage.connection is not None
+    store.storage.connection.execute("DROP TABLE streams")
+    with caplog.at_level(logging.WARNING, "batchbook"):
+        assert store.kept("a") is None
+        store.keep("b", b"2", "2026-01-01")
+    assert all(record.name.startswith("batchbook") and not record.exc_info for record in caplog.records)
+    assert "no such table: streams" in caplog.text
+    store.close()

@@ -25,11 +25,27 @@ ASKED = "x-batchbook-asked"
 _MOST_BYTES = 2 * 1024**3
 
 
+class _Forward(logging.Handler):
+    """What the cache library says goes into this program's log, a line each; it has a fault told with a traceback."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        problem = record.exc_info[1] if record.exc_info else None
+        log.warning("%s%s", record.getMessage(), f": {problem}" if problem else "")
+
+
+def _take_messages() -> None:
+    library = logging.getLogger("hishel")
+    if not any(isinstance(handler, _Forward) for handler in library.handlers):
+        library.addHandler(_Forward(logging.WARNING))
+        library.propagate = False
+
+
 class Store:
     """Answers by HTTP's rules (through `storage`), and answers kept under a text."""
 
     def __init__(self, folder: Path, unused_for: timedelta) -> None:
         """Open the store of a cache folder; entries that nobody used for so long are dropped."""
+        _take_messages()
         path = folder / FILE
         try:
             make_state_folder(folder)
