@@ -342,7 +342,7 @@ def test_closing_ends_the_wait_for_another_try(tmp_path: Path, server: Registry)
     way = network.endpoint(server.index_url, "100/s")
 
     def ask() -> None:
-        with pytest.raises(RuntimeError):
+        with pytest.raises(RuntimeError, match="the run has ended"):
             way.get(page(server))
 
     thread = threading.Thread(target=ask, daemon=True)

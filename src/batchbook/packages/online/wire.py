@@ -11,6 +11,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -24,6 +25,7 @@ from batchbook.packages.online.store import ASKED
 RETRY_AFTER = (429, 503)
 """What asks for a pause by `Retry-After` (RFC 9110, 10.2.3; RFC 6585, 4)."""
 
+ENDED = "the run has ended; nothing is sent any more"
 USER_AGENT = f"batchbook/{version('batchbook')} (package review)"
 
 
@@ -84,8 +86,16 @@ class Wire:
         self._slots: asyncio.Semaphore | None = None
 
     def send(self, request: httpx.Request, manners: Manners) -> httpx.Response:
-        """The answer, read in full; httpx.TransportError for trouble, LongPause where the server asks for one."""
-        return asyncio.run_coroutine_threadsafe(self._send(request, manners), self._running()).result()
+        """The answer, read in full.
+
+        Raises httpx.TransportError for trouble, LongPause where the server asks for one, RuntimeError after `close`.
+        """
+        loop = self._running()
+        answer = asyncio.run_coroutine_threadsafe(self._send(request, manners), loop)
+        try:
+            return answer.result()
+        except CancelledError:
+            raise RuntimeError(ENDED) from None
 
     def close(self) -> None:
         """End what is under way, and the thread."""
@@ -99,7 +109,7 @@ class Wire:
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self.closed.is_set():
-                raise RuntimeError("the run has ended; nothing is sent any more")
+                raise RuntimeError(ENDED)
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._slots = asyncio.Semaphore(self._concurrency)
