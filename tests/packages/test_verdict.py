@@ -89,6 +89,14 @@ def test_advisories_that_share_an_alias_count_once(record: Make, source: Source)
     assert verdict.known == 3
 
 
+def test_doubled_aliases_are_one_name(record: Make, source: Source) -> None:
+    doubled = record("A", events=BEFORE_2, aliases=["CVE-2024-0001", "CVE-2024-0001", "cve-2024-0001", "A", "a"])
+    verdict = ask(source(doubled, record("B", events=BEFORE_2, aliases=["CVE-2024-0001"])), "1.0")
+    (hit,) = verdict.hits
+    assert hit.names == ("A", "B", "CVE-2024-0001")
+    assert (verdict.known, hit.disagreement) == (1, "")
+
+
 def test_an_alias_joins_also_through_a_record_that_does_not_apply(record: Make, source: Source) -> None:
     verdict = ask(
         source(
