@@ -104,6 +104,20 @@ def test_offline_gives_what_is_stored_however_old_and_sends_nothing(server: Regi
     assert server.requests == ()
 
 
+def test_that_there_is_no_such_thing_is_known_offline_with_its_day_until_there_is(
+    server: Registry, endpoint: Make
+) -> None:
+    days = [dt.datetime(2026, 1, day, tzinfo=dt.UTC) for day in (1, 2, 3)]
+    for day, status in zip(days, (404, 200, 404), strict=True):
+        if status == 200:
+            server.publish(make_package("new", {"1.0": "2026-01-02"}))
+        else:
+            server.packages.pop("new", None)
+        assert endpoint(now=day).get(page(server, "new")).status == status
+        told = endpoint(offline=True).get(page(server, "new"))
+        assert (told.status, told.date) == (status, day.date().isoformat())
+
+
 def test_what_is_kept_is_asked_for_once_until_it_is_too_old(server: Registry, endpoint: Make) -> None:
     week = dt.timedelta(days=7)
     for day in (1, 1, 8, 9, 10):

@@ -118,6 +118,9 @@ def test_a_project_that_is_not_there_is_no_trouble() -> None:
         (page().replace(b"1.1", b"9.0"), JSON, "cannot be read"),
         (page().replace(b'"thing"', b'"other"'), JSON, "page of another project, other"),
         (b'<html><a href="thing-1.0.tar.gz">thing-1.0.tar.gz</a>', "text/html", "is not whole"),
+        (b"<html><h1>We will be back soon</h1></html>", "text/html", "lists no file of it"),
+        (b'<html><a href="/login">Log in to thing</a></html>', "text/html", "lists no file of it"),
+        (b"", "text/html", "lists no file of it"),
         (b"\xff\xfe\x00", JSON, "cannot be read"),
     ],
 )

@@ -30,6 +30,8 @@ _NONE = frozenset((404, 410))
 _MOST_REDIRECTS = 5
 _FIRST_WAIT, _MOST_WAIT = 0.5, 10.0
 NOT_STORED = "offline, no stored answer"
+_NONE_AT = "none at "
+"""Under this and an address stands that the server had nothing there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ class HttpEndpoint:
             return self._kept(address, headers, keep, max_age, check)
         if self.offline:
             return self._offline(address, check)
-        return self._ask(self._stored, self._stored.build_request("GET", address, headers=headers), check)
+        answer = self._ask(self._stored, self._stored.build_request("GET", address, headers=headers), check)
+        self._note(address, answer)
+        return answer
 
     def post(self, url: str, payload: object, *, check: Check | None = None) -> Answer:
         """See `Endpoint.post`."""
@@ -144,6 +148,17 @@ class HttpEndpoint:
             self._store.keep(keep, answer.body, answer.date)
         return answer
 
+    def _note(self, address: str, answer: Answer) -> None:
+        """Remember that there is no such thing: offline that is an answer, and "not stored" is none.
+
+        It is not stored by the rules of HTTP, for a page that is new is to be seen at once.
+        """
+        if answer.status == 200:
+            self._store.forget(_NONE_AT + address)
+        else:
+            self._store.forget(address)
+            self._store.keep(_NONE_AT + address, b"none", answer.date)
+
     def _too_old(self, day: str, max_age: timedelta | None) -> bool:
         if max_age is None:
             return False
@@ -153,14 +168,17 @@ class HttpEndpoint:
             return True
 
     def _offline(self, address: str, check: Check | None) -> Answer:
-        response = self._store.stored(address)
+        asked, response = address, self._store.stored(address)
         for _ in range(_MOST_REDIRECTS):
             if response is None or not response.has_redirect_location:
                 break
             address = str(httpx.URL(address).join(response.headers["location"]))
             response = self._store.stored(address)
         if response is None or response.status_code != 200:
-            raise NotAsked(NOT_STORED)
+            none = self._store.kept(_NONE_AT + asked)
+            if none is None:
+                raise NotAsked(NOT_STORED)
+            return Answer(404, b"", "", address, none[1])
         answer = _answer(response, address)
         if not _passes(check, answer):
             raise NotAsked("offline, the stored answer cannot be used")

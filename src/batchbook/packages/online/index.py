@@ -92,6 +92,9 @@ def _page(answer: Answer, name: str) -> ProjectPage:
         raise SourceUnreachable(f"it answered with the page of another project, {shorten(page.project, MOST_QUOTED)}")
     if answer.content_type in _HTML and b"<html" in (body := answer.body.lower()) and b"</html" not in body:
         raise SourceUnreachable("its page of the project is not whole")
+    if answer.content_type in _HTML and next(_versioned(page.packages, name), None) is None:
+        # Any page is HTML: an error page, or that of a login, is not to be taken for a project without releases.
+        raise SourceUnreachable("its page of the project lists no file of it")
     return page
 
 
