@@ -132,7 +132,7 @@ def test_advisories_that_cannot_be_had_make_a_row_unknown_with_the_reason(serve:
     fine = named([one for one in HARMLESS if kind == "osv-vuln" or one not in (Redirect(301), Redirect(302))], first=2)
     some = some_packages(3 * len(bad))
     night = serve(some, **PATIENCE)
-    night.job["batch"] = {"concurrency": 1}  # a question about each package by itself
+    night.job["batch"] = {"size": 1}  # a question about each package by itself
     night.set()
     for name, action in {**bad, **fine}.items():
         about = name if kind == "osv-batch" else f"PYSEC-2024-{int(name[4:])}"

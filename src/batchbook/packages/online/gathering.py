@@ -27,6 +27,8 @@ class _Round(Generic[Question, Reply]):
     full: Event = field(default_factory=Event)
     led: bool = False
     """Whether somebody is going to send it."""
+    failed: bool = False
+    """Whether the request failed as a whole, whatever each reply would have been."""
 
 
 class Gathering(Generic[Question, Reply]):
@@ -66,15 +68,24 @@ class Gathering(Generic[Question, Reply]):
                     self._expected[question] = round_, round_.futures[-1]
 
     def ask(self, question: Question) -> Reply:
-        """The reply to one question; SourceUnreachable and NotAsked come to all askers of the request."""
+        """The reply to one question.
+
+        Where a request of several questions fails, each is asked again by itself: one may be what the server cannot
+        answer. SourceUnreachable and NotAsked then come to who asked.
+        """
         with self._lock:
             round_, future = self._expected.pop(question) if question in self._expected else self._join(question)
-            if future.done() and future.exception() is not None:
-                round_, future = self._join(question)  # the request failed before this was asked: it may go better
             leads, round_.led = not round_.led, True
         if leads:
             self._lead(round_)
-        return outcome(future)
+        try:
+            return outcome(future)
+        except SourceUnreachable:
+            if not round_.failed or len(round_.questions) == 1:
+                raise
+        alone: _Round[Question, Reply] = _Round([question], [Future()], led=True)
+        self._lead(alone)
+        return outcome(alone.futures[0])
 
     def _join(self, question: Question) -> tuple[_Round[Question, Reply], Future[Reply]]:
         """A place in the open round."""
@@ -117,6 +128,7 @@ class Gathering(Generic[Question, Reply]):
                 future.set_result(reply)
 
     def _fail(self, round_: _Round[Question, Reply], problem: Exception) -> None:
+        round_.failed = True
         for future in round_.futures:
             if not future.done():
                 future.set_exception(problem)
