@@ -68,3 +68,14 @@ def test_a_long_pause_that_a_server_asked_for_is_kept() -> None:
     assert breaker.refusal() == "it is not asked for a while; it asked to be left alone for 3600 s"
     clock.now += 2
     assert not breaker.refusal()
+
+
+def test_an_answer_that_was_under_way_does_not_end_a_pause_that_the_server_asked_for() -> None:
+    clock = Clock()
+    breaker = Breaker(3, 60.0, clock)
+    breaker.closed_for(3600, "it asked to be left alone for 3600 s")
+    breaker.succeeded()
+    breaker.closed_for(10, "it asked to be left alone for 10 s")
+    breaker.succeeded()
+    clock.now += 3599
+    assert breaker.refusal()

@@ -24,12 +24,16 @@ class Breaker:
         self._lock = threading.Lock()
         self._failed = 0
         self._until = 0.0
+        self._asked_until = 0.0
         self._reason = ""
+        self._asked_reason = ""
 
     def refusal(self) -> str:
         """Why nothing is to be sent now; blank where a request may be. After the pause one caller may try."""
         with self._lock:
             now = self._clock()
+            if now < self._asked_until:
+                return f"it is not asked for a while; {self._asked_reason}"
             if not self._until:
                 return ""
             if now >= self._until:
@@ -51,7 +55,7 @@ class Breaker:
                 self._reason = f"{self._failed} requests in a row failed, the last one: {reason}"
 
     def closed_for(self, seconds: float, reason: str) -> None:
-        """The server asked for a pause that is longer than a request waits."""
+        """The server asked for a pause that is longer than a request waits; answers still to come do not end it."""
         with self._lock:
-            self._until = self._clock() + seconds
-            self._reason = reason
+            self._asked_until = max(self._asked_until, self._clock() + seconds)
+            self._asked_reason = reason
