@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
 from pydantic import BaseModel
 
 from batchbook import Link
-from batchbook.batch import DetailSheet, JobContext, Processor, RowResult, SheetColumn
+from batchbook.batch import (
+    DetailSheet,
+    JobContext,
+    Processor,
+    ReportSheet,
+    ReportWish,
+    RowResult,
+    RunView,
+    SheetColumn,
+)
 from batchbook.errors import ConfigurationError, Rejected
 from batchbook.packages.kev import KnownExploited
 from batchbook.packages.names import read_name, read_version
 from batchbook.packages.options import PackageReviewOptions, SourceOptions
 from batchbook.packages.recommendation import ReleaseFacts, exploited_among, recommend
 from batchbook.packages.releases import Release, ReleaseSource
+from batchbook.packages.report import package_report, wished
 from batchbook.packages.results import cve_result, detail_row, github_result, package_link
 from batchbook.packages.sources import AdvisorySource, FileAdvisories, SourceUnreachable
 from batchbook.packages.verdict import Question, Status, Verdict, review
@@ -144,6 +154,15 @@ class PackageReview(Processor):
         if self.releases is not None:
             dates[self.releases.name] = self.releases.date
         return dates
+
+    def report_wish(self) -> ReportWish | None:
+        """The report that the options ask for."""
+        return wished(self.options)
+
+    @classmethod
+    def report(cls, run: RunView, *, changes_only: bool) -> Sequence[ReportSheet]:
+        """The report for analysts."""
+        return package_report(run, ADVISORIES, cls.details[ADVISORIES], changes_only=changes_only)
 
     def process(self, row: Row) -> RowResult:
         """Review one package."""
