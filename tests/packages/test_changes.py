@@ -159,6 +159,15 @@ def test_advisories_that_could_not_be_judged_any_more_are_not_said_to_be_over(af
     assert "the source is down" in found.words
 
 
+def test_without_a_recommendation_to_read_the_advisories_and_the_outcome_tell_it() -> None:
+    over = told(package("", "we accept this", old=[listed()], new=[]))
+    assert over.words == "no longer affected; 1 advisory no longer listed: GHSA-1"
+    lost = told(package("", "we accept this", old=[listed()], new=[], outcome="unknown", reason="why"))
+    assert lost.words == "unknown now: why; 1 advisory that could not be judged any more: GHSA-1"
+    cells = ({"status": "unknown"}, {"status": "unknown"})
+    assert news_of(package("", "we accept this", cells=cells, outcome="unknown", reason="why")) is None
+
+
 def test_the_highest_severity_is_told_where_it_changed() -> None:
     old, new = [listed(severity="MEDIUM 5.0 (CVSS 3.1)")], [listed(severity="HIGH 7.5 (CVSS 3.1)")]
     assert told(package("SECURITY RISK (1)", old=old, new=new)).words == "highest severity now HIGH (was MEDIUM)"

@@ -253,6 +253,18 @@ def test_results_that_wait_for_a_closed_workbook_are_reported_as_if_they_were_th
     assert any("waits in" in said for said in _notes(found))
 
 
+def test_advisories_under_other_headers_than_the_jobs_are_not_read_by_place_and_that_is_said(desk: Desk) -> None:
+    desk.night(record("A-1", "alpha"), record("B-1", "beta"))
+    desk.night(record("A-1", "alpha"), record("B-1", "beta"), record("B-2", "beta"))
+    book = openpyxl.load_workbook(desk.path / "book.xlsx")
+    book["Advisories"]["E1"] = "Renamed"
+    book.save(desk.path / "book.xlsx")
+    found = desk.report(changes_only=False)
+    assert found.changes() == [("beta", "1 new advisory: B-2")]
+    assert [row["Advisory"] for row in found.table("Advisories")] == ["B-2"]
+    assert any("'Renamed'" in said for said in _notes(found))
+
+
 def test_a_run_of_nothing_over_an_empty_sheet_is_told_in_words(tmp_path: Path) -> None:
     desk = Desk(tmp_path, rows=[])
     desk.night()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from batchbook.batch.checkpoints import shown_key
-from batchbook.batch.details import DetailRows, has_sheet, read_details
+from batchbook.batch.details import DetailRows, has_sheet, must_be_ours, read_details
 from batchbook.batch.history import counts_of, must_have_details, what_waits
 from batchbook.batch.processors import DetailSheet
 from batchbook.batch.readagain import READ, spec_read
@@ -21,7 +21,7 @@ from batchbook.batch.report import conflicts_in, problems_of
 from batchbook.batch.selection import row_key
 from batchbook.batch.standing import standing_of
 from batchbook.config import Marks
-from batchbook.errors import BatchbookError
+from batchbook.errors import BatchbookError, ConfigurationError
 from batchbook.storage.celltexts import folded
 from batchbook.storage.ledger import PENDING, Ledger, RunRecord
 from batchbook.storage.mending import must_know_changes
@@ -120,6 +120,7 @@ class RunView:
         """Whether the report is to be given up; asked now and then."""
         self._earlier: Scratch | None = None
         self._held: dict[str, DetailRows] = {}
+        self._strange: dict[str, str] = {}
         self._sheets = [sheet for sheet in self._changes.sheets() if sheet != run.sheet]
         self._book: Book | None = None
         self._table: Table | None = None
@@ -177,6 +178,9 @@ class RunView:
         ]
         if self.trouble is not None:
             said.append(f"the workbook could not be read, so that its own columns are missing here: {self.trouble}")
+        said += [
+            f"what a sheet holds is missing here, but for what the run changed: {s}" for s in self._strange.values()
+        ]
         if self.run.settings.get("partial"):
             said.append("the run took some rows only; of the others it says nothing")
         return [f"{text[:1].upper()}{text[1:]}" for text in said]
@@ -315,10 +319,21 @@ class RunView:
                 found[sheet] = before, after
         return found
 
+    def _is_ours(self, sheet: str, spec: DetailSheet) -> bool:
+        """Whether a detail sheet, if it is there, has the columns that the job writes."""
+        if self._book is None or sheet in self._strange:
+            return False
+        try:
+            must_be_ours(self._book, sheet, spec)
+        except ConfigurationError as error:
+            self._strange[sheet] = error.what
+            return False
+        return True
+
     def detail_rows(self, sheet: str, spec: DetailSheet) -> Iterator[list[CellValue]]:
         """All rows of a detail sheet as it is now; results that wait for a closed workbook count as there."""
         waits = self.run.status == PENDING
-        if self._book is not None and has_sheet(self._book, sheet):
+        if self._book is not None and has_sheet(self._book, sheet) and self._is_ours(sheet, spec):
             width = len(spec.columns)
             for number, cells in self._book.rows(sheet):
                 values = [cells[c].value if c in cells else None for c in range(1, width + 1)]
@@ -337,7 +352,8 @@ class RunView:
             return row.details[sheet][1]
         if sheet not in self._held:
             book = self._book if self._table is not None else None
-            self._held[sheet] = read_details(book, sheet, spec) if book is not None else DetailRows()
+            ours = book is not None and self._is_ours(sheet, spec)
+            self._held[sheet] = read_details(book, sheet, spec) if book is not None and ours else DetailRows()
         return unpack_rows(self._held[sheet].of(row.id))
 
     # --- the runs before -------------------------------------------------------------------------------------------

@@ -161,6 +161,34 @@ class Package:
     new_input: bool = False
     """Whether the run read another version (or name) than the run before it."""
 
+    # A recommendation tells it, unless the sheet has no such column or a person's text stands there.
+
+    @property
+    def was_unknown(self) -> bool:
+        """Whether it was unknown before."""
+        return self.before.kind is Kind.UNKNOWN or (self.before.kind is None and self.before.status == "unknown")
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is unknown."""
+        return self.after.kind is Kind.UNKNOWN or self.outcome == "unknown"
+
+    @property
+    def was_affected(self) -> bool:
+        """Whether it was known to be affected before."""
+        before = self.before.kind
+        return before is Kind.SECURITY_RISK or (before is None and _any_applies(self.listed_before))
+
+    @property
+    def is_affected(self) -> bool:
+        """Whether it is known to be affected."""
+        return self.after.kind is Kind.SECURITY_RISK or (self.after.kind is None and _any_applies(self.listed))
+
+    @property
+    def judged(self) -> bool:
+        """Whether what is listed of it is all there is."""
+        return not self.is_unknown and self.outcome not in ("rejected", "failed", "gone")
+
 
 @dataclass(frozen=True)
 class News:
@@ -255,25 +283,21 @@ def _said_of_status(package: Package) -> Said:
         return [] if known else [(Rank.NEWLY_UNKNOWN, f"{package.outcome}: {shorten(package.reason, MOST_REASON)}")]
     if package.outcome == "gone":
         return [(Rank.OTHER, "its row, or its key, was deleted during the run")]
-    if after.kind is Kind.UNKNOWN:
+    if package.is_unknown:
         reason = package.reason or after.reason
-        if before.kind is not Kind.UNKNOWN:
+        if not package.was_unknown:
             return [(Rank.NEWLY_UNKNOWN, f"unknown now: {shorten(reason, MOST_REASON)}")]
         if before.reason and _DAY.sub("", before.reason) != _DAY.sub("", after.reason):
             return [(Rank.OTHER, f"unknown for another reason: {shorten(reason, MOST_REASON)}")]
-    elif before.kind is Kind.UNKNOWN and after.kind is not None:
+    elif package.was_unknown and after.kind is not None:
         return [(Rank.OTHER, f"no longer unknown: {after.head}")]
     return []
 
 
 def _said_of_gone(package: Package, gone: Sequence[Listed]) -> Said:
-    before, after = package.before.kind, package.after.kind
-    judged = after not in (None, Kind.UNKNOWN) and package.outcome not in ("rejected", "failed", "gone")
-    if before is Kind.SECURITY_RISK and judged and after is not Kind.SECURITY_RISK:
-        said: Said = [(Rank.NO_LONGER_AFFECTED, "no longer affected")]
-    else:
-        said = []
-    if gone and judged:
+    over = package.was_affected and package.judged and not package.is_affected
+    said: Said = [(Rank.NO_LONGER_AFFECTED, "no longer affected")] if over else []
+    if gone and package.judged:
         said.append((Rank.OTHER, f"{count(len(gone), 'advisory', 'advisories')} no longer listed: {ids(gone)}"))
     elif gone:
         number = count(len(gone), "advisory", "advisories")
