@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchbook.batch.diffexport import HEADERS, _rows, export_diff
+from batchbook.batch.diffexport import HEADERS, export_diff, row_differences
 from batchbook.errors import UsageError
 from tests.batch.helpers import Site
 
@@ -42,7 +42,7 @@ def test_a_run_that_is_not_known_or_changed_nothing_is_told_apart(tmp_path):
 
 @given(rows, rows)
 def test_rows_of_an_own_sheet_that_changed_are_all_listed_and_those_that_stayed_are_not(before, after):
-    found = list(_rows(before, after))
+    found = list(row_differences(before, after))
     assert bool(found) == (before != after)
     gone = [old for old, _ in found if old is not None]
     come = [new for _, new in found if new is not None]

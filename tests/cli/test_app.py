@@ -16,7 +16,7 @@ from batchbook.xlsx import inspect
 
 VERBS = {
     "run": [],
-    "runs": ["list", "show", "diff", "undo"],
+    "runs": ["list", "show", "diff", "report", "undo", "reapply"],
     "checkpoints": ["list", "show", "validate", "clear"],
     "backups": ["list", "verify", "restore"],
     "init": [],

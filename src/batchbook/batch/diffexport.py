@@ -29,14 +29,14 @@ def export_diff(ledger: Ledger, run: str, file: Path) -> int:
 def _lines(change: CellDifference) -> Iterator[tuple[CellValue, ...]]:
     place = (change.sheet, change.number or None, change.key, change.column)
     if isinstance(change.before, list) or isinstance(change.after, list):
-        for before, after in _rows(change.before or [], change.after or []):
+        for before, after in row_differences(change.before or [], change.after or []):
             yield *place, before, after
     else:
         yield *place, unpack(change.before), unpack(change.after)
 
 
-def _rows(before: list[Any], after: list[Any]) -> Iterator[tuple[str | None, str | None]]:
-    """The rows of one key that went, came or changed; those that stayed are left out."""
+def row_differences(before: list[Any], after: list[Any]) -> Iterator[tuple[str | None, str | None]]:
+    """The rows (packed: tables.codec) of one key that went, came or changed; those that stayed are left out."""
     matcher = SequenceMatcher(None, [dumps(row) for row in before], [dumps(row) for row in after], autojunk=False)
     for kind, first, last, new_first, new_last in matcher.get_opcodes():
         if kind != "equal":

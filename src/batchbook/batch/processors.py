@@ -11,13 +11,17 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from batchbook.tables.row import Row
 from batchbook.xlsx import SheetColumn
 from batchbook.xlsx.values import CellValue
+
+if TYPE_CHECKING:
+    from batchbook.batch.runview import RunView
+    from batchbook.tables.reportbook import ReportSheet
 
 
 class NoOptions(BaseModel):
@@ -68,6 +72,15 @@ class RowResult:
 Result: TypeAlias = Mapping[str, CellValue] | RowResult | None
 
 
+@dataclass(frozen=True, slots=True)
+class ReportWish:
+    """A report workbook that each run is to leave."""
+
+    to: str
+    """Its path; relative ones count from the base folder. ``{job}``, ``{date}`` and ``{run}`` stand for the run's."""
+    changes_only: bool = False
+
+
 class Processor:
     """Base of class processors. Override `process` (plain or async), or `process_batch` for whole batches."""
 
@@ -103,6 +116,18 @@ class Processor:
     def process_batch(self, rows: Sequence[Row]) -> Sequence[Result | Exception]:
         """Do all rows of a batch: a result, or the exception that stands for one, for each row in order."""
         raise TypeError(f"{type(self).__name__} does not take batches")
+
+    def report_wish(self) -> ReportWish | None:
+        """The report workbook that the end of each run is to leave, None for none."""
+        return None
+
+    @classmethod
+    def report(cls, run: RunView, *, changes_only: bool) -> Sequence[ReportSheet] | None:
+        """The sheets of a report on a run of this processor; None for the general ones (see `runreport`).
+
+        `changes_only`: what the run left as it was is left out. Called without an instance, also long after the run.
+        """
+        return None
 
     def close(self) -> None:
         """Give back what is held; called once, at the end of a run."""

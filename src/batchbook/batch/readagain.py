@@ -30,7 +30,8 @@ def as_read(table: Table) -> dict[str, Any]:
     }
 
 
-def _spec(sheet: str, read: Mapping[str, Any]) -> TableSpec:
+def spec_read(sheet: str, read: Mapping[str, Any]) -> TableSpec:
+    """The inverse of `as_read`, for a sheet of this name."""
     headers = {name: tuple(titles) for name, titles in read["headers"].items()}
     reads = None if read["reads"] is None else tuple(read["reads"])
     return TableSpec(sheet, read["header_row"], tuple(read["key"]), headers, reads, tuple(read["writes"]))
@@ -59,7 +60,7 @@ class InputsOf:
         """The table to read rows by; None where there is nothing to compare. ConfigurationError as of `Table`."""
         if self._origin is None or self._read is None:
             return None
-        table = Table(book, _spec(self._origin.sheet, self._read))
+        table = Table(book, spec_read(self._origin.sheet, self._read))
         with self._ledger.temporary():
             self._rows = RunRows(RunLog(self._ledger, self._origin))
         return table

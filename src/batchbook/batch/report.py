@@ -57,6 +57,8 @@ class RunResult:
     """In how many of the conflicts the run's value is written; in the others the person's is kept."""
     vanished: tuple[Vanished, ...] = ()
     """What earlier runs wrote and was not there any more when this one began."""
+    report_workbook: str | None = None
+    """The report workbook that the job wants of each run, where it could be written."""
     pending: Mapping[str, str] | None = None
     """Where the finished save lies that could not be published, who has the workbook open, and how it gets in."""
 
@@ -89,6 +91,8 @@ class RunResult:
             "report": self.report,
             "error": self.error.as_dict() if self.error else None,
         }
+        if self.report_workbook is not None:
+            plain["report_workbook"] = self.report_workbook
         if self.reference:
             plain["reference"] = dict(self.reference)
         if self.conflicts:

@@ -20,3 +20,6 @@ Csv: TypeAlias = Annotated[
         metavar="FILE", help="Write it to this file (.csv), for Excel, instead of showing it.", show_default=False
     ),
 ]
+To: TypeAlias = Annotated[
+    Path, typer.Option("--to", metavar="FILE", help="The file to write (.xlsx).", show_default=False)
+]

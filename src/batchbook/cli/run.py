@@ -257,5 +257,6 @@ def summary(result: dict[str, Any]) -> list[str]:
             f"not in the workbook yet: it is open ({pending['open_in']}); the finished save lies in {pending['file']}"
         )
         lines.append(pending["advice"])
-    lines += [f"{name}: {path}" for name in ("workbook", "output", "report") if (path := result.get(name))]
+    named = ("workbook", "output", "report", "report_workbook")
+    lines += [f"{name.replace('_', ' ')}: {path}" for name in named if (path := result.get(name))]
     return lines

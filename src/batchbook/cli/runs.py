@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from batchbook.cli.options import Csv, Json, Run, Wait
-from batchbook.cli.output import manner, note, say, show_json, show_table
+from batchbook.cli.options import Csv, Json, Run, To, Wait
+from batchbook.cli.output import manner, note, others_print_beside, say, show_json, show_table
 from batchbook.cli.places import WAIT_SECONDS, base_for
 
 if TYPE_CHECKING:
@@ -160,6 +160,39 @@ def _export(ledger: Ledger, run: str, file: Path) -> None:
         show_json({"csv": str(file.absolute()), "written": count, "error": None})
     else:
         say(f"{count} changes are in {file}")
+
+
+@app.command("report")
+def report(
+    run: Run,
+    to: To,
+    changes_only: Annotated[
+        bool, typer.Option("--changes-only", help="Only what changed in this run, nothing of what stayed.")
+    ] = False,
+    job: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JOB.yaml", help="The run's job file, where it is not among config/jobs.", show_default=False
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a report on a run as a workbook: what changed since the run before it.
+
+    A file that is there already is replaced only if it is a report, and nobody has saved it since it was made.
+    """
+    from batchbook.batch.runreport import report_run
+
+    with ledger_here(reading=True) as (base, ledger), others_print_beside():
+        made = report_run(base, ledger, run, to, changes_only=changes_only, job_file=job)
+    if made.note:
+        note(made.note)
+    if manner.json:
+        plain = {**_line(made), "path": str(made.path), "sheets": dict(made.sheets)}
+        show_json({**plain, "error": None})
+        return
+    rows = ", ".join(f"{count:,} {title}" for title, count in made.sheets.items())
+    say(f"report on run {made.run_id}: {made.path} (rows: {rows})")
 
 
 @app.command("undo")

@@ -13,6 +13,7 @@ from batchbook.packages.names import read_version
 from batchbook.packages.wording import quoted
 
 _RATE = re.compile(r"[1-9]\d{0,5}\s*/\s*([1-9]\d{0,3})?\s*[smh]", re.ASCII)
+_IN_REPORTS = ("{job}", "{date}", "{run}")
 _PLACEHOLDER = re.compile(r"\{[^}]*\}?")
 
 
@@ -95,6 +96,23 @@ def _is_rate(value: str) -> str:
     return value.strip()
 
 
+def _report_path(value: str) -> str:
+    strange = [found for found in _PLACEHOLDER.findall(value) if found not in _IN_REPORTS]
+    if strange:
+        raise ValueError(f"{strange[0]} is not known in the name of a report; known: {', '.join(_IN_REPORTS)}")
+    if not value.lower().endswith(".xlsx"):
+        raise ValueError("a report is a workbook: its name ends in .xlsx")
+    return value
+
+
+class ReportOptions(_Options):
+    """The report workbook that each run leaves."""
+
+    to: Annotated[str, Field(min_length=6), AfterValidator(_report_path)]
+    """Its path; relative ones count from the base folder. ``{job}``, ``{date}`` and ``{run}`` stand for the run's."""
+    changes_only: bool = False
+
+
 Server = Annotated[str, AfterValidator(_is_server)]
 RateText = Annotated[str, AfterValidator(_is_rate)]
 
@@ -159,6 +177,8 @@ class PackageReviewOptions(_Options):
     python: Annotated[str, BeforeValidator(_as_python)] = ""
     """The Python that packages have to run on, such as ``3.12`` or ``3.12.4``; blank for none."""
     links: LinkOptions = LinkOptions()
+    report: ReportOptions | None = None
+    """The report workbook that each run leaves; None for none."""
 
     @model_validator(mode="after")
     def _some_advisories(self) -> PackageReviewOptions:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from batchbook.batch import DetailSheet, JobContext, Processor, RowResult
+from batchbook.batch import DetailSheet, JobContext, Processor, ReportSheet, ReportWish, RowResult, RunView
 from batchbook.errors import ConfigurationError, Rejected
 from batchbook.packages.answers import not_checked
 from batchbook.packages.asking import online_sources
@@ -22,6 +22,7 @@ from batchbook.packages.options import PackageReviewOptions, SourceOptions
 from batchbook.packages.recommendation import ReleaseFacts, recommend
 from batchbook.packages.releasecolumns import Value, further_release_columns, release_columns
 from batchbook.packages.releases import ReleaseSource
+from batchbook.packages.report import package_report, wished
 from batchbook.packages.results import cve_result, detail_row, github_result, package_link
 from batchbook.packages.reviewed import IndexAnswer, Reviewed, with_facts
 from batchbook.packages.sources import AdvisorySource, FileAdvisories, NotAsked, SourceUnreachable
@@ -113,6 +114,15 @@ class PackageReview(Processor):
         if self.kev is not None:
             dates[self.kev.name] = self.kev.date
         return dates
+
+    def report_wish(self) -> ReportWish | None:
+        """The report that the options ask for."""
+        return wished(self.options)
+
+    @classmethod
+    def report(cls, run: RunView, *, changes_only: bool) -> Sequence[ReportSheet]:
+        """The report for analysts."""
+        return package_report(run, ADVISORIES, cls.details[ADVISORIES], changes_only=changes_only)
 
     def process(self, row: Row) -> RowResult:
         """Review one package."""

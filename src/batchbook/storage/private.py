@@ -122,6 +122,17 @@ def _create(path: Path) -> int:
     return fd
 
 
+def share_new_file(path: Path) -> None:
+    """Let those who share the state read and write a new file, which only its owner can as yet."""
+    access = _access()
+    if access.group is not None:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            _share(fd, access.group, access.file_mode)
+        finally:
+            os.close(fd)
+
+
 def _share(fd: int, group: int, mode: int) -> None:
     if os.fstat(fd).st_gid != group:
         files.ops.chown(fd, -1, group)

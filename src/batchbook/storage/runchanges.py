@@ -5,7 +5,7 @@ It lies in a temporary table of the ledger, so that looking it up for every row 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from batchbook.storage.ledger import Ledger
@@ -26,17 +26,19 @@ class RunChange:
 class RunChanges:
     """The changes of one run. A later one takes the place of an earlier: there is one table for it."""
 
-    def __init__(self, ledger: Ledger, run: str) -> None:
+    def __init__(self, ledger: Ledger, run: str, *, states: Sequence[str] = ("saved",)) -> None:
+        """`states` are those of the saves that count."""
         self._ledger = ledger
+        among = ", ".join("?" * len(states))
         with ledger.temporary():
             ledger.execute("DELETE FROM temp.run_changes")
             ledger.execute(
-                """INSERT INTO temp.run_changes (sheet, key, before, after)
+                f"""INSERT INTO temp.run_changes (sheet, key, before, after)
                    SELECT c.sheet, c.key, c.before, c.after FROM saves s JOIN changes c ON c.save = s.id
-                   WHERE s.run = ? AND s.state = 'saved' ORDER BY s.id
+                   WHERE s.run = ? AND s.state IN ({among}) ORDER BY s.id
                    ON CONFLICT DO UPDATE SET before = merge_cells(excluded.before, before),
                                              after = merge_cells(after, excluded.after)""",
-                [run],
+                [run, *states],
             )
 
     def __bool__(self) -> bool:

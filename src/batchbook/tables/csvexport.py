@@ -9,18 +9,15 @@ from __future__ import annotations
 import codecs
 import csv
 import datetime as dt
-import secrets
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO
 
-from batchbook.errors import SaveFailed, UsageError
+from batchbook.errors import UsageError
 from batchbook.hiding import hide
-from batchbook.storage import files
+from batchbook.storage.exporting import export_file
 from batchbook.storage.links import followed
-from batchbook.storage.temporary import temporary_for
-from batchbook.storage.trouble import advice_for, check_writable
 from batchbook.xlsx.values import CellValue, ErrorValue, Formula, Link
 
 DANGEROUS = "=+-@\t\r\n＝＋－＠"
@@ -30,7 +27,6 @@ EXCEL_ROWS = 1_048_576
 """As many rows as Excel shows, the headers among them."""
 
 _ZIP = b"PK\x03\x04"
-_NEW_FILE = 0o666  # less what the umask takes, as for any file that a person has made
 _HOUR, _MINUTE = dt.timedelta(hours=1), dt.timedelta(minutes=1)
 
 
@@ -114,24 +110,7 @@ def write_csv(path: Path, headers: Sequence[str], rows: Iterable[Sequence[CellVa
     can be more than memory holds. Raises UsageError for a path that is not for this (`csv_target`), and SaveFailed
     where the disk does not take it; what was there before is then as it was.
     """
-    target = csv_target(path)
-    try:
-        # A name of its own: two exports to one file must not write into each other's.
-        mode = 0o600 if target.exists() else _NEW_FILE
-        with temporary_for(target, f"export-{secrets.token_hex(4)}", mode) as temporary:
-            check_writable(target)
-            count = temporary.fill(lambda stream: _write(stream, headers, rows))
-            if target.exists():
-                temporary.take_attributes(target)
-            temporary.sync()
-            temporary.publish()
-    except OSError as error:
-        raise _failed(f"{target} could not be written and is as it was before", error) from error
-    try:
-        files.fsync_folder(target.parent)
-    except OSError as error:
-        raise _failed(f"{target} was written, but the disk did not confirm it", error) from error
-    return count
+    return export_file(csv_target(path), lambda stream: _write(stream, headers, rows))
 
 
 def _write(stream: BinaryIO, headers: Sequence[str], rows: Iterable[Sequence[CellValue]]) -> int:
@@ -154,10 +133,3 @@ class _Encoded:
     def write(self, text: str) -> int:
         """Write a text as UTF-8. Half a surrogate pair, which that cannot hold, becomes a question mark."""
         return self._stream.write(text.encode("utf-8", "replace"))
-
-
-def _failed(what: str, error: OSError) -> SaveFailed:
-    advice = advice_for(error)
-    if isinstance(error, PermissionError):
-        advice = "Close it where it is open, or give a file in a folder that you may write to."
-    return SaveFailed(f"{what}: {error.strerror or error}.", advice)
