@@ -96,3 +96,16 @@ def test_many_threads_and_two_stores_share_one_file(tmp_path: Path) -> None:
     assert not wrong
     for store in stores:
         store.close()
+
+
+def test_what_is_kept_and_changed_on_the_disk_is_not_given(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = opened(tmp_path)
+    for key in ("this", "that"):
+        store.keep(key, f'{{"{key}": "introduced"}}'.encode(), "2026-11-20")
+    store.close()
+    path = tmp_path / FILE
+    path.write_bytes(path.read_bytes().replace(b'{"this": "intro', b'{"this": "extro'))
+    with caplog.at_level(logging.WARNING):
+        assert opened(tmp_path).kept("this") is None
+    assert "a stored answer is damaged" in caplog.text
+    assert opened(tmp_path).kept("that") == (b'{"that": "introduced"}', "2026-11-20")
