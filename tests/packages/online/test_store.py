@@ -111,3 +111,16 @@ def test_what_the_store_cannot_do_later_on_is_told_in_the_log(tmp_path: Path, ca
     assert not ours[0].exc_info
     assert not logging.getLogger("hishel").propagate  # else it would be told on the screen as well
     store.close()
+
+
+def test_what_is_kept_and_changed_on_the_disk_is_not_given(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = opened(tmp_path)
+    for key in ("this", "that"):
+        store.keep(key, f'{{"{key}": "introduced"}}'.encode(), "2026-11-20")
+    store.close()
+    path = tmp_path / FILE
+    path.write_bytes(path.read_bytes().replace(b'{"this": "intro', b'{"this": "extro'))
+    with caplog.at_level(logging.WARNING):
+        assert opened(tmp_path).kept("this") is None
+    assert "a stored answer is damaged" in caplog.text
+    assert opened(tmp_path).kept("that") == (b'{"that": "introduced"}', "2026-11-20")

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 FILE = "http-answers.db"
 ASKED = "x-batchbook-asked"
 """The header that tells the day of an answer, or of its last validation."""
+_DIGEST = "x-batchbook-sha256"
+"""The header that tells what is kept from what became of it on a disk."""
 _MOST_BYTES = 2 * 1024**3
 
 
@@ -78,9 +80,11 @@ class Store:
         """What is kept under a text, and the day (ISO) of it; the newest, where there are several."""
         found: list[tuple[str, bytes]] = []
         for entry in self.storage.get_entries(hashed(key)):
-            day, body = entry.response.headers.get(ASKED, ""), _body(entry)
-            if body is not None:
-                found.append((day, body))
+            headers, body = entry.response.headers, _body(entry)
+            if body is not None and headers.get(_DIGEST, "") != hashlib.sha256(body).hexdigest():
+                log.warning("a stored answer is damaged, and asked for anew: %s", key)
+            elif body is not None:
+                found.append((headers.get(ASKED, ""), body))
         if not found:
             return None
         day, body = max(found, key=lambda one: one[0])
@@ -89,7 +93,8 @@ class Store:
     def keep(self, key: str, body: bytes, day: str) -> None:
         """Keep something under a text in place of what is there."""
         old = [entry.id for entry in self.storage.get_entries(hashed(key))]
-        response = Response(200, Headers({ASKED: day}), iter((body,)))
+        told = {ASKED: day, _DIGEST: hashlib.sha256(body).hexdigest()}
+        response = Response(200, Headers(told), iter((body,)))
         entry = self.storage.create_entry(Request("GET", key), response, hashed(key))
         _body(entry)  # it is stored while it is read
         for one in old:
