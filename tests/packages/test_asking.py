@@ -86,6 +86,9 @@ def test_without_the_optional_packages_it_is_said_how_to_get_them(
         ({"osv": OSV | {"rate": "10"}}, "must be a rate such as 100/s"),
         ({"osv": OSV, "nvd": {"url": "https://host/nvd"}}, "api_key"),
         ({"osv": OSV, "nvd": NVD | {"api_key": ""}}, "api_key"),
+        ({"osv": OSV, "nvd": NVD | {"api_key": " \n"}}, "api_key"),
+        ({"osv": OSV, "nvd": NVD | {"api_key": "a\nb"}}, "api_key"),
+        ({"osv": OSV, "nvd": NVD | {"api_key": "k€y"}}, "api_key"),
         ({"osv": OSV, "network": {"concurrency": 0}}, "concurrency"),
         ({"osv": OSV, "network": {"timeout": 0}}, "timeout"),
         ({"osv": OSV, "network": {"retries": 3}}, "retries"),
@@ -95,3 +98,9 @@ def test_wrong_options_of_online_sources_are_named(options: dict[str, Any], said
     with pytest.raises(ValidationError) as raised:
         PackageReviewOptions.model_validate(options)
     assert said in str(raised.value)
+
+
+def test_a_key_that_was_read_from_a_file_may_end_with_a_line_break() -> None:
+    options = PackageReviewOptions.model_validate({"osv": OSV, "nvd": NVD | {"api_key": "key\r\n"}})
+    assert options.nvd is not None
+    assert options.nvd.api_key == "key"

@@ -10,6 +10,7 @@ import pytest
 
 from batchbook.packages.cvefacts import CveFact
 from batchbook.packages.recommendation import recommend
+from batchbook.packages.records import read_record
 from batchbook.packages.results import detail_row
 from batchbook.packages.reviewed import with_facts
 from batchbook.packages.sources import Found, NotAsked
@@ -187,3 +188,23 @@ def test_where_all_sources_are_left_out_nothing_is_known() -> None:
     verdict = review(Question("thing", "1.0"), [LeftOut()])
     assert verdict.status is Status.UNKNOWN
     assert verdict.reason == ("no source of advisories was asked; OSV not checked (offline, no stored answer)")
+
+
+@pytest.mark.parametrize(("id", "aliases"), [("PYSEC-2024-1", []), ("GHSA-1", ["PYSEC-2024-1"])])
+def test_a_withdrawn_record_that_no_longer_names_the_package_stands_beside_those_that_do(
+    record: Make, id: str, aliases: list[str]
+) -> None:
+    class Api:
+        name, reference_date = "an API", ""
+
+        def lookup(self, name: str) -> Found:
+            empty = {"id": id, "modified": LATER, "withdrawn": LATER, "aliases": aliases}
+            return Found([read_record(record(events=BEFORE_2)), read_record(empty)], "2024-10-20")
+
+    verdict = review(Question("thing", "1.0"), [Api()])
+    if aliases:
+        assert verdict.status is Status.AFFECTED
+        assert "withdrawn: GHSA-1" in verdict.hits[0].disagreement
+    else:  # the newer copy of the same record counts
+        assert verdict.status is Status.NOT_AFFECTED
+        assert "withdrawn" in verdict.superseded[0]

@@ -122,7 +122,7 @@ def judge_all(name: str, text: str, version: Version | None, answers: Answers) -
 
 
 def _opinion(name: str, text: str, version: Version | None, copy: Copy) -> Opinion:
-    entries = copy.record.packages[name]
+    entries = copy.record.packages.get(name, ())  # a withdrawn record need not name the package any more
     if version is None:  # all that can be asked of one that cannot be read
         return Opinion(copy, entries, Outcome.AFFECTED if rule.listed(entries, text) else Outcome.FREE)
     found = rule.judge(entries, version)

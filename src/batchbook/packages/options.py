@@ -113,6 +113,15 @@ class ReportOptions(_Options):
     changes_only: bool = False
 
 
+def _is_header_value(value: str) -> str:
+    value = value.strip()  # a secret read from a file often ends with a line break
+    if not value:
+        raise ValueError("is blank")
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("holds what cannot be sent: a line break, a control character or a letter beyond ASCII")
+    return value
+
+
 Server = Annotated[str, AfterValidator(_is_server)]
 RateText = Annotated[str, AfterValidator(_is_rate)]
 
@@ -154,7 +163,7 @@ class NvdOptions(_Options):
     """The NVD API 2.0 for CVEs; needs a key."""
 
     url: Server
-    api_key: str = Field(min_length=1)
+    api_key: Annotated[str, AfterValidator(_is_header_value)]
     name: str = Field(default="NVD", min_length=1)
     rate: RateText = "50/30s"
     max_age_days: int = Field(default=7, ge=0, le=365)

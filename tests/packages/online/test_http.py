@@ -387,3 +387,10 @@ NOW = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
 )
 def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
     assert retry_after(text, NOW) == seconds
+
+
+def test_a_header_that_cannot_be_sent_is_not_quoted_for_it_may_hold_a_key(server: Registry, endpoint: Make) -> None:
+    with pytest.raises(SourceUnreachable) as trouble:
+        endpoint(headers={"apiKey": "hidden\n"}).get(page(server))
+    assert "cannot be sent" in str(trouble.value)
+    assert "hidden" not in str(trouble.value)

@@ -271,6 +271,8 @@ _WORDS: tuple[tuple[type[httpx.TransportError], str], ...] = (
 
 def _told(error: Exception) -> str:
     """An error of the transport in words; what the system says of it stands behind."""
+    if isinstance(error, httpx.LocalProtocolError):
+        return "the request cannot be sent as it is"  # its text quotes headers, and these hold credentials
     said = shorten(" ".join(str(error).split()), MOST_QUOTED)
     plain = next((words for kind, words in _WORDS if isinstance(error, kind)), type(error).__name__)
     return f"{plain} ({said})" if said else plain
