@@ -156,6 +156,6 @@ def test_records_of_one_advisory_count_once_and_withdrawn_ones_not_at_all(serve:
     some = some_packages(2)
     night = serve(Some(some.packages, doubled, some.in_use))
     rows = night.review()
-    assert rows["pkg-00"]["Recommendation"].startswith("SECURITY RISK (2): first fixed version 2.0;")
+    assert rows["pkg-00"]["Recommendation"].startswith("SECURITY RISK (2): first fixed version 2.0 ")
     assert len(night.listed()["pkg-00"]) == 2
     assert rows["pkg-01"].status == FREE

@@ -19,8 +19,7 @@ from batchbook.batch.planning import Reconciled
 from batchbook.batch.processor import BatchProcessor, RowFeed
 from batchbook.batch.progress import Listener, ProgressTracker, RunStarted, Saved, Warned
 from batchbook.batch.report import RunResult, peak_rss, write_report
-from batchbook.batch.runreport import leave_report
-from batchbook.batch.runview import ReportStopped
+from batchbook.batch.runreport import nightly_report
 from batchbook.batch.selection import Selector, SideBySide, taken_rows
 from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.strategies import BatchPlan, Strategy, strategy_for
@@ -419,7 +418,10 @@ class Attempt:
         ended = PENDING if self._pending and error is None else status
         self._manager.end(self._log, ended, error.code if error else status, result.as_dict(), self._tracker.times)
         if error is None and result.stopped_with is None:
-            result = replace(result, report_workbook=self._report_workbook())
+            left = nightly_report(
+                self._assembly, self._ledger, run, self._clock(), lambda: self._stop.stopping, self._warn
+            )
+            result = replace(result, report_workbook=left)
         try:
             write_report(self._job.base.reports, self._log, result.as_dict())
         except OSError as trouble:
@@ -428,26 +430,6 @@ class Attempt:
         if error is None and not self._stop.stopping:
             self._prune()
         return result
-
-    def _report_workbook(self) -> str | None:
-        """Write the report workbook that the job wants of each run; trouble is a warning, the run is what it is."""
-        run = self._log.run.id
-        then = f"`batchbook runs report {run} --to FILE.xlsx` writes it"
-        try:
-            wish = self._assembly.processor.report_wish()
-            if wish is None:
-                return None
-            made = leave_report(
-                self._assembly, self._ledger, run, wish, self._clock(), lambda: self._stop.stopping
-            )  # fmt: skip
-        except ReportStopped:
-            self._warn(f"the report workbook was not written, for the run was asked to stop; {then}")
-        except Exception as trouble:  # noqa: BLE001 - a processor's own report may raise anything
-            said = trouble.what if isinstance(trouble, BatchbookError) else f"{type(trouble).__name__}: {trouble}"
-            self._warn(f"the report workbook could not be written: {said}; {then}")
-        else:
-            return str(made.path)
-        return None
 
     def _prune(self) -> None:
         """Drop the details of old runs, in a small share of the time that this run took; trouble is a warning."""

@@ -13,7 +13,7 @@ from batchbook.batch.generalreport import general_report
 from batchbook.batch.history import find_run
 from batchbook.batch.loader import find_processor
 from batchbook.batch.processors import Processor, ReportWish
-from batchbook.batch.runview import RunView
+from batchbook.batch.runview import ReportStopped, RunView
 from batchbook.config import BaseConfig, JobConfig, load_job, read_yaml
 from batchbook.errors import BatchbookError, ConfigurationError, UsageError
 from batchbook.storage import files
@@ -59,6 +59,30 @@ def report_run(
     file = ReportFile(target, run.id, _title(run))
     made = _make(ledger, run, file, kind, job, changes_only=changes_only)
     return replace(made, note=note)
+
+
+def nightly_report(
+    assembly: Assembly,
+    ledger: Ledger,
+    run: str,
+    now: dt.datetime,
+    stopping: Callable[[], bool],
+    warn: Callable[[str], None],
+) -> str | None:
+    """The path of the report that a job wants of each run, written; None where it wants none, or none was written.
+
+    What is in the way of it is a warning: the run is what it is.
+    """
+    then = f"`batchbook runs report {run} --to FILE.xlsx` writes it"
+    try:
+        wish = assembly.processor.report_wish()
+        return str(leave_report(assembly, ledger, run, wish, now, stopping).path) if wish is not None else None
+    except ReportStopped:
+        warn(f"the report workbook was not written, for the run was asked to stop; {then}")
+    except Exception as trouble:  # noqa: BLE001 - a processor's own report may raise anything
+        said = trouble.what if isinstance(trouble, BatchbookError) else f"{type(trouble).__name__}: {trouble}"
+        warn(f"the report workbook could not be written: {said}; {then}")
+    return None
 
 
 def leave_report(
