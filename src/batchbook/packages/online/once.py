@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 BROKEN_OFF = "the request was broken off"
 
 
-MOST_HELD = 2_000
+MOST_HELD = 256
 
 
 class Once(Generic[Key, Value]):
