@@ -166,16 +166,20 @@ def make_book(path: Path, packages: Sequence[tuple[str, Any]]) -> None:
 # --- what is to come of it -----------------------------------------------------------------------------------------
 
 
-def judged(server: Registry, name: str, version: str) -> str:
-    """Affected or not, by the server's own reading of its records."""
-    return AFFECTED if hits(server, name, version) else FREE
+def known(server: Registry) -> dict[str, list[Mapping[str, Any]]]:
+    """The server's records that count, by normalised package name."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for record in server.advisories.values():
+        if not record.get("withdrawn"):
+            for name in {canonicalize_name(entry["package"]["name"]) for entry in record["affected"]}:
+                found.setdefault(name, []).append(record)
+    return found
 
 
-def hits(server: Registry, name: str, version: str) -> list[Mapping[str, Any]]:
-    """The server's records that affect a version, by its own reading of them."""
+def hits(records: Mapping[str, Sequence[Mapping[str, Any]]], name: str, version: str) -> set[str]:
+    """The ids of the records that affect a version, by the server's own reading of them."""
     name = canonicalize_name(name)
-    records = server.advisories.values()
-    return [one for one in records if not one.get("withdrawn") and affects(one, name, version)]
+    return {str(one["id"]) for one in records.get(name, ()) if affects(one, name, version)}
 
 
 def latest_of(package: MadePackage, in_use: str) -> MadeRelease | None:
