@@ -68,3 +68,18 @@ def test_a_long_pause_that_a_server_asked_for_is_kept() -> None:
     assert breaker.refusal() == "it is not asked for a while; it asked to be left alone for 3600 s"
     clock.now += 2
     assert not breaker.refusal()
+
+
+def test_what_becomes_of_requests_under_way_does_not_shorten_a_pause_that_the_server_asked_for() -> None:
+    clock = Clock()
+    breaker = Breaker(3, 60.0, clock)
+    breaker.closed_for(3600, "it asked to be left alone for 3600 s")
+    breaker.succeeded()
+    assert "3600" in breaker.refusal()
+    for _ in range(3):
+        breaker.failed("no answer")
+    breaker.closed_for(100, "it asked to be left alone for 100 s")
+    clock.now += 3599
+    assert breaker.refusal()
+    clock.now += 2
+    assert not breaker.refusal()

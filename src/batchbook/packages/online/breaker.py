@@ -24,6 +24,8 @@ class Breaker:
         self._lock = threading.Lock()
         self._failed = 0
         self._until = 0.0
+        self._asked_for = 0.0
+        """Until when the server itself asked to be left alone."""
         self._reason = ""
 
     def refusal(self) -> str:
@@ -38,20 +40,22 @@ class Breaker:
             return f"it is not asked for a while; {self._reason}"
 
     def succeeded(self) -> None:
-        """The server answered."""
+        """The server answered; a pause that it asked for another request is kept all the same."""
         with self._lock:
-            self._failed, self._until = 0, 0.0
+            self._failed = 0
+            if self._clock() >= self._asked_for:
+                self._until = 0.0
 
     def failed(self, reason: str) -> None:
         """A request failed for good."""
         with self._lock:
             self._failed += 1
-            if self._failed >= self._most:
+            if self._failed >= self._most and self._clock() >= self._asked_for:
                 self._until = self._clock() + self._pause
                 self._reason = f"{self._failed} requests in a row failed, the last one: {reason}"
 
     def closed_for(self, seconds: float, reason: str) -> None:
         """The server asked for a pause that is longer than a request waits."""
         with self._lock:
-            self._until = self._clock() + seconds
+            self._until = self._asked_for = max(self._asked_for, self._clock() + seconds)
             self._reason = reason
