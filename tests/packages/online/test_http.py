@@ -394,3 +394,22 @@ def test_a_header_that_cannot_be_sent_is_not_quoted_for_it_may_hold_a_key(server
         endpoint(headers={"apiKey": "hidden\n"}).get(page(server))
     assert "cannot be sent" in str(trouble.value)
     assert "hidden" not in str(trouble.value)
+
+
+def test_a_request_that_waits_for_a_free_slot_keeps_a_pause_that_the_server_asks_for_meanwhile(
+    server: Registry, endpoint: Make
+) -> None:
+    server.faults.add(Latency(0.3), package="thing-0")
+    server.faults.add(Status(429, retry_after=1), package="thing-0", first=1)
+    way = endpoint(concurrency=1)
+    threads = [threading.Thread(target=way.get, args=(page(server, f"thing-{number}"),)) for number in range(3)]
+    threads[0].start()
+    assert server.wait_for(1)
+    for thread in threads[1:]:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    first, *others = server.requests
+    assert first.not_before is not None
+    assert len(others) == 3
+    assert [one.thing for one in others if one.time < first.not_before] == []

@@ -134,10 +134,7 @@ class Wire:
         host = f"{request.url.host}:{request.url.port}"
         pace = self._paces.setdefault(host, Pace())
         async with self._turns.setdefault(host, asyncio.Lock()):
-            # The slot is taken before the turn is counted: what waits for a slot is not sent yet.
-            await _sleep_until_turn(pace, manners)
-            await self._slots.acquire()
-            pace.sent(time.monotonic())
+            await self._take_turn(pace, manners, self._slots)
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._exchange(request, manners, pace)
@@ -145,6 +142,18 @@ class Wire:
             raise httpx.ReadTimeout(f"no whole answer within {self._timeout:g} s") from None
         finally:
             self._slots.release()
+
+    @staticmethod
+    async def _take_turn(pace: Pace, manners: Manners, slots: asyncio.Semaphore) -> None:
+        """Wait for the host's turn and a slot; the turn is counted last, for what waits for a slot is not sent yet."""
+        while True:
+            await _sleep_until_turn(pace, manners)
+            await slots.acquire()
+            now = time.monotonic()
+            if pace.wait(manners.rate, now) <= 0:
+                break
+            slots.release()  # while it waited for the slot, the host asked for a pause
+        pace.sent(now)
 
     async def _exchange(self, request: httpx.Request, manners: Manners, pace: Pace) -> httpx.Response:
         assert self._client is not None
