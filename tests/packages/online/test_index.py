@@ -213,3 +213,22 @@ def test_the_repository_is_an_address_of_a_repository_at_github(links: str, repo
     said = index.metadata(release)
     assert said is not None
     assert said.repository == repository
+
+
+def test_times_of_upload_are_in_utc_with_a_zone_and_without() -> None:
+    found = project_of(
+        page(
+            file("thing-1.0.tar.gz", **{"upload-time": "2024-03-01T23:30:00-05:00"}),
+            file("thing-1.0-py3-none-any.whl", **{"upload-time": "2024-03-03T00:00:00"}),
+        )
+    )
+    assert [one.published for one in found.releases] == [dt.date(2024, 3, 2)]
+
+
+def test_metadata_are_not_those_of_a_yanked_file_where_another_is_left() -> None:
+    broken = file("thing-1.0-py3-none-any.whl", yanked="wrong metadata", **{"core-metadata": {"sha256": "aa"}})
+    mended = file("thing-1.0-1-py3-none-any.whl", **{"core-metadata": {"sha256": "bb"}})
+    (release,) = project_of(page(broken, mended)).releases
+    assert release.metadata.endswith("thing-1.0-1-py3-none-any.whl.metadata#sha256=bb")
+    (release,) = project_of(page(broken)).releases
+    assert release.metadata.endswith("#sha256=aa")

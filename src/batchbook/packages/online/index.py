@@ -6,6 +6,7 @@ What an index does not give (times of upload, metadata files) stays unknown.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -125,7 +126,7 @@ def _versioned(packages: Iterable[DistributionPackage], name: str) -> Iterator[t
 
 def _release(version: Version, files: Sequence[DistributionPackage]) -> Release:
     live = [file for file in files if not file.is_yanked]
-    times = [file.upload_time for file in files if file.upload_time is not None]
+    times = [_in_utc(file.upload_time) for file in files if file.upload_time is not None]
     reasons = dict.fromkeys(file.yanked_reason.strip() for file in files if file.yanked_reason)
     return Release(
         version=version,
@@ -133,8 +134,13 @@ def _release(version: Version, files: Sequence[DistributionPackage]) -> Release:
         yanked=not live,
         yanked_reason="; ".join(reason for reason in reasons if reason) if not live else "",
         requires_python=tuple(dict.fromkeys(file.requires_python or "" for file in live or files)),
-        metadata=_metadata_place(files),
+        metadata=_metadata_place(live or files),
     )
+
+
+def _in_utc(moment: dt.datetime) -> dt.datetime:
+    """A time of upload in UTC; one without a zone is in it, as the standard has them."""
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
 
 
 def _metadata_place(files: Sequence[DistributionPackage]) -> str:
