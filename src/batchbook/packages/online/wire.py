@@ -113,7 +113,7 @@ class Wire:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._slots = asyncio.Semaphore(self._concurrency)
-                # Proxies, certificates and .netrc are taken from the environment, as with other clients.
+                # Proxies and certificates are taken from the environment, as with other clients.
                 self._client = httpx.AsyncClient(
                     timeout=self._timeout,
                     limits=httpx.Limits(max_connections=self._concurrency),
