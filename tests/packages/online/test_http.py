@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -413,3 +414,16 @@ def test_a_request_that_waits_for_a_free_slot_keeps_a_pause_that_the_server_asks
     assert first.not_before is not None
     assert len(others) == 3
     assert [one.thing for one in others if one.time < first.not_before] == []
+
+
+def test_of_a_page_that_changed_within_a_day_the_last_one_is_kept(
+    server: Registry, endpoint: Make, tmp_path: Path
+) -> None:
+    for number in range(6):
+        server.publish(make_package("thing-0", {f"1.{one}": "2024-01-01" for one in range(number + 1)}))
+        answer = endpoint().get(page(server))
+        assert len(answer.json()["files"]) >= number + 1
+        offline = endpoint(offline=True).get(page(server))
+        assert (offline.body, offline.date) == (answer.body, answer.date)
+    with sqlite3.connect(tmp_path / "cache" / FILE) as stored:
+        assert stored.execute("SELECT count(*) FROM entries WHERE expires_at > ?", (time.time(),)).fetchone() == (1,)

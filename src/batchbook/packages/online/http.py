@@ -29,6 +29,7 @@ _AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))
 _NONE = frozenset((404, 410))
 _MOST_REDIRECTS = 5
 _FIRST_WAIT, _MOST_WAIT = 0.5, 10.0
+DAY = len("2026-01-01")
 NOT_STORED = "offline, no stored answer"
 _NONE_AT = "none at "
 """Under this and an address stands that the server had nothing there."""
@@ -154,6 +155,7 @@ class HttpEndpoint:
         It is not stored by the rules of HTTP, for a page that is new is to be seen at once.
         """
         if answer.status == 200:
+            self._store.only_newest(answer.url)
             self._store.forget(_NONE_AT + address)
         else:
             self._store.forget(address)
@@ -294,5 +296,5 @@ def _answer(response: httpx.Response, address: str) -> Answer:
         body=response.content,
         content_type=response.headers.get("content-type", "").partition(";")[0].strip().lower(),
         url=address,
-        date=response.headers.get(ASKED, ""),
+        date=response.headers.get(ASKED, "")[:DAY],
     )

@@ -200,7 +200,7 @@ class Wire:
                 if name not in ("content-encoding", "content-length", "transfer-encoding", ASKED)
             ]
         )
-        headers[ASKED] = self._now().astimezone(UTC).date().isoformat()
+        headers[ASKED] = self._now().astimezone(UTC).isoformat(timespec="microseconds")
         if response.status_code >= 400:
             headers["cache-control"] = "no-store"  # trouble is not stored, whatever the server thinks of it
         return httpx.Response(response.status_code, headers=headers, content=body)
