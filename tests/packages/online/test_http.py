@@ -5,6 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -427,3 +428,20 @@ def test_of_a_page_that_changed_within_a_day_the_last_one_is_kept(
         assert (offline.body, offline.date) == (answer.body, answer.date)
     with sqlite3.connect(tmp_path / "cache" / FILE) as stored:
         assert stored.execute("SELECT count(*) FROM entries WHERE expires_at > ?", (time.time(),)).fetchone() == (1,)
+
+
+@pytest.mark.parametrize(("max_age", "asked"), [(600, 5), (0, 20)])
+def test_only_an_answer_of_the_server_itself_says_that_it_is_there(endpoint: Make, max_age: int, asked: int) -> None:
+    packages = [make_package(name, {"1.0": "2024-01-01"}) for name in NAMES]
+    with Registry(packages, max_age=max_age) as server:
+        way = endpoint(home=server.index_url, tries=1)
+        way.get(page(server))
+        for name in NAMES[1:11]:
+            server.faults.add(Status(500), package=name)
+        server.forget()
+        for name in NAMES[1:11]:
+            with pytest.raises(SourceUnreachable):
+                way.get(page(server, name))
+            with suppress(SourceUnreachable):
+                way.get(page(server))  # out of the store, or asked for again with its tag
+        assert server.count() == asked

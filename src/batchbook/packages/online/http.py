@@ -1,7 +1,7 @@
 """Asking servers: retries with backoff, stored answers, and giving up on a server for a while.
 
-From the outside in: a stored answer that is fresh is given at once; else the breaker says whether the server is asked;
-then the request is sent, and sent again where that may help.
+From the outside in: what is kept under a text is given at once; else the breaker says whether the server may be asked;
+then a page that is stored and fresh is given, or the request is sent, and sent again where that may help.
 """
 
 from __future__ import annotations
@@ -217,7 +217,6 @@ class HttpEndpoint:
             reason = f"it asked to be left alone for {pause.seconds:.0f} s"
             self._breaker.closed_for(pause.seconds, reason)
             raise SourceUnreachable(reason) from None
-        self._breaker.succeeded()
         return answer
 
     def _once(self, client: httpx.Client, request: httpx.Request, check: Check | None) -> Answer:
@@ -236,6 +235,8 @@ class HttpEndpoint:
             except SourceUnreachable as problem:
                 self._store.forget(answer.url)  # what is not what was asked for is not to be given again
                 raise Again(str(problem)) from None
+        if not _is_stored(response):
+            self._breaker.succeeded()
         return answer
 
 
@@ -256,6 +257,12 @@ def _followed(client: httpx.Client, request: httpx.Request) -> httpx.Response:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SourceUnreachable(_told(error)) from None
     raise SourceUnreachable(f"it redirects more than {_MOST_REDIRECTS} times")
+
+
+def _is_stored(response: httpx.Response) -> bool:
+    """Whether an answer came out of the store alone, so that it says nothing of the server."""
+    status = response.extensions.get("caching", {})
+    return bool(status.get("from_cache")) and not status.get("revalidated")
 
 
 def _said(response: httpx.Response) -> str:
