@@ -90,8 +90,9 @@ class Wire:
 
         Raises httpx.TransportError for trouble, LongPause where the server asks for one, RuntimeError after `close`.
         """
-        loop = self._running()
-        answer = asyncio.run_coroutine_threadsafe(self._send(request, manners), loop)
+        with self._lock:  # what is handed over after the end would never be answered
+            loop = self._running()
+            answer = asyncio.run_coroutine_threadsafe(self._send(request, manners), loop)
         try:
             return answer.result()
         except CancelledError:
@@ -107,19 +108,19 @@ class Wire:
             loop.call_soon_threadsafe(loop.stop)
 
     def _running(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self.closed.is_set():
-                raise RuntimeError(ENDED)
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._slots = asyncio.Semaphore(self._concurrency)
-                # Proxies and certificates are taken from the environment, as with other clients.
-                self._client = httpx.AsyncClient(
-                    timeout=self._timeout,
-                    limits=httpx.Limits(max_connections=self._concurrency),
-                )
-                threading.Thread(target=self._loop.run_forever, name="batchbook-network", daemon=True).start()
-            return self._loop
+        """The loop, begun at the first need; the lock is held."""
+        if self.closed.is_set():
+            raise RuntimeError(ENDED)
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._slots = asyncio.Semaphore(self._concurrency)
+            # Proxies and certificates are taken from the environment, as with other clients.
+            self._client = httpx.AsyncClient(
+                timeout=self._timeout,
+                limits=httpx.Limits(max_connections=self._concurrency),
+            )
+            threading.Thread(target=self._loop.run_forever, name="batchbook-network", daemon=True).start()
+        return self._loop
 
     async def _end(self) -> None:
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -227,9 +228,12 @@ class _Gzip:
 
     def decompress(self, piece: bytes, most: int) -> bytes:
         try:
-            return self._unpacker.decompress(piece, most)
+            unpacked = self._unpacker.decompress(piece, most)
         except zlib.error as problem:
             raise httpx.RemoteProtocolError(f"the packed answer is damaged: {problem}") from None
+        if self._unpacker.unused_data:
+            raise httpx.RemoteProtocolError("the packed answer goes on behind its end")
+        return unpacked
 
 
 def _unpacker(response: httpx.Response) -> _Plain | _Gzip:
