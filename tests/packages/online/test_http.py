@@ -129,6 +129,13 @@ def test_what_is_kept_is_asked_for_once_until_it_is_too_old(server: Registry, en
     assert endpoint(now=dt.datetime(2027, 1, 1, tzinfo=dt.UTC)).get(page(server), keep="a page").date == "2026-01-09"
 
 
+def test_what_is_kept_of_a_day_to_come_is_asked_for_again(server: Registry, endpoint: Make) -> None:
+    for day in (20, 5, 6):  # the clock was wrong, and set back
+        now = dt.datetime(2026, 1, day, tzinfo=dt.UTC)
+        answer = endpoint(now=now).get(page(server), keep="a page", max_age=dt.timedelta(days=7))
+    assert (server.count(), answer.date) == (2, "2026-01-05")
+
+
 def test_what_is_unknown_is_told_apart_from_trouble(server: Registry, endpoint: Make) -> None:
     assert endpoint().get(page(server, "nothing")).status == 404
     assert server.count() == 1

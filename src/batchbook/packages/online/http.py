@@ -165,7 +165,8 @@ class HttpEndpoint:
         if max_age is None:
             return False
         try:
-            return date.fromisoformat(self._today()) - date.fromisoformat(day) > max_age
+            # A day to come, for the clock was set back, says nothing of how old it is.
+            return not timedelta() <= date.fromisoformat(self._today()) - date.fromisoformat(day) <= max_age
         except ValueError:
             return True
 
