@@ -234,3 +234,15 @@ def test_the_first_fixed_version_is_that_of_the_own_branch() -> None:
 
 def test_a_fix_that_is_listed_as_affected_is_no_fix() -> None:
     assert first_fixed(entry(("introduced", "0"), ("fixed", "2.0"), versions=["2.0"]), Version("1.0")) is None
+
+
+@pytest.mark.parametrize("type", ["", "GIT"])
+def test_a_list_of_which_nothing_can_be_read_is_undecided(type: str) -> None:
+    events = [("introduced", "0")] if type else []
+    assert outcome(entry(*events, versions=["1.x", "trunk"], type=type), "1.0") == "undecided"
+    assert outcome(entry(*events, versions=["1.x", "2.0"], type=type), "1.0") == "not affected"
+    assert outcome(entry(("introduced", "2.0"), versions=["1.x"]), "1.0") == "not affected"
+
+
+def test_a_bound_of_too_many_digits_is_undecided() -> None:
+    assert outcome(entry(("introduced", "0"), ("fixed", "9" * 5000)), "1.0") == "undecided"

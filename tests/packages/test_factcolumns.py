@@ -216,3 +216,10 @@ def test_a_job_that_does_not_name_them_does_not_get_them(
 ) -> None:
     result = reviewer(record(), writes=PackageReview.writes).process(row("thing", "1.0"))
     assert not set(result.columns) & set(MAY_WRITE)
+
+
+def test_a_version_in_use_that_is_younger_than_the_latest_is_not_behind_in_days(
+    record: Make, columns: Callable[..., dict[str, str]], index: Any
+) -> None:
+    releases = index(Project("thing", (release("1.9", "2024-02-28"), release("2.0", "2024-02-01"))))
+    assert columns("1.9", record(versions=["0.1"]), index=releases)["behind_by"] == "major, not behind in days"

@@ -30,3 +30,7 @@ def test_what_is_no_version_is_none(written: str) -> None:
 def test_reading_never_fails(text: str) -> None:
     assert read_name(text) is None or read_name(text) == read_name(str(read_name(text)))
     assert read_version(text) is None or read_version(str(read_version(text))) == read_version(text)
+
+
+def test_a_version_of_more_digits_than_python_reads_is_none() -> None:
+    assert read_version("9" * 5000) is None

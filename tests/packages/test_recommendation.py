@@ -107,6 +107,12 @@ def test_an_update_says_how_far_behind_it_is(record: Make, source: Source, lates
     )
 
 
+def test_a_release_of_an_older_branch_may_be_younger_than_the_latest(record: Make, source: Source) -> None:
+    given = facts("1.9", release("1.9", "2024-02-28"), release("2.0", "2024-02-01"))
+    text = recommend(ask(source(record(versions=["0.5"])), "1.9"), given).text
+    assert text.startswith("UPDATE (major, not behind in days): latest is 2.0 of 2024-02-01")
+
+
 def test_an_update_without_dates_does_not_invent_them(record: Make, source: Source) -> None:
     given = facts("1.0", release("1.0"), release("1.1"))
     text = recommend(ask(source(record(versions=["0.5"])), "1.0"), given).text

@@ -110,3 +110,18 @@ def test_nothing_of_a_record_is_spelled_out_in_a_message(record: Make) -> None:
 def test_what_is_no_record_is_an_error(raw: object) -> None:
     with pytest.raises(RecordError):
         read_record(raw)
+
+
+@pytest.mark.parametrize("withdrawn", ["false", "no", "soon", True, ["2024-01-01"], {"at": "2024-01-01"}])
+def test_what_is_no_time_does_not_withdraw_a_record(record: Make, withdrawn: object) -> None:
+    with pytest.raises(RecordError, match="time of withdrawal"):
+        read_record(record(withdrawn=withdrawn))
+
+
+@pytest.mark.parametrize("withdrawn", [None, "", False])
+def test_a_record_that_says_nothing_of_withdrawal_counts(record: Make, withdrawn: object) -> None:
+    assert not read_record(record(withdrawn=withdrawn)).withdrawn
+
+
+def test_a_blank_alias_is_none(record: Make) -> None:
+    assert read_record(record(aliases=["", " ", "CVE-1"])).aliases == ("CVE-1",)

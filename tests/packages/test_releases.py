@@ -51,3 +51,8 @@ def test_an_unreadable_requirement_on_python_excludes_nothing() -> None:
 )
 def test_the_step_between_versions(old: str, new: str, distance: str) -> None:
     assert step(Version(old), Version(new)) == distance
+
+
+def test_a_python_of_more_digits_than_can_be_read_is_accepted_as_others_that_cannot() -> None:
+    found = project(release("2.0", requires_python=(">=" + "9" * 5000,)))
+    assert shown(latest(found, None, Version("3.11"))) == "2.0"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from batchbook.packages import PackageReview
-from batchbook.packages.sources import AdvisorySource, Found, SourceUnreachable
+from batchbook.packages.sources import AdvisorySource, Found, NotAsked, SourceUnreachable
 
 Make = Callable[..., dict[str, Any]]
 
@@ -18,6 +18,18 @@ class Down:
 
     def lookup(self, name: str) -> Found:
         raise SourceUnreachable("no answer")
+
+
+class Offline:
+    name, reference_date = "far away", ""
+
+    def lookup(self, name: str) -> Found:
+        raise NotAsked("offline, no stored answer")
+
+
+class WithNothingStored(PackageReview):
+    def advisory_sources(self) -> list[AdvisorySource]:
+        return [Offline()]
 
 
 class WithSourceDown(PackageReview):
@@ -33,11 +45,12 @@ class WithSourceDown(PackageReview):
     [
         (WithSourceDown, "2.0", True, False),
         (WithSourceDown, "1.0", False, True),  # affected, whatever the other source would say
+        (WithNothingStored, "2.0", True, False),  # nobody was asked, so nothing was checked
         (PackageReview, "NEW", True, True),  # asking again would not help
         (PackageReview, "2.0", False, True),
     ],
 )
-def test_a_row_that_a_source_in_trouble_left_unknown_is_not_checked(
+def test_a_row_that_is_unknown_for_no_source_answered_is_not_checked(
     record: Make, reviewer: Any, row: Any, kind: type[PackageReview], version: str, unknown: bool, checked: bool
 ) -> None:
     result = reviewer(record(versions=["1.0"]), kind=kind).process(row("thing", version))

@@ -131,7 +131,7 @@ def _layout_of(ranges: tuple[Range, ...], has_versions: bool) -> tuple[tuple[Spa
     if counted or has_versions:  # of commits the rest speaks as well, in versions
         others = [one for one in others if one != "GIT"]
     elif not others:
-        problems.append("it names neither versions nor ranges")
+        problems.append("it names neither versions that can be read nor ranges")
     if others:
         kinds = ", ".join(shorten(one, MOST_QUOTED) or "untyped" for one in others)
         problems.append(f"it has ranges of type {kinds}, which cannot be compared")
@@ -139,7 +139,7 @@ def _layout_of(ranges: tuple[Range, ...], has_versions: bool) -> tuple[tuple[Spa
 
 
 def _layout(entry: Affected) -> tuple[tuple[Span, ...], tuple[str, ...]]:
-    return _layout_of(entry.ranges, bool(entry.versions))
+    return _layout_of(entry.ranges, bool(entry.readable_versions))
 
 
 def _spans_of(one: Range) -> list[Span]:

@@ -15,6 +15,8 @@ from batchbook.packages.severity import NOT_GIVEN
 from batchbook.packages.verdict import Status, Verdict
 from batchbook.packages.wording import MOST_QUOTED, MOST_TEXT, NOT_CHECKED, count, shorten, some
 
+NOT_IN_DAYS = "not behind in days"
+"""What is said of a release that came out after the latest one."""
 MOST_FACT = 1_050
 """Of one fact, so that those after it are still read."""
 MOST_DIFFERENCE = 300
@@ -50,6 +52,15 @@ class ReleaseFacts:
         """The facts about a version of a project."""
         in_use = project.release(version) if version is not None else None
         return cls(source, project, in_use, latest(project, version, python))
+
+    @property
+    def days_behind(self) -> int | None:
+        """Days from the release in use to the latest; None where a date is not given.
+
+        Less than 0 where an older branch got its release after the latest one.
+        """
+        old, new = (one.published if one is not None else None for one in (self.in_use, self.latest))
+        return (new - old).days if old is not None and new is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +258,7 @@ def _doubts(verdict: Verdict, releases: ReleaseFacts) -> list[str]:
 
 
 def _behind(releases: ReleaseFacts) -> str:
-    old = releases.in_use.published if releases.in_use else None
-    new = releases.latest.published if releases.latest else None
-    return f"{count((new - old).days, 'day', 'days')} behind" if old and new else "days behind not known"
+    days = releases.days_behind
+    if days is None:
+        return "days behind not known"
+    return NOT_IN_DAYS if days < 0 else f"{count(days, 'day', 'days')} behind"

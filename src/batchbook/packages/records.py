@@ -6,6 +6,7 @@ can read, empty lists. Judging is done elsewhere.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -92,10 +93,12 @@ def read_record(raw: object) -> Advisory:
     return Advisory(
         id=identity.strip(),
         modified=_text(record, "modified"),
-        withdrawn=bool(record.get("withdrawn")),
+        withdrawn=_is_withdrawn(record),
         aliases=tuple(
             dict.fromkeys(
-                alias for alias in _texts(record, "aliases") if alias.casefold() != identity.strip().casefold()
+                alias
+                for alias in _texts(record, "aliases")
+                if alias and alias.casefold() != identity.strip().casefold()
             )
         ),
         summary=" ".join(_text(record, "summary").split()),
@@ -105,6 +108,18 @@ def read_record(raw: object) -> Advisory:
             url for one in _list(record, "references") if (url := _text(_mapping(one, "a reference"), "url"))
         ),
     )
+
+
+def _is_withdrawn(record: Mapping[str, Any]) -> bool:
+    """Whether a record has a time of withdrawal; RecordError for anything else: withdrawn, it would not count."""
+    said = record.get("withdrawn")
+    if not said:
+        return False
+    try:
+        dt.datetime.fromisoformat(said)
+    except (TypeError, ValueError):
+        raise RecordError(f"has a time of withdrawal that is none: {quoted(str(said))}") from None
+    return True
 
 
 def _package_name(entry: Mapping[str, Any]) -> str | None:

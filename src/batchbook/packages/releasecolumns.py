@@ -9,7 +9,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from batchbook import Link
-from batchbook.packages.recommendation import ReleaseFacts
+from batchbook.packages.recommendation import NOT_IN_DAYS, ReleaseFacts
 from batchbook.packages.releases import Release, runs_on, step
 from batchbook.packages.reviewed import Reviewed
 from batchbook.packages.severity import NOT_GIVEN
@@ -86,10 +86,12 @@ def _behind_by(releases: ReleaseFacts, version: Version | None) -> str:
         return "up to date"
     if releases.latest.version < version:
         return f"ahead of {releases.latest.version}, the latest that could be used"
-    old = releases.in_use.published if releases.in_use else None
-    new = releases.latest.published
-    days = count((new - old).days, "day", "days") if old and new else f"days {NOT_GIVEN}"
-    return f"{step(version, releases.latest.version)}, {days}"
+    days = releases.days_behind
+    if days is None:
+        said = f"days {NOT_GIVEN}"
+    else:
+        said = NOT_IN_DAYS if days < 0 else count(days, "day", "days")
+    return f"{step(version, releases.latest.version)}, {said}"
 
 
 def _yanked(releases: ReleaseFacts) -> str:

@@ -9,7 +9,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Protocol
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 
@@ -110,7 +110,7 @@ def runs_on(release: Release, python: Version | None) -> bool:
 def _accepts(specifier: str, python: Version) -> bool:
     try:
         return not specifier or SpecifierSet(specifier).contains(python, prereleases=True)
-    except InvalidSpecifier:
+    except ValueError:  # InvalidSpecifier, or a number of more digits than Python reads
         return True  # installers take such a release as well
 
 

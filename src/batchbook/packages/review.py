@@ -153,7 +153,7 @@ class PackageReview(Processor):
             },
             details={ADVISORIES: [detail_row(verdict, hit, row.key[0], self.links.advisory, self.kev) for hit in hits]},
             unknown=verdict.reason if verdict.status is Status.UNKNOWN else None,
-            checked=verdict.status is not Status.UNKNOWN or verdict.answers is None or not verdict.answers.troubles,
+            checked=verdict.status is not Status.UNKNOWN or verdict.answers is None or not verdict.answers.doubts,
         )
 
     def reviewed(self, question: Question) -> Reviewed:

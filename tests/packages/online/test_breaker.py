@@ -70,12 +70,16 @@ def test_a_long_pause_that_a_server_asked_for_is_kept() -> None:
     assert not breaker.refusal()
 
 
-def test_an_answer_that_was_under_way_does_not_end_a_pause_that_the_server_asked_for() -> None:
+def test_what_becomes_of_requests_under_way_does_not_shorten_a_pause_that_the_server_asked_for() -> None:
     clock = Clock()
     breaker = Breaker(3, 60.0, clock)
     breaker.closed_for(3600, "it asked to be left alone for 3600 s")
     breaker.succeeded()
-    breaker.closed_for(10, "it asked to be left alone for 10 s")
-    breaker.succeeded()
+    assert "3600" in breaker.refusal()
+    for _ in range(3):
+        breaker.failed("no answer")
+    breaker.closed_for(100, "it asked to be left alone for 100 s")
     clock.now += 3599
     assert breaker.refusal()
+    clock.now += 2
+    assert not breaker.refusal()

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,13 @@ def test_what_is_kept_is_asked_for_once_until_it_is_too_old(server: Registry, en
         assert answer.body
     assert server.count() == 2
     assert endpoint(now=dt.datetime(2027, 1, 1, tzinfo=dt.UTC)).get(page(server), keep="a page").date == "2026-01-09"
+
+
+def test_what_is_kept_of_a_day_to_come_is_asked_for_again(server: Registry, endpoint: Make) -> None:
+    for day in (20, 5, 6):  # the clock was wrong, and set back
+        now = dt.datetime(2026, 1, day, tzinfo=dt.UTC)
+        answer = endpoint(now=now).get(page(server), keep="a page", max_age=dt.timedelta(days=7))
+    assert (server.count(), answer.date) == (2, "2026-01-05")
 
 
 def test_what_is_unknown_is_told_apart_from_trouble(server: Registry, endpoint: Make) -> None:
@@ -394,3 +403,52 @@ def test_a_header_that_cannot_be_sent_is_not_quoted_for_it_may_hold_a_key(server
         endpoint(headers={"apiKey": "hidden\n"}).get(page(server))
     assert "cannot be sent" in str(trouble.value)
     assert "hidden" not in str(trouble.value)
+
+
+def test_a_request_that_waits_for_a_free_slot_keeps_a_pause_that_the_server_asks_for_meanwhile(
+    server: Registry, endpoint: Make
+) -> None:
+    server.faults.add(Latency(0.3), package="thing-0")
+    server.faults.add(Status(429, retry_after=1), package="thing-0", first=1)
+    way = endpoint(concurrency=1)
+    threads = [threading.Thread(target=way.get, args=(page(server, f"thing-{number}"),)) for number in range(3)]
+    threads[0].start()
+    assert server.wait_for(1)
+    for thread in threads[1:]:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    first, *others = server.requests
+    assert first.not_before is not None
+    assert len(others) == 3
+    assert [one.thing for one in others if one.time < first.not_before] == []
+
+
+def test_of_a_page_that_changed_within_a_day_the_last_one_is_kept(
+    server: Registry, endpoint: Make, tmp_path: Path
+) -> None:
+    for number in range(6):
+        server.publish(make_package("thing-0", {f"1.{one}": "2024-01-01" for one in range(number + 1)}))
+        answer = endpoint().get(page(server))
+        assert len(answer.json()["files"]) >= number + 1
+        offline = endpoint(offline=True).get(page(server))
+        assert (offline.body, offline.date) == (answer.body, answer.date)
+    with sqlite3.connect(tmp_path / "cache" / FILE) as stored:
+        assert stored.execute("SELECT count(*) FROM entries WHERE expires_at > ?", (time.time(),)).fetchone() == (1,)
+
+
+@pytest.mark.parametrize(("max_age", "asked"), [(600, 5), (0, 20)])
+def test_only_an_answer_of_the_server_itself_says_that_it_is_there(endpoint: Make, max_age: int, asked: int) -> None:
+    packages = [make_package(name, {"1.0": "2024-01-01"}) for name in NAMES]
+    with Registry(packages, max_age=max_age) as server:
+        way = endpoint(home=server.index_url, tries=1)
+        way.get(page(server))
+        for name in NAMES[1:11]:
+            server.faults.add(Status(500), package=name)
+        server.forget()
+        for name in NAMES[1:11]:
+            with pytest.raises(SourceUnreachable):
+                way.get(page(server, name))
+            with suppress(SourceUnreachable):
+                way.get(page(server))  # out of the store, or asked for again with its tag
+        assert server.count() == asked

@@ -118,6 +118,7 @@ def test_a_project_that_is_not_there_is_no_trouble() -> None:
         (page().replace(b"1.1", b"9.0"), JSON, "cannot be read"),
         (page().replace(b'"thing"', b'"other"'), JSON, "page of another project, other"),
         (b'<html><a href="thing-1.0.tar.gz">thing-1.0.tar.gz</a>', "text/html", "is not whole"),
+        (b'<!DOCTYPE html><body><a href="thing-1.0.tar.gz">thing-1.0.tar.gz</a>', "text/html", "is not whole"),
         (b"<html><h1>We will be back soon</h1></html>", "text/html", "lists no file of it"),
         (b'<html><a href="/login">Log in to thing</a></html>', "text/html", "lists no file of it"),
         (b"", "text/html", "lists no file of it"),
@@ -177,6 +178,18 @@ def test_a_release_without_a_metadata_file_has_none() -> None:
     assert endpoint.asked == [PAGE]
 
 
+def test_the_metadata_of_a_source_distribution_are_not_taken_for_they_may_not_say_what_is_required() -> None:
+    (release,) = project_of(page(file("thing-1.0.tar.gz", **{"core-metadata": True}))).releases
+    assert release.metadata == ""
+
+
+@pytest.mark.parametrize("version", [b"Version: 2.0", b"Version: NEW", b"Summary: none"])
+def test_metadata_of_another_release_are_trouble_where_no_digest_tells_them_apart(version: bytes) -> None:
+    index, release, _ = described(METADATA.replace(b"Version: 1.0", version), **{"core-metadata": True})
+    with pytest.raises(SourceUnreachable, match="that of another release"):
+        index.metadata(release)
+
+
 def test_metadata_that_is_not_what_the_page_lists_is_trouble() -> None:
     index, release, endpoint = described(METADATA)
     place = endpoint.asked[-1].replace("simple/thing/", "files/thing-1.0-py3-none-any.whl.metadata")
@@ -213,3 +226,22 @@ def test_the_repository_is_an_address_of_a_repository_at_github(links: str, repo
     said = index.metadata(release)
     assert said is not None
     assert said.repository == repository
+
+
+def test_times_of_upload_are_in_utc_with_a_zone_and_without() -> None:
+    found = project_of(
+        page(
+            file("thing-1.0.tar.gz", **{"upload-time": "2024-03-01T23:30:00-05:00"}),
+            file("thing-1.0-py3-none-any.whl", **{"upload-time": "2024-03-03T00:00:00"}),
+        )
+    )
+    assert [one.published for one in found.releases] == [dt.date(2024, 3, 2)]
+
+
+def test_metadata_are_not_those_of_a_yanked_file_where_another_is_left() -> None:
+    broken = file("thing-1.0-py3-none-any.whl", yanked="wrong metadata", **{"core-metadata": {"sha256": "aa"}})
+    mended = file("thing-1.0-1-py3-none-any.whl", **{"core-metadata": {"sha256": "bb"}})
+    (release,) = project_of(page(broken, mended)).releases
+    assert release.metadata.endswith("thing-1.0-1-py3-none-any.whl.metadata#sha256=bb")
+    (release,) = project_of(page(broken)).releases
+    assert release.metadata.endswith("#sha256=aa")

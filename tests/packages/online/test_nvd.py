@@ -177,7 +177,7 @@ def test_what_is_no_cve_id_is_a_mistake_of_the_caller(endpoint: FakeEndpoint, te
 def test_an_id_is_asked_for_in_capitals(endpoint: FakeEndpoint) -> None:
     source = NvdApi(endpoint, URL)
     assert source.lookup(CVE.lower()) == source.lookup(CVE)
-    assert list(endpoint.kept) == [f"nvd {CVE}"]
+    assert list(endpoint.kept) == [f"nvd {URL} {CVE}"]
 
 
 def test_fifty_threads_ask_for_each_id_once(server: FakeNvd, endpoint: FakeEndpoint) -> None:
@@ -279,3 +279,12 @@ def test_a_refused_key_does_not_mean_that_there_is_no_such_cve(server: FakeNvd, 
 def test_an_answer_of_another_form_is_trouble(server: FakeNvd, endpoint: FakeEndpoint, said: Any, why: str) -> None:
     server.said = said
     assert reason(endpoint).startswith(why)
+
+
+def test_answers_of_two_servers_are_kept_apart() -> None:
+    server = FakeNvd()
+    endpoint = FakeEndpoint(server)
+    NvdApi(endpoint, URL).lookup(CVE)
+    endpoint.offline = True
+    with pytest.raises(NotAsked):
+        NvdApi(endpoint, "https://mirror.test/cves").lookup(CVE)

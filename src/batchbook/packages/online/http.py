@@ -1,7 +1,7 @@
 """Asking servers: retries with backoff, stored answers, and giving up on a server for a while.
 
-From the outside in: a stored answer that is fresh is given at once; else the breaker says whether the server is asked;
-then the request is sent, and sent again where that may help.
+From the outside in: what is kept under a text is given at once; else the breaker says whether the server may be asked;
+then a page that is stored and fresh is given, or the request is sent, and sent again where that may help.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))
 _NONE = frozenset((404, 410))
 _MOST_REDIRECTS = 5
 _FIRST_WAIT, _MOST_WAIT = 0.5, 10.0
+DAY = len("2026-01-01")
 NOT_STORED = "offline, no stored answer"
 _NONE_AT = "none at "
 """Under this and an address stands that the server had nothing there."""
@@ -154,6 +155,7 @@ class HttpEndpoint:
         It is not stored by the rules of HTTP, for a page that is new is to be seen at once.
         """
         if answer.status == 200:
+            self._store.only_newest(answer.url)
             self._store.forget(_NONE_AT + address)
         else:
             self._store.forget(address)
@@ -163,7 +165,8 @@ class HttpEndpoint:
         if max_age is None:
             return False
         try:
-            return date.fromisoformat(self._today()) - date.fromisoformat(day) > max_age
+            # A day to come, for the clock was set back, says nothing of how old it is.
+            return not timedelta() <= date.fromisoformat(self._today()) - date.fromisoformat(day) <= max_age
         except ValueError:
             return True
 
@@ -215,7 +218,6 @@ class HttpEndpoint:
             reason = f"it asked to be left alone for {pause.seconds:.0f} s"
             self._breaker.closed_for(pause.seconds, reason)
             raise SourceUnreachable(reason) from None
-        self._breaker.succeeded()
         return answer
 
     def _once(self, client: httpx.Client, request: httpx.Request, check: Check | None) -> Answer:
@@ -234,6 +236,8 @@ class HttpEndpoint:
             except SourceUnreachable as problem:
                 self._store.forget(answer.url)  # what is not what was asked for is not to be given again
                 raise Again(str(problem)) from None
+        if not _is_stored(response):
+            self._breaker.succeeded()
         return answer
 
 
@@ -254,6 +258,12 @@ def _followed(client: httpx.Client, request: httpx.Request) -> httpx.Response:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SourceUnreachable(_told(error)) from None
     raise SourceUnreachable(f"it redirects more than {_MOST_REDIRECTS} times")
+
+
+def _is_stored(response: httpx.Response) -> bool:
+    """Whether an answer came out of the store alone, so that it says nothing of the server."""
+    status = response.extensions.get("caching", {})
+    return bool(status.get("from_cache")) and not status.get("revalidated")
 
 
 def _said(response: httpx.Response) -> str:
@@ -294,5 +304,5 @@ def _answer(response: httpx.Response, address: str) -> Answer:
         body=response.content,
         content_type=response.headers.get("content-type", "").partition(";")[0].strip().lower(),
         url=address,
-        date=response.headers.get(ASKED, ""),
+        date=response.headers.get(ASKED, "")[:DAY],
     )

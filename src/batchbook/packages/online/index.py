@@ -6,6 +6,7 @@ What an index does not give (times of upload, metadata files) stays unknown.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +29,7 @@ from batchbook.packages.names import read_version
 from batchbook.packages.online.endpoint import Answer, Endpoint, Reading
 from batchbook.packages.releases import Listing, Metadata, Project, Release
 from batchbook.packages.sources import SourceUnreachable
-from batchbook.packages.wording import MOST_QUOTED, shorten
+from batchbook.packages.wording import MOST_QUOTED, quoted, shorten
 
 _JSON = "application/vnd.pypi.simple."
 _HTML = ("text/html", "application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.latest+html")
@@ -67,7 +68,7 @@ class SimpleIndex:
             return None
         address, _, digest = release.metadata.partition("#sha256=")
         key = f"metadata {digest or address}"
-        said = Reading(lambda given: _metadata(given, digest))
+        said = Reading(lambda given: _metadata(given, digest, release.version))
         answer = self._endpoint.get(address, keep=key, check=said)
         if answer.status == 404:
             raise SourceUnreachable("it does not have the metadata file that it lists")
@@ -90,12 +91,17 @@ def _page(answer: Answer, name: str) -> ProjectPage:
         raise SourceUnreachable(f"its page of the project cannot be read ({_short(problem)})") from None
     if canonicalize_name(page.project) != name:
         raise SourceUnreachable(f"it answered with the page of another project, {shorten(page.project, MOST_QUOTED)}")
-    if answer.content_type in _HTML and b"<html" in (body := answer.body.lower()) and b"</html" not in body:
+    if answer.content_type in _HTML and _is_cut(answer.body.lower()):
         raise SourceUnreachable("its page of the project is not whole")
     if answer.content_type in _HTML and next(_versioned(page.packages, name), None) is None:
         # Any page is HTML: an error page, or that of a login, is not to be taken for a project without releases.
         raise SourceUnreachable("its page of the project lists no file of it")
     return page
+
+
+def _is_cut(html: bytes) -> bool:
+    """Whether a page in small letters begins what it does not end."""
+    return any(b"<" + tag in html and b"</" + tag not in html for tag in (b"html", b"body"))
 
 
 def _short(problem: Exception) -> str:
@@ -125,7 +131,7 @@ def _versioned(packages: Iterable[DistributionPackage], name: str) -> Iterator[t
 
 def _release(version: Version, files: Sequence[DistributionPackage]) -> Release:
     live = [file for file in files if not file.is_yanked]
-    times = [file.upload_time for file in files if file.upload_time is not None]
+    times = [_in_utc(file.upload_time) for file in files if file.upload_time is not None]
     reasons = dict.fromkeys(file.yanked_reason.strip() for file in files if file.yanked_reason)
     return Release(
         version=version,
@@ -133,14 +139,19 @@ def _release(version: Version, files: Sequence[DistributionPackage]) -> Release:
         yanked=not live,
         yanked_reason="; ".join(reason for reason in reasons if reason) if not live else "",
         requires_python=tuple(dict.fromkeys(file.requires_python or "" for file in live or files)),
-        metadata=_metadata_place(files),
+        metadata=_metadata_place(live or files),
     )
+
+
+def _in_utc(moment: dt.datetime) -> dt.datetime:
+    """A time of upload in UTC; one without a zone is in it, as the standard has them."""
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
 
 
 def _metadata_place(files: Sequence[DistributionPackage]) -> str:
     """The address of a metadata file, with its digest where one is given."""
-    offered = [file for file in files if file.has_metadata]
-    offered.sort(key=lambda file: file.package_type != "wheel")
+    # Of wheels only: that of a source distribution may leave out what its build adds, such as what it requires.
+    offered = [file for file in files if file.has_metadata and file.package_type == "wheel"]
     if not offered:
         return ""
     digest = (offered[0].metadata_digests or {}).get("sha256", "")
@@ -153,13 +164,16 @@ def _metadata_place(files: Sequence[DistributionPackage]) -> str:
 # --- metadata --------------------------------------------------------------------------------------------------
 
 
-def _metadata(answer: Answer, digest: str) -> Metadata:
+def _metadata(answer: Answer, digest: str, version: Version) -> Metadata:
     """The metadata in an answer; SourceUnreachable where it is not what the page promised."""
     if digest and hashlib.sha256(answer.body).hexdigest() != digest.lower():
         raise SourceUnreachable("a metadata file is not the one that its page lists (its digest differs)")
     raw, _ = parse_email(answer.body)
     if "metadata_version" not in raw or "name" not in raw:
         raise SourceUnreachable("a metadata file is none")
+    if read_version(raw.get("version", "")) != version:  # many a page lists no digest by which it would be known
+        stated = quoted(raw.get("version", ""))
+        raise SourceUnreachable(f"a metadata file is that of another release, {stated}, not of {version}")
     status = next((one for one in raw.get("classifiers", ()) if one.startswith(_STATUS)), "")
     return Metadata(
         requires=tuple(" ".join(one.split()) for one in raw.get("requires_dist", ())),

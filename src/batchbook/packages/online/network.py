@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Callable, Mapping
+from netrc import NetrcParseError
 from pathlib import Path
 
 import httpx
@@ -14,6 +16,8 @@ from batchbook.packages.online.pace import Rate
 from batchbook.packages.online.store import Store
 from batchbook.packages.online.wire import Manners, Wire
 from batchbook.packages.options import NetworkOptions
+
+log = logging.getLogger(__name__)
 
 
 class Network:
@@ -68,5 +72,10 @@ def basic_auth(username: str, password: str) -> httpx.Auth | None:
         return httpx.BasicAuth(username, password)
     try:
         return httpx.NetRCAuth()
-    except (OSError, ValueError, SyntaxError):
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, NetrcParseError) as problem:
+        # Without its words: they quote what stands in the file.
+        kind = getattr(problem, "strerror", None) or "others may read it, or it is not of the form that is expected"
+        log.warning("the credentials in ~/.netrc are not used, the file cannot be read: %s", kind)
         return None

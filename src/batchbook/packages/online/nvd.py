@@ -49,7 +49,9 @@ class NvdApi:
         reading = Reading(lambda answer: CveFound(_fact(answer, cve, self._link), answer.date))
         asked = {"cveId": cve}
         return reading.of(
-            self._endpoint.get(self._url, params=asked, keep=f"nvd {cve}", max_age=self._max_age, check=reading)
+            self._endpoint.get(
+                self._url, params=asked, keep=f"nvd {self._url} {cve}", max_age=self._max_age, check=reading
+            )
         )
 
 

@@ -163,7 +163,7 @@ class OsvApi:
         # Checked before it is stored: it is stored for good, and may be an error page or an old state given once.
         reading = Reading(lambda answer: _detail_of(answer, id, modified))
         address = f"{self._url}/v1/vulns/{quote(id, safe='')}"
-        return reading.of(self._endpoint.get(address, keep=f"osv {id} {modified}", check=reading))
+        return reading.of(self._endpoint.get(address, keep=f"osv {self._url} {id} {modified}", check=reading))
 
 
 def _results(answer: Answer, asked: int) -> list[Any]:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 FILE = "http-answers.db"
 ASKED = "x-batchbook-asked"
-"""The header that tells the day of an answer, or of its last validation."""
+"""The header that tells the time of an answer, or of its last validation, by its day at least (ISO, UTC)."""
 _DIGEST = "x-batchbook-sha256"
 """The header that tells what is kept from what became of it on a disk."""
 _MOST_BYTES = 2 * 1024**3
@@ -75,6 +75,12 @@ class Store:
                 answer = httpx.Response(entry.response.status_code, headers=pairs, content=body)
                 found.append((headers.get(ASKED, ""), answer))
         return max(found, key=lambda one: one[0])[1] if found else None
+
+    def only_newest(self, address: str) -> None:
+        """Drop what newer answers for an address have taken the place of: nothing else would, for all are read."""
+        entries = sorted(self.storage.get_entries(hashed(address)), key=lambda one: one.response.headers.get(ASKED, ""))
+        for entry in entries[:-1]:
+            self.storage.remove_entry(entry.id)
 
     def kept(self, key: str) -> tuple[bytes, str] | None:
         """What is kept under a text, and the day (ISO) of it; the newest, where there are several."""

@@ -90,8 +90,9 @@ class Wire:
 
         Raises httpx.TransportError for trouble, LongPause where the server asks for one, RuntimeError after `close`.
         """
-        loop = self._running()
-        answer = asyncio.run_coroutine_threadsafe(self._send(request, manners), loop)
+        with self._lock:  # what is handed over after the end would never be answered
+            loop = self._running()
+            answer = asyncio.run_coroutine_threadsafe(self._send(request, manners), loop)
         try:
             return answer.result()
         except CancelledError:
@@ -107,19 +108,19 @@ class Wire:
             loop.call_soon_threadsafe(loop.stop)
 
     def _running(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self.closed.is_set():
-                raise RuntimeError(ENDED)
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._slots = asyncio.Semaphore(self._concurrency)
-                # Proxies, certificates and .netrc are taken from the environment, as with other clients.
-                self._client = httpx.AsyncClient(
-                    timeout=self._timeout,
-                    limits=httpx.Limits(max_connections=self._concurrency),
-                )
-                threading.Thread(target=self._loop.run_forever, name="batchbook-network", daemon=True).start()
-            return self._loop
+        """The loop, begun at the first need; the lock is held."""
+        if self.closed.is_set():
+            raise RuntimeError(ENDED)
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._slots = asyncio.Semaphore(self._concurrency)
+            # Proxies and certificates are taken from the environment, as with other clients.
+            self._client = httpx.AsyncClient(
+                timeout=self._timeout,
+                limits=httpx.Limits(max_connections=self._concurrency),
+            )
+            threading.Thread(target=self._loop.run_forever, name="batchbook-network", daemon=True).start()
+        return self._loop
 
     async def _end(self) -> None:
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -134,10 +135,7 @@ class Wire:
         host = f"{request.url.host}:{request.url.port}"
         pace = self._paces.setdefault(host, Pace())
         async with self._turns.setdefault(host, asyncio.Lock()):
-            # The slot is taken before the turn is counted: what waits for a slot is not sent yet.
-            await _sleep_until_turn(pace, manners)
-            await self._slots.acquire()
-            pace.sent(time.monotonic())
+            await self._take_turn(pace, manners, self._slots)
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._exchange(request, manners, pace)
@@ -145,6 +143,18 @@ class Wire:
             raise httpx.ReadTimeout(f"no whole answer within {self._timeout:g} s") from None
         finally:
             self._slots.release()
+
+    @staticmethod
+    async def _take_turn(pace: Pace, manners: Manners, slots: asyncio.Semaphore) -> None:
+        """Wait for the host's turn and a slot; the turn is counted last, for what waits for a slot is not sent yet."""
+        while True:
+            await _sleep_until_turn(pace, manners)
+            await slots.acquire()
+            now = time.monotonic()
+            if pace.wait(manners.rate, now) <= 0:
+                break
+            slots.release()  # while it waited for the slot, the host asked for a pause
+        pace.sent(now)
 
     async def _exchange(self, request: httpx.Request, manners: Manners, pace: Pace) -> httpx.Response:
         assert self._client is not None
@@ -191,7 +201,7 @@ class Wire:
                 if name not in ("content-encoding", "content-length", "transfer-encoding", ASKED)
             ]
         )
-        headers[ASKED] = self._now().astimezone(UTC).date().isoformat()
+        headers[ASKED] = self._now().astimezone(UTC).isoformat(timespec="microseconds")
         if response.status_code >= 400:
             headers["cache-control"] = "no-store"  # trouble is not stored, whatever the server thinks of it
         return httpx.Response(response.status_code, headers=headers, content=body)
@@ -218,9 +228,12 @@ class _Gzip:
 
     def decompress(self, piece: bytes, most: int) -> bytes:
         try:
-            return self._unpacker.decompress(piece, most)
+            unpacked = self._unpacker.decompress(piece, most)
         except zlib.error as problem:
             raise httpx.RemoteProtocolError(f"the packed answer is damaged: {problem}") from None
+        if self._unpacker.unused_data:
+            raise httpx.RemoteProtocolError("the packed answer goes on behind its end")
+        return unpacked
 
 
 def _unpacker(response: httpx.Response) -> _Plain | _Gzip:
