@@ -35,6 +35,8 @@ from tests.servers.faults import (
     Status,
     WrongType,
 )
+from tests.servers.made import make_cve
+from tests.servers.registry import Registry
 
 HARMLESS: Sequence[Action] = (
     Latency(0.1),
@@ -210,6 +212,27 @@ def test_nvd_in_trouble_changes_nothing_of_the_other_sources(serve: Serve) -> No
     assert statuses(rows) == some.expected()
     assert all(right_by_index(row) for row in rows.values())
     assert all("not checked" in str(row["NVD Result"]) for row in rows.values() if row.status == AFFECTED)
+
+
+def test_a_cve_that_cannot_be_had_says_so_and_the_others_have_their_severity(serve: Serve) -> None:
+    bad = [*DOWN, *(Garbage(what) for what in GARBAGE if what != "numbers"), Status(401), Status(404)]
+    some = some_packages(4 * len(bad))
+    cves = {f"CVE-2024-{1000 + place}": make_cve(f"CVE-2024-{1000 + place}") for place in range(4 * len(bad))}
+    server = Registry(some.packages, some.advisories, cves, nvd_key="key-1234567")
+    night = serve(some, server, **PATIENCE)
+    night.options["nvd"] = {"url": server.nvd_url, "api_key": "key-1234567", "rate": "1000/s"}
+    for place, action in enumerate(bad):  # each for one affected package of two, so that nobody gives up on NVD
+        server.faults.add(action, kind="nvd", package=f"CVE-2024-{1000 + 4 * place + 1}")
+    rows = night.set().review()
+    assert statuses(rows) == some.expected(), "NVD decides no status"
+    assert all(right_by_index(row) for row in rows.values())
+    told = {place: str(rows[f"pkg-{place:02}"]["NVD Result"]) for place in range(1, 4 * len(bad), 2)}
+    wrong = {
+        f"{place} {bad[place // 4] if place % 4 == 1 else None}": text
+        for place, text in told.items()
+        if ("NVD could not be asked" in text) != (place % 4 == 1) or ("HIGH 7.5" in text) == (place % 4 == 1)
+    }
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("seed", range(4))
