@@ -173,7 +173,7 @@ def test_sources_in_trouble_and_left_out_are_told_among_the_dates(
 @pytest.mark.parametrize(
     ("asked", "text"),
     [
-        (("",), "yes"),
+        (("",), "not given"),
         ((), "not given"),
         ((">=3.13", ">=3.8"), "yes"),
         ((">=3.13", "<3"), "no: >=3.13 or <3"),

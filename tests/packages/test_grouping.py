@@ -38,3 +38,8 @@ def test_of_a_record_in_several_versions_the_newest_counts(record: Make) -> None
 def test_versions_without_a_date_are_all_kept(record: Make) -> None:
     dated, undated = read_record(record()), read_record(record(modified="", versions=["1.0"]))
     assert newest([dated, undated]) == [0, 1]
+
+
+def test_a_time_to_come_makes_no_version_the_newer_one(record: Make) -> None:
+    sound, wrong = (read_record(record(modified=at)) for at in ("2024-10-01T00:00:00Z", "2999-01-01T00:00:00Z"))
+    assert newest([sound, wrong]) == [0, 1]

@@ -55,3 +55,13 @@ def test_a_row_that_is_unknown_for_no_source_answered_is_not_checked(
 ) -> None:
     result = reviewer(record(versions=["1.0"]), kind=kind).process(row("thing", version))
     assert (result.unknown is not None, result.checked) == (unknown, checked)
+
+
+def test_where_a_source_could_not_be_asked_the_columns_of_an_affected_row_say_that_there_may_be_more(
+    record: Make, reviewer: Any, row: Any
+) -> None:
+    more = {"advisory_ids", "highest_severity", "known_exploited", "first_fixed"}
+    columns = reviewer(record(versions=["1.0"]), kind=WithSourceDown).process(row("thing", "1.0")).columns
+    assert {
+        name for name, text in columns.items() if "a source could not be asked, there may be more" in str(text)
+    } == more

@@ -14,6 +14,7 @@ OF_INTEREST = (
     "apikey",
     "authorization",
     "cache-control",
+    "cookie",
     "if-modified-since",
     "if-none-match",
     "user-agent",

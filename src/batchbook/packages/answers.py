@@ -85,6 +85,8 @@ def ask(name: str, sources: Sequence[AdvisorySource]) -> Answers:
             not_asked.append(f"{source.name} {NOT_CHECKED} ({why})")
         else:
             asked[source.name] = answer.date
+            if answer.missing:
+                troubles.append(f"{source.name} could not be asked for all: {answer.missing}")
             found += [(label(source.name, answer.date), record) for record in answer.records]
     return Answers(tuple(_copies(found)), asked, tuple(troubles), tuple(not_asked))
 

@@ -23,6 +23,9 @@ MOST_DATES = 1_500
 NOT_AFFECTED = str(Status.NOT_AFFECTED)
 
 
+_INCOMPLETE = "a source could not be asked, there may be more"
+
+
 def fact_columns(reviewed: Reviewed) -> dict[str, str]:
     """Status, ids, severity, exploitation, fix, the latest release's status and the dates of the data."""
     verdict = reviewed.verdict
@@ -42,12 +45,15 @@ def fact_columns(reviewed: Reviewed) -> dict[str, str]:
             "known_exploited": NOT_CHECKED if reviewed.kev is None else f"no: {NOT_AFFECTED}",
             **dict.fromkeys(("highest_severity", "first_fixed"), NOT_AFFECTED),
         }
-    return columns | {
+    found = {
         "advisory_ids": _ids(verdict),
         "highest_severity": severity_text(verdict.hits),
         "known_exploited": _known_exploited(reviewed),
         "first_fixed": str(verdict.first_fixed) if verdict.first_fixed is not None else "none known",
     }
+    if verdict.answers is None or not verdict.answers.troubles:
+        return columns | found
+    return columns | {name: f"{text}; {_INCOMPLETE}" for name, text in found.items()}
 
 
 def latest_affected(reviewed: Reviewed) -> str:

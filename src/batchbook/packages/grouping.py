@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
 
@@ -23,7 +24,10 @@ def newest(records: Sequence[Advisory]) -> list[int]:
 
 
 def _newest_of(records: Sequence[Advisory], places: Sequence[int]) -> list[int]:
-    moments = {place: moment_of(records[place].modified) for place in places}
+    # A time to come says nothing of which one is newer; a day of leeway for clocks that go wrong.
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    stated = {place: moment_of(records[place].modified) for place in places}
+    moments = {place: moment if moment is None or moment <= soon else None for place, moment in stated.items()}
     latest = max((moment for moment in moments.values() if moment is not None), default=None)
     kept: list[int] = []
     for place in places:

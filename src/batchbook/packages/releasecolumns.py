@@ -108,7 +108,7 @@ def _python_fits(releases: ReleaseFacts, python: Version | None) -> str:
     if releases.in_use is None:
         return f"{UNKNOWN}: {releases.source} has no such release"
     asked = releases.in_use.requires_python
-    if not asked:
+    if not any(asked):
         return NOT_GIVEN
     readable = tuple(one for one in asked if _is_specifier(one))
     if any(runs_on(Release(releases.in_use.version, requires_python=(one,)), python) for one in readable):

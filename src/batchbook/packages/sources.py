@@ -32,6 +32,8 @@ class Found:
 
     records: Sequence[Advisory]
     date: str
+    missing: str = ""
+    """Why some records that it is known to have could not be had; blank where these are all."""
 
 
 class AdvisorySource(Protocol):

@@ -154,8 +154,6 @@ def test_what_is_unknown_is_told_apart_from_trouble(server: Registry, endpoint: 
         (Half("chunked"), "the connection ended"),
         (Half("gzip"), "the packed answer ends too early"),
         (NotHttp(), "or it is no HTTP"),
-        (Huge(70), "its answer is larger than 64 MiB"),
-        (Huge(70, compressed=True), "its answer is larger than 64 MiB"),
         (Redirect(302, "dead"), "no connection"),
     ],
     ids=repr,
@@ -181,6 +179,8 @@ def test_trouble_that_passes_costs_a_try(server: Registry, endpoint: Make, fault
     [
         (Status(401), "it answered 401: credentials are missing, wrong or not enough"),
         (Status(400), "it answered 400 Bad Request"),
+        (Huge(70), "its answer is larger than 64 MiB"),
+        (Huge(70, compressed=True), "its answer is larger than 64 MiB"),
         (Redirect(301, "loop"), "it redirects more than 5 times"),
     ],
     ids=repr,
@@ -452,3 +452,13 @@ def test_only_an_answer_of_the_server_itself_says_that_it_is_there(endpoint: Mak
             with suppress(SourceUnreachable):
                 way.get(page(server))  # out of the store, or asked for again with its tag
         assert server.count() == asked
+
+
+def test_cookies_are_neither_sent_back_nor_stored(tmp_path: Path, server: Registry, endpoint: Make) -> None:
+    server.faults.add(Status(200, headers={"Set-Cookie": "who=somebody; Path=/"}, body=b"{}"), package="thing-0")
+    way = endpoint()
+    assert way.get(page(server)).body == b"{}"
+    assert way.get(page(server, "thing-1")).status == 200
+    stored = b"".join(file.read_bytes() for file in (tmp_path / "cache").glob(f"{FILE}*"))
+    assert b"somebody" not in stored
+    assert all("cookie" not in one.headers for one in server.requests)

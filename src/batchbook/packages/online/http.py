@@ -19,7 +19,7 @@ from hishel.httpx import CacheTransport
 from batchbook.packages.online.breaker import Breaker
 from batchbook.packages.online.endpoint import Answer, Check
 from batchbook.packages.online.store import ASKED, Store, hashed
-from batchbook.packages.online.wire import LongPause, Manners, Wire
+from batchbook.packages.online.wire import LongPause, Manners, TooLarge, Wire
 from batchbook.packages.sources import NotAsked, SourceUnreachable
 from batchbook.packages.wording import MOST_QUOTED, shorten
 
@@ -252,6 +252,8 @@ def _followed(client: httpx.Client, request: httpx.Request) -> httpx.Response:
             if request.url.scheme == "https" and response.next_request.url.scheme != "https":
                 raise SourceUnreachable("it redirects from https to an address that is not")
             request = response.next_request
+    except TooLarge as error:
+        raise SourceUnreachable(str(error)) from None
     except httpx.TransportError as error:
         log.debug("%s %s: %s", request.method, request.url, error)
         raise Again(_told(error)) from None

@@ -32,6 +32,11 @@ class Once(Generic[Key, Value]):
         with self._lock:
             return key in self._outcomes
 
+    def drop(self, key: Key) -> None:
+        """Forget an answer."""
+        with self._lock:
+            self._outcomes.pop(key, None)
+
     def get(self, key: Key, make: Callable[[], Value]) -> Value:
         """The outcome for a key, made by the first who asks; NotAsked is an outcome as well.
 

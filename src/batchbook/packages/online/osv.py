@@ -91,11 +91,15 @@ class OsvApi:
 
     def lookup(self, name: str) -> Found:
         """All records of a package by its normalised name; may raise SourceUnreachable or NotAsked."""
-        return self._found.get(name, lambda: self._ask(name))
+        found = self._found.get(name, lambda: self._ask(name))
+        if found.missing:
+            self._found.drop(name)  # the next row of this package asks anew: the source may be back
+        return found
 
     def _ask(self, name: str) -> Found:
         listed, date = self._recall(name) if self._endpoint.offline else self._list(name)
-        return Found(self._records(name, listed), date)
+        records, missing = self._records(name, listed)
+        return Found(records, date, missing)
 
     def _list(self, name: str) -> tuple[Listed, str]:
         """The list of a package out of all its pages, and the day of the oldest."""
@@ -138,8 +142,8 @@ class OsvApi:
         answer = self._endpoint.post(f"{self._url}/v1/querybatch", payload, check=reading)
         return [_page(one, answer.date) for one in reading.of(answer)]
 
-    def _records(self, name: str, listed: Listed) -> list[Advisory]:
-        """The records of a list, several fetched at once; all must be had, for one that is missing may be the one."""
+    def _records(self, name: str, listed: Listed) -> tuple[list[Advisory], str]:
+        """The records of a list, several fetched at once, and why some could not be had: one of them may be the one."""
         futures = [(id, self._detail(id, modified)) for id, modified in listed.items()]
         records, problems = [], []
         for id, future in futures:
@@ -147,10 +151,12 @@ class OsvApi:
                 records.append(_about(name, outcome(future)))
             except (SourceUnreachable, NotAsked) as problem:  # it is listed: that it is not stored is no "none known"
                 problems.append(f"{quoted(id)} ({problem})")
-        if problems:
-            total = count(len(listed), "advisory", "advisories")
-            raise SourceUnreachable(f"{len(problems)} of {total} cannot be used: {some(problems)}")
-        return records
+        if not problems:
+            return records, ""
+        missing = f"{len(problems)} of {count(len(listed), 'advisory', 'advisories')} cannot be used: {some(problems)}"
+        if not records:
+            raise SourceUnreachable(missing)
+        return records, missing
 
     def _detail(self, id: str, modified: str) -> Future[Advisory]:
         """A record to come; several packages may name the same."""

@@ -15,6 +15,7 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
 
 import httpx
@@ -116,6 +117,7 @@ class Wire:
             self._slots = asyncio.Semaphore(self._concurrency)
             # Proxies and certificates are taken from the environment, as with other clients.
             self._client = httpx.AsyncClient(
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # nobody is to know us again
                 timeout=self._timeout,
                 limits=httpx.Limits(max_connections=self._concurrency),
             )
@@ -198,7 +200,7 @@ class Wire:
             [
                 (name, value)
                 for name, value in response.headers.multi_items()
-                if name not in ("content-encoding", "content-length", "transfer-encoding", ASKED)
+                if name not in ("content-encoding", "content-length", "transfer-encoding", "set-cookie", ASKED)
             ]
         )
         headers[ASKED] = self._now().astimezone(UTC).isoformat(timespec="microseconds")
