@@ -2,6 +2,7 @@
 
 from batchbook.batch.controller import BatchController
 from batchbook.batch.interrupt import StopToken, handle_signals
+from batchbook.batch.keptfiles import kept_file
 from batchbook.batch.outcomes import Counts, Outcome
 from batchbook.batch.processors import DetailSheet, JobContext, Processor, ReportWish, RowResult
 from batchbook.batch.report import RunResult
@@ -28,4 +29,5 @@ __all__ = [
     "StopToken",
     "Toned",
     "handle_signals",
+    "kept_file",
 ]

@@ -19,7 +19,7 @@ def opened(folder: Path) -> Store:
     return Store(folder, MONTH)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(["a", "b ", "ü"]), st.binary(max_size=300_000)), max_size=6))
 def test_what_was_kept_last_under_a_text_is_found_again(tmp_path: Path, kept: list[tuple[str, bytes]]) -> None:
     store = opened(tmp_path)

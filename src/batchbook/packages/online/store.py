@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 from hishel import Entry, Headers, Request, Response, SqliteStorage
 
-from batchbook.storage.private import create_private, make_state_folder
+from batchbook.batch import kept_file
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +50,7 @@ class Store:
         _take_messages()
         path = folder / FILE
         try:
-            make_state_folder(folder)
-            create_private(path)
+            kept_file(path)
             _put_aside_if_damaged(path)
             _must_be_writable(path)
             connection = None
@@ -155,4 +154,4 @@ def _put_aside_if_damaged(path: Path) -> None:
         path.replace(path.with_suffix(".damaged"))
         for ending in ("-wal", "-shm"):
             path.with_name(path.name + ending).unlink(missing_ok=True)
-        create_private(path)
+        kept_file(path)
