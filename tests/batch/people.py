@@ -7,6 +7,7 @@ from the code that merges.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,15 +39,13 @@ class Line:
 
     values: Cells = field(default_factory=dict)
     colours: dict[str, str] = field(default_factory=dict)
-    typed: set[str] = field(default_factory=set)
-    """Columns that a person typed into since the run began."""
 
     @property
     def key(self) -> Value:
         return self.values.get("Key")
 
     def copy(self) -> Line:
-        return Line(dict(self.values), dict(self.colours), set(self.typed))
+        return Line(dict(self.values), dict(self.colours))
 
 
 @dataclass
@@ -60,6 +59,8 @@ class Cell:
     """The machine wrote it in this run."""
     same: Value = None
     """What a person typed that the run finds out, too. If a save saw it there, it counts as the machine's."""
+    emptied: bool = False
+    """A person emptied it. If a save saw that, and the row had no result, that blank counts as the machine's."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ class People:
         self.must_list: list[Listed] = []
         self.unnamed: list[Line] = []
         """Rows whose key was empty or doubled when the run began."""
+        self.clearable: Counter[tuple[Value, str, Value]] = Counter()
+        """By key, column and value: how many cells of these rows held it and were not cleared yet."""
         self.frozen = frozenset[str]()
         """Columns that nobody edits just now."""
         book_ = openpyxl.Workbook()
@@ -109,11 +112,12 @@ class People:
         """A fresh run takes what stands there now."""
         self.sync()
         self.lost, self.must_list, self.selected, self.unnamed = set(), [], {}, []
+        self.clearable = Counter()
         for line in self.lines:
-            line.typed = set()
             if line.key is None or self._doubled(line.key):
                 if any(line.values.get(one) is not None for one in ("Key", *READ, *WRITTEN)):
                     self.unnamed.append(line)
+                    self.clearable.update((line.key, name, line.values.get(name)) for name in WRITTEN)
                 continue
             known = self.last.get(line.key, {})
             self.selected[line.key] = {}
@@ -145,12 +149,9 @@ class People:
     def _machine_wrote(self, line: Line, name: str, value: Value, cleared: dict[str, Cells]) -> None:
         key, held = line.key, line.values.get(name)
         assert name in WRITTEN, f"{name} of {key} is people's: {held!r} became {value!r}"
-        if any(line is other for other in self.unnamed):
-            assert (value, name in line.typed) == (None, False), f"{key}: {held!r} became {value!r}"
-            assert held == cleared.get(key, {}).get(name, held) or name in self.overwrite, f"{held!r} was cleared"
-            line.values[name] = value
+        if key not in self.selected:
+            self._cleared_without_key(line, name, value, cleared.get(key, {}))
             return
-        assert key in self.selected, f"{key} is no row of the run, but its {name} became {value!r}"
         if self._doubled(key):
             assert value is None, f"the key {key} is doubled, but its {name} became {value!r}"
             known_as = (cleared[key].get(name), self.selected[key][name].same)
@@ -163,6 +164,23 @@ class People:
         line.values[name] = value
         self.last.setdefault(key, {})[name] = value
         self.selected[key][name] = Cell(value, wrote=True)
+
+    def _cleared_without_key(self, line: Line, name: str, value: Value, known: Cells) -> None:
+        """A row that no key names goes by its place, and nothing tells it from a copy that somebody made of it.
+
+        So it does not count which of equal rows were cleared, but how many: as many as the run began with. What the
+        machine is known to have written goes from every row of a doubled key, as where that was doubled during the run.
+        """
+        key, held = line.key, line.values.get(name)
+        assert value is None, f"{key} is no row of the run, but its {name} became {value!r}"
+        line.values[name] = None
+        if key is not None and self._doubled(key) and name in known and held == known[name]:
+            return
+        if name not in known and self.clearable[key, name, held]:
+            self.clearable[key, name, held] -= 1
+            return
+        assert name in self.overwrite, f"{key} is no row of the run, but its {name} {held!r} was cleared"
+        self.must_list.append(Listed(f"{key or ''}|row {self._number(line)}", name, held, None, "ours"))
 
     # --- what people do --------------------------------------------------------------------------------------------
 
@@ -226,6 +244,9 @@ class People:
         there = [line for line in self.lines if line.key is not None]
         return there[pick % len(there)] if there else None
 
+    def _number(self, line: Line) -> int:
+        return next(number for number, other in enumerate(self.lines, 2) if other is line)
+
     def _doubled(self, key: str) -> bool:
         return sum(line.key == key for line in self.lines) > 1
 
@@ -233,10 +254,10 @@ class People:
         if name in self.frozen:
             return
         held, line.values[name] = line.values.get(name), value
-        line.typed.add(name)
         known = self.selected.get(line.key or "", {}).get(name)
         if known is not None and held != value:
             known.persons = value != known.base
+            known.emptied = known.emptied or value is None
 
     def _forget(self, line: Line) -> None:
         """The row is no longer one of its key."""

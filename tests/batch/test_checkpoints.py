@@ -1,7 +1,9 @@
+import secrets
+
 from batchbook.batch.checkpoints import CheckpointManager, stored
 from batchbook.batch.outcomes import Outcome, RowOutcome
 from batchbook.storage.runlog import RunLog
-from tests.batch.helpers import Site, people, rows_of, shout
+from tests.batch.helpers import NOW, Site, people, rows_of, shout
 
 
 def manager_of(site, ledger):
@@ -53,3 +55,12 @@ def test_an_outcome_is_stored_with_what_its_cells_held_and_no_others():
     (row,) = rows_of(1, Result="old")
     kept = stored(RowOutcome(row, Outcome.DONE, writes={"Result": "new"}))
     assert (kept.taken, kept.writes, kept.inputs) == ('{"Result":"old"}', '{"Result":"new"}', row.row.digest())
+
+
+def test_runs_of_the_same_second_that_draw_the_same_number_get_ids_of_their_own(site, monkeypatch):
+    drawn = iter(["aaaa", "aaaa", "bbbb"])
+    real = secrets.token_hex
+    monkeypatch.setattr(secrets, "token_hex", lambda size: next(drawn) if size == 2 else real(size))
+    runs = [site.run(clock=lambda: NOW) for _ in range(2)]
+    assert [run.run_id for run in runs] == ["20260301-120000-aaaa", "20260301-120000-bbbb"]
+    assert [run.status for run in runs] == ["completed", "completed"]

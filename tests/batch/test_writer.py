@@ -530,6 +530,43 @@ def test_a_row_that_came_during_the_run_with_a_doubled_key_keeps_its_cells(site)
     assert result.rows.rejected == 1
 
 
+def doubled(sheet):
+    """The last row once more below itself."""
+    sheet.append([cell.value for cell in sheet[sheet.max_row]])
+
+
+def test_of_equal_rows_with_a_doubled_key_no_more_are_cleared_than_the_run_began_with(tmp_path):
+    rows = [["K1", "name 1", None, None], ["K2", "name 2", "mine", None], ["K2", "name 2", "mine", None]]
+    site = Site(tmp_path / "w", rows, batch={**SETTINGS["batch"], "size": 1})
+    result = during(site, {1: lambda: site.edit(doubled)})
+    assert sorted(str(row[2]) for row in site.rows()) == ["None", "None", "mine", "name 1!"]
+    assert (result.rows.done, result.rows.rejected, result.rows.selected) == (1, 2, 3)
+
+
+def two_columns(row):
+    return {"Result": f"{row['Name']}!", "Note": f"{row['Name']}?"}
+
+
+@pytest.mark.parametrize("on_person_edit", ["keep", "overwrite"])
+def test_what_a_person_typed_where_only_another_cell_of_a_doubled_row_had_been_cleared_is_listed(
+    tmp_path, on_person_edit
+):
+    edit = {"Result": on_person_edit}
+    site = Site(
+        tmp_path / "w", people(1), two_columns, writes=["Result", "Note"], reads=["Name"], on_person_edit=edit
+    )  # fmt: skip
+    site.run()
+    site.cell("C2", None)
+    site.edit(doubled)
+    site.run()
+    assert [row[2:] for row in site.rows()] == [[None, None], [None, None]]
+    site.cell("C2", "mine")
+    result = site.run()
+    kept = on_person_edit == "keep"
+    assert [row[2] for row in site.rows()] == ["mine" if kept else None, None]
+    assert conflicts(site, result) == {("K1|row 2", "mine", None, "theirs" if kept else "ours")}
+
+
 @pytest.mark.parametrize("first", [1, 3])
 def test_a_row_whose_key_was_doubled_and_made_sound_again_is_done_again(site, first):
     site.make_job(batch={**SETTINGS["batch"], "size": 1})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from batchbook.storage.celltexts import folded
 from batchbook.storage.lastwritten import last_written
@@ -20,9 +20,26 @@ class RowHistory:
     def __init__(self, last: str | None = "{}", unsure: str = "{}", vanished: str = "{}") -> None:
         """`last` is None where the ledger's record of it is damaged; `vanished` has what the cells hold again."""
         self._last = {folded(title): value for title, value in decanonical(last or "{}").items()}
-        self._never = LOST if last is None else NEVER
+        self._never: Never = LOST if last is None else NEVER
         self._vanished = decanonical(vanished)
         self.unsure = decanonical(unsure)
+
+    def before(self, other: RowHistory) -> RowHistory:
+        """This history, and for the columns that it does not know the other one's.
+
+        Of a row that goes by its key and place, some cells may have been written under that, and others under its key.
+        """
+        if self._never is LOST:
+            return self
+        found = RowHistory()
+        found._last = {**other._last, **self._last}
+        found._never = other._never
+        found._vanished = {**self._not_known(other._vanished), **self._vanished}
+        found.unsure = {**self._not_known(other.unsure), **self.unsure}
+        return found
+
+    def _not_known(self, cells: Mapping[str, CellValue]) -> dict[str, CellValue]:
+        return {title: value for title, value in cells.items() if not self.wrote(title)}
 
     def wrote(self, title: str) -> bool:
         """Whether the machine is known to have written the cell under a header."""

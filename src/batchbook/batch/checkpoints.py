@@ -145,7 +145,7 @@ class CheckpointManager:
         """A new run with its selection; it takes the place of the unfinished runs named in `set_aside`."""
         RunLog.stage_selection(self.ledger, rows)
         now, asked = self.now(), self.definition
-        name = f"{self.clock():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # see is_run_id
+        name = new_run_id(self.ledger, self.clock())
         run = RunRecord(
             id=name, job=asked.job, workbook=asked.workbook, source=asked.source, sheet=asked.sheet,
             definition=asked.hash, processor=asked.processor, reference=dict(asked.reference), settings=dict(settings),
@@ -270,6 +270,14 @@ def _difference(then: Mapping[str, str], now: Mapping[str, str]) -> str:
 def _line(point: Checkpoint) -> str:
     done = sum(point.counts.values())
     return f"checkpoint {point.number}: batch {point.batch}, {point.at}, {done} rows done"
+
+
+def new_run_id(ledger: Ledger, now: dt.datetime, verb: str = "") -> str:
+    """An id for a run, or for what `verb` names, that the ledger does not have (see `is_run_id`)."""
+    begin = f"{now:%Y%m%d-%H%M%S}-{verb}-" if verb else f"{now:%Y%m%d-%H%M%S}-"
+    while ledger.run(name := begin + secrets.token_hex(2)) is not None:
+        continue  # one of the same second drew the same number
+    return name
 
 
 def is_run_id(text: str) -> bool:

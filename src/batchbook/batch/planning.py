@@ -86,15 +86,17 @@ class Planner:
             changes: list[Change] = []
             conflicts: list[ConflictRecord] = []
             for outcome, current in chunk:
-                known = history.get(outcome.key) or history.get(self._real_key(outcome.key)) or RowHistory()
+                known = history.get(outcome.key, RowHistory())
+                if _unnamed(outcome.key, self._job):
+                    known = known.before(history.get(self._real_key(outcome.key), RowHistory()))
                 self._merge_row(table, outcome, current, known, changes, conflicts)
                 changes.extend(_detail_changes(outcome, details))
             self._saves.plan(changes)
             self._saves.plan_conflicts(conflicts)
 
     def _real_key(self, key: str) -> str:
-        """The key text that stands in a row, also where the row goes by one part more (`selection.row_key`)."""
-        return key_text(key_of_text(key)[: len(self._job.key)]) if _unnamed(key, self._job) else key
+        """The key text that stands in a row which goes by one part more (`selection.row_key`)."""
+        return key_text(key_of_text(key)[: len(self._job.key)])
 
     def _merge_row(
         self,

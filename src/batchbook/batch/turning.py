@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from batchbook.batch.checkpoints import shown_key
+from batchbook.batch.checkpoints import new_run_id, shown_key
 from batchbook.batch.details import PackedRows, content, has_sheet, planned_rows, read_details
 from batchbook.batch.processors import DetailSheet
 from batchbook.batch.readagain import InputsOf
@@ -84,7 +83,7 @@ class Turn:
         self._way = direction
         self._changes = RunChanges(ledger, run.id)
         self._now = clock().isoformat(timespec="milliseconds")
-        self._id = f"{clock():%Y%m%d-%H%M%S}-{direction.verb}-{secrets.token_hex(2)}"
+        self._id = new_run_id(ledger, clock(), direction.verb)
         self._backups = backup_store(base, ledger.path_of(run.workbook))
         self._saves = SaveLog(ledger, self._id, run.workbook, lambda: self._now)
         self._done = Turned(self._id)

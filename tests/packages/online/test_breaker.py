@@ -60,6 +60,25 @@ def test_a_trial_that_never_comes_back_does_not_close_the_way_for_ever() -> None
     assert not breaker.refusal()
 
 
+def test_what_weighs_less_takes_longer_to_be_given_up() -> None:
+    breaker = Breaker(3, 60.0, Clock())
+    for _ in range(5):
+        breaker.failed("no answer in time", 0.5)
+    assert not breaker.refusal() and not breaker.is_open()
+    breaker.failed("no answer in time", 0.5)
+    assert breaker.refusal() and breaker.is_open()
+
+
+def test_whether_it_is_given_up_can_be_asked_without_taking_the_turn_of_the_trial() -> None:
+    clock = Clock()
+    breaker = broken(clock)
+    assert breaker.is_open()
+    clock.now += 61
+    assert not breaker.is_open()
+    assert not breaker.is_open()
+    assert not breaker.refusal()
+
+
 def test_a_long_pause_that_a_server_asked_for_is_kept() -> None:
     clock = Clock()
     breaker = Breaker(3, 60.0, clock)

@@ -462,3 +462,29 @@ def test_cookies_are_neither_sent_back_nor_stored(tmp_path: Path, server: Regist
     stored = b"".join(file.read_bytes() for file in (tmp_path / "cache").glob(f"{FILE}*"))
     assert b"somebody" not in stored
     assert all("cookie" not in one.headers for one in server.requests)
+
+
+def test_a_server_that_never_answers_is_given_up_within_some_time_outs(server: Registry, endpoint: Make) -> None:
+    server.faults.add(Silence())
+    way = endpoint(timeout=0.3, tries=4, concurrency=5)
+    assert len(ask_all(way, server, 5)) == len(NAMES)
+    assert server.count() <= 14  # ten tries weigh as five requests; up to four more are under way then
+
+
+def test_two_sources_at_one_host_have_each_their_own_rate(tmp_path: Path, server: Registry) -> None:
+    network = Network(NetworkOptions(**QUICK), tmp_path / "cache", offline=False)
+    slow, quick = (network.endpoint(server.url, rate) for rate in ("1/1h", "1000/s"))
+    assert slow.get(page(server)).status == 200
+
+    def wait() -> None:
+        with pytest.raises(RuntimeError, match="the run has ended"):
+            slow.get(page(server, NAMES[1]))
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    for name in NAMES[2:8]:
+        assert quick.get(page(server, name)).status == 200
+    assert waiting.is_alive()
+    network.close()
+    waiting.join(10)
+    assert not waiting.is_alive()

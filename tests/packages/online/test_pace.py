@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchbook.packages.online.pace import Pace, Rate
+from batchbook.packages.online.pace import Hold, Pace, Rate
 
 
 @pytest.mark.parametrize(
@@ -21,17 +21,17 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
         Rate.parse(text)
 
 
-def send_all(pace: Pace, rate: Rate, arrivals: list[float], holds: dict[int, float]) -> list[float]:
+def send_all(pace: Pace, arrivals: list[float], holds: dict[int, float]) -> list[float]:
     """The times at which requests that come at these times are sent, one after another."""
     now, sent = 0.0, []
     for number, arrival in enumerate(arrivals):
         now = max(now, arrival)
         if number in holds:
-            pace.hold(now + holds[number])
-        wait = pace.wait(rate, now)
+            pace.hold.until(now + holds[number])
+        wait = pace.wait(now)
         assert wait >= 0
         now += wait
-        assert pace.wait(rate, now) == pytest.approx(0, abs=1e-6)
+        assert pace.wait(now) == pytest.approx(0, abs=1e-6)
         pace.sent(now)
         sent.append(now)
     return sent
@@ -44,14 +44,14 @@ def send_all(pace: Pace, rate: Rate, arrivals: list[float], holds: dict[int, flo
 def test_no_span_of_the_rate_ever_holds_more_requests_than_it_allows(
     most: int, seconds: float, arrivals: list[float], holds: dict[int, float]
 ) -> None:
-    sent = send_all(Pace(), Rate(most, seconds), sorted(arrivals), holds)
+    sent = send_all(Pace(Rate(most, seconds), Hold()), sorted(arrivals), holds)
     for first, later in zip(sent, sent[most:], strict=False):
         assert later - first >= seconds - 1e-6
 
 
 def test_a_host_that_asked_for_a_pause_is_left_alone_until_it_is_over() -> None:
-    pace = Pace()
-    pace.hold(7.0)
-    pace.hold(3.0)  # a shorter one does not end a longer one
-    assert pace.wait(Rate(100, 1), 0.0) == 7.0
-    assert pace.wait(Rate(100, 1), 7.0) == 0.0
+    hold = Hold()
+    first, second = Pace(Rate(100, 1), hold), Pace(Rate(1, 1), hold)
+    first.hold.until(7.0)
+    first.hold.until(3.0)  # a shorter one does not end a longer one
+    assert [first.wait(0.0), second.wait(0.0), first.wait(7.0)] == [7.0, 7.0, 0.0]

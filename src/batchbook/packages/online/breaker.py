@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 GIVE_UP_AFTER = 5
-"""Requests in a row that failed, each with all its tries."""
+"""Requests in a row that failed, each with all its tries; two tries that ran out of time weigh as much as one."""
 PAUSE = 60.0
 """Seconds until one request is let through again, to see whether the server is back."""
 
@@ -22,7 +22,7 @@ class Breaker:
         self._pause = pause
         self._clock = clock
         self._lock = threading.Lock()
-        self._failed = 0
+        self._failed = 0.0
         self._until = 0.0
         self._asked_until = 0.0
         self._reason = ""
@@ -44,15 +44,21 @@ class Breaker:
     def succeeded(self) -> None:
         """The server answered."""
         with self._lock:
-            self._failed, self._until = 0, 0.0
+            self._failed, self._until = 0.0, 0.0
 
-    def failed(self, reason: str) -> None:
-        """A request failed for good."""
+    def failed(self, reason: str, weight: float = 1.0) -> None:
+        """A request failed for good, or a try of one, which weighs less."""
         with self._lock:
-            self._failed += 1
+            self._failed += weight
             if self._failed >= self._most:
                 self._until = self._clock() + self._pause
-                self._reason = f"{self._failed} requests in a row failed, the last one: {reason}"
+                self._reason = f"{self._failed:.0f} requests in a row failed, the last one: {reason}"
+
+    def is_open(self) -> bool:
+        """Whether nothing is to be sent now; unlike `refusal` it takes nobody's turn after a pause."""
+        with self._lock:
+            now = self._clock()
+            return now < self._asked_until or now < self._until
 
     def closed_for(self, seconds: float, reason: str) -> None:
         """The server asked for a pause that is longer than a request waits; answers still to come do not end it."""

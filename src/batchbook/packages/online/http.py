@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 import httpx
 import tenacity
 from hishel.httpx import CacheTransport
+from tenacity.stop import stop_base
 
 from batchbook.packages.online.breaker import Breaker
 from batchbook.packages.online.endpoint import Answer, Check
@@ -50,8 +51,22 @@ class Again(Exception):
     """What may go better at the next try."""
 
 
+class TimedOut(Again):
+    """No answer in time."""
+
+
 class Refused(SourceUnreachable):
     """The server does not know who asks, or does not answer them; it would say so to every request."""
+
+
+class _GivenUp(stop_base):
+    """No further try of a server that was given up meanwhile."""
+
+    def __init__(self, breaker: Breaker) -> None:
+        self._breaker = breaker
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+        return self._breaker.is_open()
 
 
 class _WireTransport(httpx.BaseTransport):
@@ -198,7 +213,7 @@ class HttpEndpoint:
         if refused:
             raise SourceUnreachable(refused)
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self._trying.tries),
+            stop=tenacity.stop_any(tenacity.stop_after_attempt(self._trying.tries), _GivenUp(self._breaker)),
             wait=tenacity.wait_random_exponential(multiplier=self._trying.first_wait, max=_MOST_WAIT),
             retry=tenacity.retry_if_exception_type(Again),
             sleep=tenacity.sleep_using_event(self._closed),
@@ -207,7 +222,7 @@ class HttpEndpoint:
         try:
             answer: Answer = retrying(self._once, client, request, check)
         except Again as trouble:
-            tries = self._trying.tries
+            tries = retrying.statistics["attempt_number"]
             reason = f"{trouble}, {tries} times" if tries > 1 else str(trouble)
             self._breaker.failed(reason)
             raise SourceUnreachable(reason) from None
@@ -221,7 +236,11 @@ class HttpEndpoint:
         return answer
 
     def _once(self, client: httpx.Client, request: httpx.Request, check: Check | None) -> Answer:
-        response = _followed(client, request)
+        try:
+            response = _followed(client, request)
+        except TimedOut as trouble:
+            self._breaker.failed(str(trouble), 0.5)  # each costs its full time: a silent server is given up sooner
+            raise
         status = response.status_code
         if status in _AGAIN or status in self._trying.also:
             raise Again(_said(response))
@@ -254,6 +273,8 @@ def _followed(client: httpx.Client, request: httpx.Request) -> httpx.Response:
             request = response.next_request
     except TooLarge as error:
         raise SourceUnreachable(str(error)) from None
+    except httpx.TimeoutException as error:
+        raise TimedOut(_told(error)) from None
     except httpx.TransportError as error:
         log.debug("%s %s: %s", request.method, request.url, error)
         raise Again(_told(error)) from None

@@ -26,24 +26,37 @@ class Rate:
         return cls(int(found[1]), int(found[2] or 1) * _UNITS[found[3]])
 
 
-class Pace:
-    """The turns of one host. Not for several threads at once; times are seconds of one monotonic clock."""
+class Hold:
+    """A pause that a host asked for; it holds for all who ask it. Times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
-        self._sent: deque[float] = deque()
-        self._held_until = 0.0
+        self._until = 0.0
 
-    def wait(self, rate: Rate, now: float) -> float:
+    def wait(self, now: float) -> float:
+        """How many seconds the next request has to wait."""
+        return max(0.0, self._until - now)
+
+    def until(self, moment: float) -> None:
+        """No request before a time."""
+        self._until = max(self._until, moment)
+
+
+class Pace:
+    """The turns of one source at one host. Not for several threads at once."""
+
+    def __init__(self, rate: Rate, hold: Hold) -> None:
+        self._rate = rate
+        self.hold = hold
+        self._sent: deque[float] = deque()
+
+    def wait(self, now: float) -> float:
         """How many seconds the next request has to wait; 0 where it may be sent now."""
-        while self._sent and self._sent[0] <= now - rate.seconds:
+        while self._sent and self._sent[0] <= now - self._rate.seconds:
             self._sent.popleft()
-        free = self._sent[-rate.requests] + rate.seconds if len(self._sent) >= rate.requests else 0.0
-        return max(0.0, free - now, self._held_until - now)
+        most = self._rate.requests
+        free = self._sent[-most] + self._rate.seconds if len(self._sent) >= most else 0.0
+        return max(0.0, free - now, self.hold.wait(now))
 
     def sent(self, now: float) -> None:
         """A request is sent now."""
         self._sent.append(now)
-
-    def hold(self, until: float) -> None:
-        """No request before a time."""
-        self._held_until = max(self._held_until, until)

@@ -20,7 +20,7 @@ from importlib.metadata import version
 
 import httpx
 
-from batchbook.packages.online.pace import Pace, Rate
+from batchbook.packages.online.pace import Hold, Pace, Rate
 from batchbook.packages.online.store import ASKED
 
 RETRY_AFTER = (429, 503)
@@ -30,7 +30,7 @@ ENDED = "the run has ended; nothing is sent any more"
 USER_AGENT = f"batchbook/{version('batchbook')} (package review)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Manners:
     """How a source is asked."""
 
@@ -77,8 +77,9 @@ class Wire:
         self._timeout = timeout
         self._most = most_bytes
         self._now = now
-        self._paces: dict[str, Pace] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._paces: dict[tuple[Manners, str], tuple[Pace, asyncio.Lock]] = {}
+        """The turns of each source at each host, and the queue for them."""
+        self._holds: dict[str, Hold] = {}
         self._lock = threading.Lock()
         self.closed = threading.Event()
         """Set from `close` on: nobody is to wait for another try."""
@@ -135,9 +136,12 @@ class Wire:
     async def _send(self, request: httpx.Request, manners: Manners) -> httpx.Response:
         assert self._slots is not None
         host = f"{request.url.host}:{request.url.port}"
-        pace = self._paces.setdefault(host, Pace())
-        async with self._turns.setdefault(host, asyncio.Lock()):
-            await self._take_turn(pace, manners, self._slots)
+        place = (manners, host)
+        if place not in self._paces:
+            self._paces[place] = Pace(manners.rate, self._holds.setdefault(host, Hold())), asyncio.Lock()
+        pace, turns = self._paces[place]
+        async with turns:
+            await self._take_turn(pace, self._slots)
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._exchange(request, manners, pace)
@@ -147,13 +151,13 @@ class Wire:
             self._slots.release()
 
     @staticmethod
-    async def _take_turn(pace: Pace, manners: Manners, slots: asyncio.Semaphore) -> None:
-        """Wait for the host's turn and a slot; the turn is counted last, for what waits for a slot is not sent yet."""
+    async def _take_turn(pace: Pace, slots: asyncio.Semaphore) -> None:
+        """Wait for a turn and a slot; the turn is counted last, for what waits for a slot is not sent yet."""
         while True:
-            await _sleep_until_turn(pace, manners)
+            await _sleep_until_turn(pace)
             await slots.acquire()
             now = time.monotonic()
-            if pace.wait(manners.rate, now) <= 0:
+            if pace.wait(now) <= 0:
                 break
             slots.release()  # while it waited for the slot, the host asked for a pause
         pace.sent(now)
@@ -192,7 +196,7 @@ class Wire:
             return
         if seconds > manners.longest_wait:
             raise LongPause(seconds)
-        pace.hold(time.monotonic() + seconds)
+        pace.hold.until(time.monotonic() + seconds)
 
     def _told(self, response: httpx.Response, body: bytes) -> httpx.Response:
         """The answer without what only the transport was to know, and with the day of it."""
@@ -247,8 +251,8 @@ def _unpacker(response: httpx.Response) -> _Plain | _Gzip:
     raise httpx.RemoteProtocolError(f"the answer is packed in a way that was not asked for, {packed[:20]}")
 
 
-async def _sleep_until_turn(pace: Pace, manners: Manners) -> None:
-    while (wait := pace.wait(manners.rate, time.monotonic())) > 0:
+async def _sleep_until_turn(pace: Pace) -> None:
+    while (wait := pace.wait(time.monotonic())) > 0:
         await asyncio.sleep(wait)
 
 
