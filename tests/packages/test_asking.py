@@ -39,7 +39,8 @@ def test_offline_what_was_never_asked_is_not_checked_and_files_still_judge(
     affected, free = (review.process(row("thing", version)).columns for version in ("1.0", "2.0"))
     review.close()
     assert str(affected["recommendation"]).startswith("SECURITY RISK (1)")
-    assert str(free["recommendation"]).startswith("PROCEED (latest not checked): not affected by 1 advisory known in")
+    assert str(free["recommendation"]).startswith("PROCEED (latest not checked): package index was not asked (offline")
+    assert "not affected by 1 advisory known in" in str(free["recommendation"])
     assert "OSV not checked" in str(free["recommendation"])
     assert str(free["latest_version"]).startswith("not checked")
 

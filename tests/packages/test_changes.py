@@ -207,8 +207,10 @@ def test_what_changed_about_releases() -> None:
     reasons = ({"latest_version": "not checked: down (a)"}, {"latest_version": "not checked: down (b)"})
     assert news_of(package("PROCEED (latest not checked): x", cells=reasons)) is None
     lost = ({"latest_version": "2.1"}, {"latest_version": "not checked: index down"})
-    found = told(package("PROCEED: x", "PROCEED (latest not checked): y", cells=lost))
-    assert (found.rank, found.words) == (Rank.OTHER, "latest 2.1 -> not checked")
+    for before in ("PROCEED: x", "UPDATE (minor, 3 days behind): x", "MANUAL REVIEW: x"):  # an index that was down
+        assert news_of(package(before, "PROCEED (latest not checked): y", cells=lost)) is None
+    found = told(package("PROCEED (latest not checked): y", "UPDATE (minor): x", cells=lost[::-1]))
+    assert (found.rank, found.words) == (Rank.OTHER, "latest not checked -> 2.1")
 
 
 def test_another_first_fixed_version_is_told_also_where_there_was_none() -> None:

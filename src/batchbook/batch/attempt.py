@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ from batchbook.batch.assembly import Assembly, Clock
 from batchbook.batch.checkpoints import CheckpointManager, Definition
 from batchbook.batch.details import read_details
 from batchbook.batch.interrupt import StopToken
+from batchbook.batch.judging import one_line
 from batchbook.batch.memory import MemoryReader
 from batchbook.batch.opening import Begun, Opening
 from batchbook.batch.outcomes import Counts, RowOutcome
@@ -49,6 +51,8 @@ from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import count_conflicts, count_overwritten
 from batchbook.storage.trouble import refused
 from batchbook.xlsx import Book, digest_of
+
+log = logging.getLogger(__name__)
 
 _PRUNE_SHARE, _LEAST_PRUNE, _MOST_PRUNE = 0.05, 2.0, 30.0
 """How long the end of a run may take to prune old ones: this share of its own time, within these seconds."""
@@ -412,6 +416,7 @@ class Attempt:
             error=error,
             stopped_with=self._stop.exit_code if status == "interrupted" else None,
             reference=self._assembly.reference,
+            remarks=self._remarks(),
             pending=self._pending,
             vanished=self._vanished,
         )
@@ -430,6 +435,17 @@ class Attempt:
         if error is None and not self._stop.stopping:
             self._prune()
         return result
+
+    def _remarks(self) -> tuple[str, ...]:
+        """What the processor tells of this attempt as a whole, each warned of."""
+        try:
+            remarks = tuple(one_line(one) for one in self._assembly.processor.remarks())
+        except Exception as trouble:  # noqa: BLE001 - a processor may raise anything
+            remarks = (f"the processor's remarks could not be had: {type(trouble).__name__}",)
+        for one in remarks:
+            self._warn(one)
+            log.warning("run %s of %s: %s", self._log.run.id, self._job.job, one)
+        return remarks
 
     def _prune(self) -> None:
         """Drop the details of old runs, in a small share of the time that this run took; trouble is a warning."""

@@ -97,7 +97,7 @@ class Judge:
         writes = dict(columns or {})
         if outcome is Outcome.UNKNOWN and not self._says_so and self.clear_problems:
             writes = {**dict.fromkeys(self.writes), **writes}
-        reason = _short(reason)
+        reason = one_line(reason)
         writes.update(self._mark(outcome, reason, checked=checked and outcome is not Outcome.FAILED))
         # Also what is there already: people may change it, or save an old copy over it, before the run ends.
         return RowOutcome(taken, outcome, reason, writes, details or {})
@@ -181,7 +181,7 @@ def _said(error: BaseException) -> str:
     return f"{name}: {text}" if text else name
 
 
-def _short(reason: object) -> str:
+def one_line(reason: object) -> str:
     """A reason as one line that fits a cell and can be stored: what is not valid text is shown by its code."""
     text = hide(str(reason)).encode("utf-8", "backslashreplace").decode()
     folded = " ".join(text.split())

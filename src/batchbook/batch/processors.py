@@ -117,6 +117,10 @@ class Processor:
         """Do all rows of a batch: a result, or the exception that stands for one, for each row in order."""
         raise TypeError(f"{type(self).__name__} does not take batches")
 
+    def remarks(self) -> Sequence[str]:
+        """What is to be told of this attempt at a run as a whole, at its end, a sentence each: it becomes a warning."""
+        return ()
+
     def report_wish(self) -> ReportWish | None:
         """The report workbook that the end of each run is to leave, None for none."""
         return None

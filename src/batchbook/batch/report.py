@@ -59,6 +59,8 @@ class RunResult:
     """What earlier runs wrote and was not there any more when this one began."""
     report_workbook: str | None = None
     """The report workbook that the job wants of each run, where it could be written."""
+    remarks: tuple[str, ...] = ()
+    """What the processor tells of its last attempt as a whole, such as a source that did not answer."""
     pending: Mapping[str, str] | None = None
     """Where the finished save lies that could not be published, who has the workbook open, and how it gets in."""
 
@@ -97,6 +99,8 @@ class RunResult:
             plain["reference"] = dict(self.reference)
         if self.conflicts:
             plain["overwritten"] = self.overwritten
+        if self.remarks:
+            plain["remarks"] = list(self.remarks)
         if self.pending is not None:
             plain["pending"] = dict(self.pending)
         if self.vanished:

@@ -181,6 +181,7 @@ class RunView:
         said += [
             f"what a sheet holds is missing here, but for what the run changed: {s}" for s in self._strange.values()
         ]
+        said += (self.run.summary or {}).get("remarks", ())
         if self.run.settings.get("partial"):
             said.append("the run took some rows only; of the others it says nothing")
         return [f"{text[:1].upper()}{text[1:]}" for text in said]

@@ -349,7 +349,8 @@ def _said_of_releases(package: Package) -> Said:
         said.append((Rank.RELEASE, f"now yanked{reason}"))
     if before.yanked and after.yanked is False:
         said.append((Rank.RELEASE, "no longer a yanked release"))
-    if before.latest and after.latest and before.latest != after.latest:
+    # That an index was in trouble is no news of a package; the report says it once.
+    if before.latest and after.latest not in ("", NOT_CHECKED) and before.latest != after.latest:
         rank = Rank.OTHER if NOT_CHECKED in (before.latest, after.latest) else Rank.RELEASE
         said.append((rank, f"latest {before.latest} -> {after.latest}"))
     return said
@@ -362,6 +363,8 @@ def _said_of_recommendation(package: Package) -> Said:
         return []
     if before.kind is None:
         return [(Rank.OTHER, f"reviewed for the first time: {after.head}")] if package.new else []
+    if after.latest == NOT_CHECKED != before.latest:
+        return []  # no releases, no word on an update
     if (before.kind, before.qualifier) != (after.kind, after.qualifier):
         return [(Rank.OTHER, f"recommendation {before.head} -> {after.head}")]
     return []

@@ -72,9 +72,15 @@ class Recommendation:
 
 
 def recommend(
-    verdict: Verdict, releases: ReleaseFacts | None = None, exploited: Exploited | None = None
+    verdict: Verdict,
+    releases: ReleaseFacts | None = None,
+    exploited: Exploited | None = None,
+    no_releases: str = "",
 ) -> Recommendation:
-    """The recommendation that follows from a verdict and from what is known of releases; None: not asked."""
+    """The recommendation that follows from a verdict and from what is known of releases.
+
+    Without `releases`, `no_releases` says why (see `answers.not_checked`); blank: nobody was to be asked.
+    """
     if verdict.status is Status.AFFECTED:
         head = f"{Kind.SECURITY_RISK} ({len(verdict.hits)})"
         facts = [*_risk(verdict, releases, exploited or Exploited()), *_release(verdict, releases), *_by(verdict)]
@@ -84,7 +90,7 @@ def recommend(
         return _said(Kind.UNKNOWN, Kind.UNKNOWN, facts)
     known = [*_superseded(verdict), known_text(verdict)]
     if releases is None:
-        return _said(Kind.PROCEED, f"{Kind.PROCEED} (latest {NOT_CHECKED})", known)
+        return _said(Kind.PROCEED, f"{Kind.PROCEED} (latest {NOT_CHECKED})", [*_unasked(no_releases), *known])
     doubts = _doubts(verdict, releases)
     if doubts or releases.latest is None or verdict.version is None:
         facts = [*doubts, *_release(verdict, releases, doubts), *known]
@@ -93,6 +99,14 @@ def recommend(
         distance = f"{step(verdict.version, releases.latest.version)}, {_behind(releases)}"
         return _said(Kind.UPDATE, f"{Kind.UPDATE} ({distance})", [*_release(verdict, releases), *known])
     return _said(Kind.PROCEED, Kind.PROCEED, [f"in use is the latest release ({releases.source})", *known])
+
+
+def _unasked(problem: str) -> list[str]:
+    """Where releases should have been asked for and were not, a reader must not take that for nothing to be known."""
+    if not problem:
+        return []
+    who = problem.removeprefix(f"{NOT_CHECKED}: ")
+    return [f"{who}, so that it is not known whether the release exists, is yanked or is behind"]
 
 
 def known_text(verdict: Verdict) -> str:

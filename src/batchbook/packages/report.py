@@ -175,7 +175,7 @@ def _order(one: Listed) -> tuple[int, int, float]:
 
 def _exploited(listed: Sequence[Listed]) -> str:
     """Yes where one is; no only where each of them was looked up."""
-    said = {one.exploited for one in listed if one.applies}
+    said = {"yes" if one.is_exploited else one.exploited for one in listed if one.applies}
     if "yes" in said:
         return "yes"
     return "no" if said == {"no"} else next(iter(sorted(said - {"no"})), "")

@@ -26,6 +26,7 @@ from batchbook.packages.report import package_report, wished
 from batchbook.packages.results import cve_result, detail_row, github_result, package_link
 from batchbook.packages.reviewed import IndexAnswer, Reviewed, with_facts
 from batchbook.packages.sources import AdvisorySource, FileAdvisories, NotAsked, SourceUnreachable
+from batchbook.packages.tally import Tally
 from batchbook.packages.verdict import Question, Status, review
 from batchbook.packages.wording import NOT_CHECKED, label, shorten
 from batchbook.tables import Row
@@ -64,6 +65,7 @@ class PackageReview(Processor):
         self.cve_facts = self.cve_source()
         self.python = read_version(options.python) if options.python else None
         self._must_have_names_of_their_own()
+        self.tally = Tally([source.name for source in self.sources])
 
     def advisory_sources(self) -> list[AdvisorySource]:
         """The sources of advisories that the options name, read in full."""
@@ -115,6 +117,10 @@ class PackageReview(Processor):
             dates[self.kev.name] = self.kev.date
         return dates
 
+    def remarks(self) -> Sequence[str]:
+        """Which sources were in trouble."""
+        return list(self.tally.remarks())
+
     def report_wish(self) -> ReportWish | None:
         """The report that the options ask for."""
         return wished(self.options)
@@ -132,6 +138,7 @@ class PackageReview(Processor):
             )
         question = Question(row.shown("package_name").strip(), row.shown("version").strip(), _suspect(row))
         reviewed = self.reviewed(question)
+        self.tally.add(reviewed)
         verdict = reviewed.verdict
         columns: dict[str, Value] = {
             **dict.fromkeys(_NEVER_ASKED, NOT_CHECKED),
@@ -142,7 +149,7 @@ class PackageReview(Processor):
             "github_advisory_result": github_result(verdict),
             "nvd_result": nvd_result(reviewed),
             "mitre_cve_result": cve_result(verdict),
-            "recommendation": recommend(verdict, reviewed.index.facts, reviewed.exploited).text,
+            "recommendation": recommend(verdict, reviewed.index.facts, reviewed.exploited, reviewed.index.problem).text,
         }
         hits = (*verdict.hits, *verdict.undecided)
         return RowResult(
