@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from batchbook.batch.outcomes import Counts
 from batchbook.batch.progress import RowProblem
+from batchbook.batch.report import RunResult, failed_before
 from batchbook.cli.run import Problems, _keys
 from batchbook.errors import UsageError
+
+
+def ended(**counts: int) -> RunResult:
+    return replace(failed_before("job", "book.xlsx", None), run_id="run1", rows=Counts(**counts))
 
 
 @pytest.mark.parametrize("given", [[""], [","], [" , "]])
@@ -25,9 +33,15 @@ def test_problems_are_told_by_kind_with_an_example_and_where_all_of_them_are() -
     problems = Problems(seen.append)
     for number in (4, 5):
         problems(RowProblem(number, f"K{number}", "failed", "ValueError: no"))
-    assert problems.lines("run1") == [
+    assert problems.lines(ended(failed=2)) == [
         "failed: 2, such as row 4 [K4]: ValueError: no",
         "all of them: batchbook runs show run1",
     ]
     assert len(seen) == 2
-    assert Problems(seen.append).lines("run1") == []
+    assert Problems(seen.append).lines(ended()) == []
+
+
+def test_after_a_resume_the_rows_with_a_problem_are_those_of_the_whole_run() -> None:
+    problems = Problems(lambda event: None)
+    problems(RowProblem(9, "K9", "unknown", "no answer"))
+    assert problems.lines(ended(unknown=5))[0] == "unknown: 5, such as row 9 [K9]: no answer"

@@ -158,7 +158,7 @@ def _run(job_file: Path, overrides: dict[str, object], request: dict[str, Any], 
         result = failed_before(job.job, str(job.workbook), error)
     finally:
         view.close()
-    return _finish(result, problems.lines(result.run_id), quiet=quiet)
+    return _finish(result, problems.lines(result), quiet=quiet)
 
 
 def _say_stopping() -> None:
@@ -188,13 +188,14 @@ class Problems:
             self._found[event.outcome] = (count + 1, first)
         self._view(event)
 
-    def lines(self, run: str | None) -> list[str]:
-        """A line for each kind of problem, with an example, and where all of them are listed."""
+    def lines(self, result: RunResult) -> list[str]:
+        """A line for each kind of problem, with an example of this attempt, and where all of them are listed."""
+        counts = result.rows.as_dict()  # of the whole run, as the line above them has it
         lines = [
-            f"{outcome}: {count:,}, such as row {first.number} [{first.key}]: {first.reason}"
+            f"{outcome}: {max(count, counts[outcome]):,}, such as row {first.number} [{first.key}]: {first.reason}"
             for outcome, (count, first) in sorted(self._found.items())
         ]
-        return [*lines, f"all of them: batchbook runs show {run}"] if lines and run else lines
+        return [*lines, f"all of them: batchbook runs show {result.run_id}"] if lines and result.run_id else lines
 
 
 def _finish(result: RunResult, problems: list[str], *, quiet: bool) -> int:
