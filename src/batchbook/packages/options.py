@@ -161,6 +161,13 @@ class IndexOptions(_Options):
     password: str = ""
     rate: RateText = "100/s"
 
+    @model_validator(mode="after")
+    def _both_or_none(self) -> IndexOptions:
+        for given, other in (("username", "password"), ("password", "username")):
+            if getattr(self, given) and other not in self.model_fields_set:
+                raise ValueError(f'has a {given} without a {other}; where the index takes none, write `{other}: ""`')
+        return self
+
 
 class OsvOptions(_Options):
     """The OSV API."""
