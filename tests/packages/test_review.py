@@ -39,7 +39,7 @@ def test_an_affected_package_has_its_ids_in_the_result_columns(record: Make, rev
 
 def test_advisories_without_ids_of_a_kind_are_not_none_found(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
     columns = reviewer(record(events=BEFORE_2)).process(row("thing", "1.0")).columns
-    assert columns["github_advisory_result"] == f"no GHSA id given for 1 advisory in {WHERE}"
+    assert columns["github_advisory_result"] == f"affected: no GHSA id given for 1 advisory in {WHERE}"
 
 
 def test_what_was_not_asked_says_not_checked(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
