@@ -82,8 +82,10 @@ def right_by_index(row: Reviewed) -> bool:
 
 
 def not_checked(row: Reviewed, *headers: str) -> bool:
-    """Whether the columns all say that they were not checked, and why: who was asked, and what came of it."""
-    return all(str(row[one]).startswith("not checked: package index could not be asked (") for one in headers)
+    """Whether the columns all say that they were not checked, and one of them why: what came of asking."""
+    told = "Latest Version" if str(row["Latest Version"]).startswith("not checked") else "Requires"
+    why = str(row[told]).startswith("not checked: package index could not be asked (")
+    return why and all(row[one] == "not checked: package index in trouble" for one in headers if one != told)
 
 
 @pytest.mark.parametrize("html_only", [False, True])

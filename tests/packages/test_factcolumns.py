@@ -177,7 +177,7 @@ def test_sources_in_trouble_and_left_out_are_told_among_the_dates(
         "not checked: mirror could not be asked (HTTP 503); "
         "made-up NVD 2024-10-12; not checked: made-up NVD could not be asked (no answer)"
     )
-    assert found["latest_affected"] == "not checked: mirror could not be asked (HTTP 503)"
+    assert found["latest_affected"] == "not checked: mirror in trouble"
     found = columns("9.0", both, more=given[1:], nvd=nvd)
     assert found["data_dates"] == (
         "made-up advisories 2024-10-01; OSV not checked (offline); made-up NVD not checked (no CVE id to ask for)"

@@ -124,6 +124,12 @@ def not_checked(source: str, problem: SourceUnreachable | NotAsked) -> str:
     return f"{NOT_CHECKED}: {source} {asked} ({problem})"
 
 
+def in_brief(source: str, told: str) -> str:
+    """The same for the further columns of a source, where one has the whole text by `not_checked`."""
+    start = f"{NOT_CHECKED}: {source} was not asked"
+    return start if told.startswith(start) else f"{NOT_CHECKED}: {source} in trouble"
+
+
 def _copies(found: Iterable[tuple[str, Advisory]]) -> Iterator[Copy]:
     """Each record once, however many sources hold it; those of which a newer copy is known are older."""
     held = _held(found)

@@ -66,7 +66,7 @@ def latest_affected(reviewed: Reviewed) -> str:
     """What the same advisories say of the latest release."""
     index = reviewed.index
     if index.facts is None:
-        return UNKNOWN if index.not_found else index.problem or NOT_CHECKED
+        return UNKNOWN if index.not_found else index.in_brief or NOT_CHECKED
     if index.facts.latest is None:
         return f"{UNKNOWN}: {index.facts.source} has no release that could be used"
     judged = judged_latest(reviewed.verdict, index.facts)

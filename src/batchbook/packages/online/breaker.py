@@ -33,13 +33,13 @@ class Breaker:
         with self._lock:
             now = self._clock()
             if now < self._asked_until:
-                return f"it is not asked for a while; {self._asked_reason}"
+                return f"not asked for a while: {self._asked_reason}"
             if not self._until:
                 return ""
             if now >= self._until:
                 self._until = now + self._pause  # the others wait for what becomes of this one
                 return ""
-            return f"it is not asked for a while; {self._reason}"
+            return f"not asked for a while {self._reason}"
 
     def succeeded(self) -> None:
         """The server answered."""
@@ -52,7 +52,7 @@ class Breaker:
             self._failed += 1
             if self._failed >= self._most:
                 self._until = self._clock() + self._pause
-                self._reason = f"{self._failed} requests in a row failed, the last one: {reason}"
+                self._reason = f"after {self._failed} failures, the last: {reason}"
 
     def closed_for(self, seconds: float, reason: str) -> None:
         """The server asked for a pause that is longer than a request waits; answers still to come do not end it."""
