@@ -13,7 +13,7 @@ from batchbook.batch.interrupt import StopToken
 from batchbook.batch.runreport import report_run
 from batchbook.batch.undo import reapply_run, undo_run
 from batchbook.config import load_base
-from batchbook.errors import LedgerDamaged, Rejected, SaveFailed, Unknown, UsageError
+from batchbook.errors import ConfigurationError, LedgerDamaged, Rejected, SaveFailed, Unknown, UsageError
 from batchbook.storage.ledger import Ledger
 from batchbook.tables.reportbook import report_mark
 from tests.batch.helpers import NOW, Site, people, shout
@@ -374,10 +374,41 @@ def test_what_lies_there_stays_unless_it_is_the_same_runs_report(tmp_path):
     assert site.warnings() == []
 
 
+@pytest.mark.parametrize("to", ["book.xlsx", "./sub/../book.xlsx", "linked.xlsx", "hard.xlsx", "{job}.xlsx"])
+def test_a_report_that_would_lie_where_the_jobs_workbook_does_stops_the_job_at_its_start(tmp_path, to):
+    site = wishing(tmp_path, to=to)
+    (site.path / "linked.xlsx").symlink_to("book.xlsx")
+    (site.path / "hard.xlsx").hardlink_to(site.path / "book.xlsx")
+    (site.path / "small.xlsx").symlink_to("book.xlsx")
+    before = (site.path / "book.xlsx").read_bytes()
+    with pytest.raises(ConfigurationError, match="which is the job's own workbook") as raised:
+        site.run()
+    assert "another name" in raised.value.advice
+    assert (site.path / "book.xlsx").read_bytes() == before
+    assert not list(site.path.glob("book-*.xlsx"))
+
+
+def test_a_report_may_not_lie_where_the_output_does_and_may_lie_beside_it(tmp_path):
+    site = wishing(tmp_path, to="out.xlsx")
+    with pytest.raises(ConfigurationError, match="which is the job's own output"):
+        site.run(overrides={"output": site.path / "out.xlsx"})
+    assert site.run(overrides={"output": site.path / "other.xlsx"}).report_workbook == str(site.path / "out.xlsx")
+
+
+def test_a_wish_that_raises_is_told_with_the_report_and_stops_nothing(tmp_path):
+    def broken(self):
+        raise ZeroDivisionError("by zero")
+
+    site = wishing(tmp_path, report_wish=broken)
+    assert site.run().status == "completed"
+    assert "ZeroDivisionError: by zero" in site.warnings()[0]
+
+
 def test_a_report_that_cannot_be_written_is_a_warning_and_not_the_runs_failure(tmp_path, monkeypatch):
-    site = wishing(tmp_path, to="book.xlsx")
+    site = wishing(tmp_path, to="night.xlsx")
+    (site.path / "night.xlsx").write_bytes(b"a person's")
     before = site.run()
-    assert before.report_workbook == str(site.path / f"book-{before.run_id}.xlsx")
+    assert before.report_workbook == str(site.path / f"night-{before.run_id}.xlsx")
 
     def broken(cls, run, *, changes_only):
         raise ZeroDivisionError("by zero")

@@ -91,6 +91,19 @@ def test_without_the_optional_packages_it_is_said_how_to_get_them(
         ({"osv": OSV, "nvd": NVD | {"api_key": "a\nb"}}, "api_key"),
         ({"osv": OSV, "nvd": NVD | {"api_key": "k€y"}}, "api_key"),
         ({"osv": OSV, "network": {"concurrency": 0}}, "concurrency"),
+        (
+            {"osv": OSV, "index": {"password": "x"}},
+            'without a username; where the index takes none, write `username: ""`',
+        ),
+        (
+            {"osv": OSV, "index": {"username": "x"}},
+            'without a password; where the index takes none, write `password: ""`',
+        ),
+        ({"osv": OSV, "index": None}, "has no value: write `index: {}` for the defaults, or leave the line out"),
+        ({"advisories": "x", "osv": None}, "has no value: write `osv: {url: ...}`, or leave the line out"),
+        ({"osv": OSV, "nvd": None}, "has no value: write `nvd: {url: ..., api_key: ...}`, or"),
+        ({"osv": OSV, "kev": None}, "has no value: write `kev: FILE`, or"),
+        ({"osv": OSV, "report": None}, "has no value: write `report: {to: FILE.xlsx}`, or"),
         ({"osv": OSV, "network": {"timeout": 0}}, "timeout"),
         ({"osv": OSV, "network": {"retries": 3}}, "retries"),
     ],
@@ -99,6 +112,13 @@ def test_wrong_options_of_online_sources_are_named(options: dict[str, Any], said
     with pytest.raises(ValidationError) as raised:
         PackageReviewOptions.model_validate(options)
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("index", [{"username": "token", "password": ""}, {"username": "a", "password": "b"}, {}])
+def test_an_index_may_take_a_name_without_a_password_where_the_job_says_so(index: dict[str, str]) -> None:
+    given = PackageReviewOptions.model_validate({"osv": OSV, "index": index}).index
+    assert given is not None
+    assert (given.username, given.password) == (index.get("username", ""), index.get("password", ""))
 
 
 def test_a_key_that_was_read_from_a_file_may_end_with_a_line_break() -> None:

@@ -13,7 +13,7 @@ from batchbook.packages.recommendation import recommend
 from batchbook.packages.records import read_record
 from batchbook.packages.results import detail_row
 from batchbook.packages.reviewed import with_facts
-from batchbook.packages.sources import Found, NotAsked
+from batchbook.packages.sources import Found, NotAsked, SourceUnreachable
 from batchbook.packages.verdict import Question, Status, Verdict, review
 
 Make = Callable[..., dict[str, Any]]
@@ -78,6 +78,57 @@ def test_a_withdrawn_record_does_not_join_two_advisories(record: Make, both: Cal
     verdict = both([record("A", events=BEFORE_2), record("B", events=BEFORE_2)], [gone])
     assert [hit.id for hit in verdict.hits] == ["A", "B"]
     assert all(f"withdrawn: W ({API})" in hit.disagreement for hit in verdict.hits)
+
+
+def test_an_advisory_that_a_later_source_does_not_list_is_told_and_still_counts(
+    record: Make, both: Callable[..., Verdict]
+) -> None:
+    verdict = both([record("A", events=BEFORE_2)], [])
+    assert verdict.status is Status.AFFECTED
+    assert said(verdict) == f"{API} does not list it"
+    assert f"sources disagree on A: {API} does not list it;" in recommend(verdict).text
+    assert detail_row(verdict, verdict.hits[0], "thing", {}, None)[-1] == said(verdict)
+    others = both([record("A", events=BEFORE_2)], [record("B", events=BEFORE_2)])
+    assert [hit.disagreement for hit in others.hits] == [f"{API} does not list it", ""]
+    by_alias = both([record("A", events=BEFORE_2, aliases=["C"])], [record("C", events=BEFORE_2)])
+    assert said(by_alias) == "", "a source that lists any record of the advisory lists it"
+    unsure = both([record("A", events=[{"introduced": "soon"}])], [])
+    assert unsure.undecided[0].disagreement == f"{API} does not list it"
+
+
+def test_an_older_source_need_not_list_an_advisory(record: Make, both: Callable[..., Verdict]) -> None:
+    assert said(both([], [record("A", events=BEFORE_2)])) == ""
+
+
+@pytest.mark.parametrize(("reference", "told"), [("", "an API of 2024-10-10 does not list it"), ("2024-10-10", "")])
+def test_of_the_same_day_who_was_asked_for_the_package_comes_later_than_a_file(
+    record: Make, source: Source, reference: str, told: str
+) -> None:
+    class Live:
+        name, reference_date = "an API", reference
+
+        def lookup(self, name: str) -> Found:
+            return Found([], "2024-10-10")
+
+    file = replace(source(record("A", events=BEFORE_2)), name="a file", date="2024-10-10")
+    assert said(review(Question("thing", "1.0"), [file, Live()])) == told
+
+
+@pytest.mark.parametrize("problem", [SourceUnreachable("down"), NotAsked("offline"), None])
+def test_a_source_that_did_not_answer_in_full_is_not_silent(
+    record: Make, source: Source, problem: Exception | None
+) -> None:
+    class Partly:
+        name, reference_date = "an API", ""
+
+        def lookup(self, name: str) -> Found:
+            if problem is not None:
+                raise problem
+            return Found([], "2024-10-20", missing="A: no connection")
+
+    verdict = review(Question("thing", "1.0"), [source(record("A", events=BEFORE_2)), Partly()])
+    assert verdict.status is Status.AFFECTED
+    assert said(verdict) == ""
 
 
 def test_severities_differ_by_their_label(record: Make, both: Callable[..., Verdict]) -> None:

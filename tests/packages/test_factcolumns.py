@@ -81,6 +81,21 @@ def test_an_affected_row(record: Make, columns: Callable[..., dict[str, str]], i
     }
 
 
+@pytest.mark.parametrize(
+    ("releases", "told"),
+    [
+        ([release("1.0"), release("2.0")], "2.0"),
+        ([release("1.0"), release("2.0", yanked=True)], "2.0 (which is yanked)"),
+        ([release("1.0")], f"2.0 (which {INDEX} does not have)"),
+    ],
+)
+def test_a_first_fixed_version_that_cannot_be_had_is_told_to_be_so(
+    record: Make, columns: Callable[..., dict[str, str]], index: Any, releases: Any, told: str
+) -> None:
+    found = columns("1.0", record(events=BEFORE_2), index=index(Project("thing", tuple(releases))))
+    assert found["first_fixed"] == told
+
+
 def test_a_row_that_is_not_affected_and_up_to_date(
     record: Make, columns: Callable[..., dict[str, str]], index: Any
 ) -> None:
@@ -162,7 +177,7 @@ def test_sources_in_trouble_and_left_out_are_told_among_the_dates(
         "not checked: mirror could not be asked (HTTP 503); "
         "made-up NVD 2024-10-12; not checked: made-up NVD could not be asked (no answer)"
     )
-    assert found["latest_affected"] == "not checked: mirror could not be asked (HTTP 503)"
+    assert found["latest_affected"] == "not checked: mirror in trouble"
     found = columns("9.0", both, more=given[1:], nvd=nvd)
     assert found["data_dates"] == (
         "made-up advisories 2024-10-01; OSV not checked (offline); made-up NVD not checked (no CVE id to ask for)"

@@ -10,6 +10,7 @@ from packaging.version import Version
 from batchbook.packages.exploited import Exploited, exploited_among
 from batchbook.packages.recommendation import ReleaseFacts, recommend
 from batchbook.packages.releases import Project, Release
+from batchbook.packages.sources import Found, SourceUnreachable
 from batchbook.packages.verdict import Question, Verdict, review
 from batchbook.packages.wording import MOST_TEXT
 
@@ -175,6 +176,32 @@ def test_unknown_comes_first_whatever_the_releases_say(record: Make, source: Sou
 def test_a_number_is_judged_as_shown_and_not_trusted(record: Make, source: Source, version: str, expected: str) -> None:
     text = recommend(ask(source(record(events=BEFORE_2)), version, suspect="it is a number")).text
     assert text.startswith(expected)
+
+
+def test_a_package_that_the_index_does_not_know_is_told_what_advisories_say(record: Make, source: Source) -> None:
+    question, nobody = Question("thing", "3.1"), "an index of 2024-10-11"
+    text = recommend(review(question, [source(record(events=BEFORE_2))], nobody)).text
+    assert text == f"UNKNOWN: {nobody} knows no such package; no known advisory applies; source: {WHERE}"
+    affected = recommend(review(Question("thing", "1.0"), [source(record(events=BEFORE_2))], nobody)).text
+    assert affected.startswith("SECURITY RISK (1): ")
+
+
+@pytest.mark.parametrize("suspect", ["", "it is a number"])
+def test_nobody_says_that_no_advisory_applies_where_one_may_not_be_known(
+    record: Make, source: Source, suspect: str
+) -> None:
+    class Down:
+        name, reference_date = "an API", ""
+
+        def lookup(self, name: str) -> Found:
+            raise SourceUnreachable("no connection")
+
+    question, nobody = Question("thing", "3.1", suspect), "an index of 2024-10-11"
+    odd = record(events=[{"introduced": "trunk"}])
+    for sources in ([source(), Down()], [source(odd)], []):
+        text = recommend(review(question, sources, nobody)).text
+        assert text.startswith("UNKNOWN: ")
+        assert "applies" not in text
 
 
 def test_an_update_to_an_affected_release_is_no_update(record: Make, source: Source) -> None:

@@ -16,7 +16,7 @@ from batchbook.packages import PackageReview, PackageReviewOptions
 from batchbook.packages.columns import ADVISORIES
 from batchbook.packages.cvefacts import CveFact
 from batchbook.packages.releases import Listing, Metadata, Project, Release, ReleaseSource
-from batchbook.packages.sources import SourceUnreachable
+from batchbook.packages.sources import NotAsked, SourceUnreachable
 from batchbook.packages.wording import MOST_TEXT
 from batchbook.tables import Row
 
@@ -39,7 +39,7 @@ def test_an_affected_package_has_its_ids_in_the_result_columns(record: Make, rev
 
 def test_advisories_without_ids_of_a_kind_are_not_none_found(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
     columns = reviewer(record(events=BEFORE_2)).process(row("thing", "1.0")).columns
-    assert columns["github_advisory_result"] == f"no GHSA id given for 1 advisory in {WHERE}"
+    assert columns["github_advisory_result"] == f"affected: no GHSA id given for 1 advisory in {WHERE}"
 
 
 def test_what_was_not_asked_says_not_checked(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
@@ -203,6 +203,41 @@ def test_releases_that_cannot_be_asked_are_not_checked(record: Make, reviewer: R
     assert result.unknown is None
     assert result.columns["latest_version"] == "not checked: far away could not be asked (no answer)"
     assert str(result.columns["recommendation"]).startswith("PROCEED (latest not checked)")
+
+
+FURTHER_OF_INDEX = ("date_published", "latest_date", "requires", "development_status", "github_url")
+FURTHER_OF_INDEX += ("latest_affected", "behind_by", "yanked", "python_fits")
+
+
+@pytest.mark.parametrize(
+    ("problem", "why", "brief"),
+    [
+        (SourceUnreachable("down, 4 times"), "could not be asked (down, 4 times)", "in trouble"),
+        (NotAsked("offline, no stored answer"), "was not asked (offline, no stored answer)", "was not asked"),
+    ],
+)
+def test_why_an_index_says_nothing_is_told_once_in_a_row(
+    record: Make, reviewer: Reviewer, row: RowMaker, problem: Exception, why: str, brief: str
+) -> None:
+    class Away(Silent):
+        def lookup(self, name: str) -> Listing:
+            raise problem
+
+    columns = reviewer(record(), kind=with_releases(Away())).process(row("other", "1.0")).columns
+    assert columns["latest_version"] == f"not checked: far away {why}"
+    assert {columns[one] for one in FURTHER_OF_INDEX} == {f"not checked: far away {brief}"}
+    assert str(columns["data_dates"]).endswith(f"not checked: far away {why}"), "the dates have it whole"
+
+
+def test_why_there_is_no_metadata_is_told_once_in_a_row(record: Make, reviewer: Reviewer, row: RowMaker) -> None:
+    class Half(Silent):
+        def lookup(self, name: str) -> Listing:
+            return Listing(Project(name, (Release(Version("1.0"), metadata="somewhere"),)), "2024-10-11")
+
+    columns = reviewer(record(), kind=with_releases(Half())).process(row("other", "1.0")).columns
+    assert columns["latest_version"] == "1.0"
+    assert columns["requires"] == "not checked: far away could not be asked (no answer)"
+    assert {columns[one] for one in ("development_status", "github_url")} == {"not checked: far away in trouble"}
 
 
 def test_the_configured_python_counts_for_the_latest_release(

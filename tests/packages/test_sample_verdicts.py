@@ -160,7 +160,7 @@ def test_the_counts_of_the_sample_are_as_the_documentation_says(reviewed: list[t
 
 
 def test_every_unknown_row_has_its_reason(reviewed: list[tuple[Row, RowResult]]) -> None:
-    number = "the version is a number, not text: 1.10 is stored as 1.1"
+    number = "the version is a number, not text, and a number loses its end: 1.10 becomes 1.1"
     assert {row.key[0]: result.unknown for row, result in reviewed if result.unknown} == {
         "pip": "the version '23.0.' cannot be read",
         "embedchain": "the version 'NEW' cannot be read",

@@ -11,6 +11,7 @@ from batchbook.batch.details import CONFLICT_SHEET, CONFLICTS, Details, must_be_
 from batchbook.batch.judging import Judge
 from batchbook.batch.loader import find_processor, make_processor
 from batchbook.batch.processors import JobContext, Processor
+from batchbook.batch.reportplace import must_be_no_workbook
 from batchbook.batch.start import StartRequest
 from batchbook.config import JobConfig, did_you_mean
 from batchbook.errors import ConfigurationError, Finding
@@ -104,6 +105,7 @@ def assemble(job: JobConfig, request: StartRequest, clock: Clock) -> Assembly:
     context = JobContext(frozenset(writes), job.base.folder, request.offline, clock(), job.base.cache)
     processor = make_processor(job, target, context)
     _must_have_key(job, processor)
+    must_be_no_workbook(job, processor, context.now)
     reference = dict(processor.reference_dates())
     if job.input is not None:
         reference[f"input {job.input.name}"] = file_digest(job.input)

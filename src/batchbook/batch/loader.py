@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from batchbook.batch.misfits import misfits
 from batchbook.batch.processors import FunctionProcessor, JobContext, Processor
 from batchbook.config import JobConfig, did_you_mean
 from batchbook.errors import BatchbookError, ConfigurationError, Finding
@@ -191,12 +192,10 @@ def make_processor(job: JobConfig, target: Target, context: JobContext) -> Proce
     try:
         options = kind.Options.model_validate(_with_secrets(job, os.environ))
     except ValidationError as error:
-        findings = [
-            Finding(f"options.{'.'.join(map(str, one['loc']))}: {one['msg']}", job.path.name, value=one.get("input"))
-            for one in error.errors()
-        ]
         raise ConfigurationError(
-            f"The options of {job.path.name} do not fit the processor.", "Mend the places named.", findings=findings
+            f"The options of {job.path.name} do not fit the processor.",
+            "Mend the places named.",
+            findings=misfits(kind.Options, error, job.path.name),
         ) from None  # its own text holds parts of the values, secrets among them
     try:
         return kind(options, context)

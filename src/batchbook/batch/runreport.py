@@ -13,6 +13,7 @@ from batchbook.batch.generalreport import general_report
 from batchbook.batch.history import find_run
 from batchbook.batch.loader import find_processor
 from batchbook.batch.processors import Processor, ReportWish
+from batchbook.batch.reportplace import report_place
 from batchbook.batch.runview import ReportStopped, RunView
 from batchbook.config import BaseConfig, JobConfig, load_job, read_yaml
 from batchbook.errors import BatchbookError, ConfigurationError, UsageError
@@ -192,11 +193,7 @@ def _kind_of(job: JobConfig) -> type[Processor] | None:
 
 
 def _nightly_file(base: BaseConfig, run: RunRecord, wish: ReportWish, now: dt.datetime) -> ReportFile:
-    words = {"job": _fit(run.job), "date": now.date().isoformat(), "run": run.id}
-    name = wish.to
-    for word, value in words.items():
-        name = name.replace(f"{{{word}}}", value)
-    path = followed(base.resolve(name))
+    path = report_place(base, wish, job=run.job, run=run.id, now=now)
     if path.suffix.lower() != ".xlsx":
         raise UsageError(f"{path} is not the name of a report workbook.", "Give a name that ends in .xlsx.")
     state = path.is_relative_to(base.reports)
@@ -209,11 +206,6 @@ def _nightly_file(base: BaseConfig, run: RunRecord, wish: ReportWish, now: dt.da
         if path.exists() and not _is_of(path, run.id):
             raise UsageError(f"{path} is there and is no report on run {run.id}, so it is not replaced.", "")
     return ReportFile(path, run.id, _title(run), label=f"{_LABEL}-{run.id}", state=state)
-
-
-def _fit(text: str) -> str:
-    """A job's name as part of a file's."""
-    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text).strip(".") or "job"
 
 
 def _is_of(path: Path, run: str) -> bool:

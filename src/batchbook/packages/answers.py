@@ -28,6 +28,21 @@ class Copy:
         return frozenset(name.casefold() for name in self.record.names)
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A source that gave all it has of a package, and may be silent on what others list."""
+
+    where: str
+    """The source with its date."""
+    date: str
+    live: bool
+    """Whether it was asked for this package alone, and so later than any file of the same day."""
+
+    def knows_of(self, day: str) -> bool:
+        """Whether its silence on what others listed on a day (ISO) says something: that of an older one does not."""
+        return self.date > day or (self.live and self.date == day)
+
+
 @dataclass(frozen=True)
 class Answers:
     """The copies of all records of a package, and which sources spoke."""
@@ -39,6 +54,8 @@ class Answers:
     """Which could not be asked, and why."""
     not_asked: tuple[str, ...]
     """Which were not asked on purpose, and why."""
+    whole: tuple[Whole, ...] = ()
+    """Those that answered in full."""
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -69,6 +86,12 @@ class Answers:
         ids = {one.record.id.casefold() for one in (*group, *withdrawn)}
         return withdrawn + [one for identity, one in self._older if identity in ids]
 
+    def silent(self, copies: Iterable[Copy]) -> list[str]:
+        """The sources that answered in full, no earlier than those that list an advisory, and have no copy of it."""
+        listed = {where for one in copies for where in one.sources}
+        newest_day = max((day for name, day in self.asked.items() if label(name, day) in listed), default="")
+        return [one.where for one in self.whole if one.where not in listed and one.knows_of(newest_day)]
+
 
 def ask(name: str, sources: Sequence[AdvisorySource]) -> Answers:
     """Ask all sources about a package by its normalised name."""
@@ -76,6 +99,7 @@ def ask(name: str, sources: Sequence[AdvisorySource]) -> Answers:
     asked: dict[str, str] = {}
     troubles: list[str] = []
     not_asked: list[str] = []
+    whole: list[Whole] = []
     for source in sources:
         try:
             answer = source.lookup(name)
@@ -87,14 +111,23 @@ def ask(name: str, sources: Sequence[AdvisorySource]) -> Answers:
             asked[source.name] = answer.date
             if answer.missing:
                 troubles.append(f"{source.name} could not be asked for all: {answer.missing}")
+            else:
+                live = not source.reference_date
+                whole.append(Whole(label(source.name, answer.date), answer.date, live))
             found += [(label(source.name, answer.date), record) for record in answer.records]
-    return Answers(tuple(_copies(found)), asked, tuple(troubles), tuple(not_asked))
+    return Answers(tuple(_copies(found)), asked, tuple(troubles), tuple(not_asked), tuple(whole))
 
 
 def not_checked(source: str, problem: SourceUnreachable | NotAsked) -> str:
     """Why a source says nothing, as its columns say it."""
     asked = "could not be asked" if isinstance(problem, SourceUnreachable) else "was not asked"
     return f"{NOT_CHECKED}: {source} {asked} ({problem})"
+
+
+def in_brief(source: str, told: str) -> str:
+    """The same for the further columns of a source, where one has the whole text by `not_checked`."""
+    start = f"{NOT_CHECKED}: {source} was not asked"
+    return start if told.startswith(start) else f"{NOT_CHECKED}: {source} in trouble"
 
 
 def _copies(found: Iterable[tuple[str, Advisory]]) -> Iterator[Copy]:

@@ -62,14 +62,18 @@ class Opinion:
         return highest(read_severity(*one) for one in self.copy.record.severities)
 
 
-def disagreement(opinions: Sequence[Opinion], facts: Sequence[CveAnswer] = (), *, judged: bool = True) -> str:
+def disagreement(
+    opinions: Sequence[Opinion], facts: Sequence[CveAnswer] = (), silent: Sequence[str] = (), *, judged: bool = True
+) -> str:
     """What records and CVE facts of one advisory differ in; blank where they agree.
 
-    `judged` is false for a version that cannot be read: whether it is affected is then no opinion of anybody.
+    `silent` are sources that could know it and do not list it: it may have been withdrawn there. `judged` is false for
+    a version that cannot be read: whether it is affected is then no opinion of anybody.
     """
     standing = [one for one in opinions if one.counts]
     found = [
         *(_outcomes(standing) if judged else ()),
+        *_unlisted(silent),
         *_withdrawn(opinions),
         *_severities(standing, facts),
         *(_fixes(standing) if judged else ()),
@@ -98,6 +102,11 @@ def _outcomes(standing: Sequence[Opinion]) -> Iterator[str]:
     no = [one.who for one in standing if one.outcome is Outcome.FREE]
     if yes and no:
         yield f"affected by {_named(yes)}, not by {_named(no)}"
+
+
+def _unlisted(silent: Sequence[str]) -> Iterator[str]:
+    if silent:
+        yield f"{' and '.join(silent)} {'does' if len(silent) == 1 else 'do'} not list it"
 
 
 def _withdrawn(opinions: Sequence[Opinion]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from batchbook.packages.cvefacts import CveAnswer
 from batchbook.packages.kev import cves
-from batchbook.packages.recommendation import judged_latest, known_text, severity_text
+from batchbook.packages.recommendation import judged_latest, known_text, not_to_be_had, severity_text
 from batchbook.packages.releasecolumns import UNKNOWN
 from batchbook.packages.reviewed import Reviewed
 from batchbook.packages.severity import Severity
@@ -49,18 +49,24 @@ def fact_columns(reviewed: Reviewed) -> dict[str, str]:
         "advisory_ids": _ids(verdict),
         "highest_severity": severity_text(verdict.hits),
         "known_exploited": _known_exploited(reviewed),
-        "first_fixed": str(verdict.first_fixed) if verdict.first_fixed is not None else "none known",
+        "first_fixed": _first_fixed(reviewed),
     }
     if verdict.answers is None or not verdict.answers.troubles:
         return columns | found
     return columns | {name: f"{text}; {_INCOMPLETE}" for name, text in found.items()}
 
 
+def _first_fixed(reviewed: Reviewed) -> str:
+    """With what the index has against it, as in the recommendation: one that cannot be had is no way out."""
+    fixed = reviewed.verdict.first_fixed
+    return "none known" if fixed is None else f"{fixed}{not_to_be_had(fixed, reviewed.index.facts)}"
+
+
 def latest_affected(reviewed: Reviewed) -> str:
     """What the same advisories say of the latest release."""
     index = reviewed.index
     if index.facts is None:
-        return UNKNOWN if index.not_found else index.problem or NOT_CHECKED
+        return UNKNOWN if index.not_found else index.in_brief or NOT_CHECKED
     if index.facts.latest is None:
         return f"{UNKNOWN}: {index.facts.source} has no release that could be used"
     judged = judged_latest(reviewed.verdict, index.facts)

@@ -34,6 +34,8 @@ class Hit:
     """What all records say of the version, also those that do not affect it, withdrawn ones and older copies."""
     facts: tuple[CveAnswer, ...] = ()
     """What became of asking for its CVE ids."""
+    silent: tuple[str, ...] = ()
+    """The sources with their dates that answered in full and do not list it, though others did no later."""
     judged: bool = True
     """Whether the version can be read, so that records can be compared by what they say of it."""
 
@@ -70,7 +72,7 @@ class Hit:
     @property
     def disagreement(self) -> str:
         """What its sources differ in, in words; blank where they agree."""
-        return disagreement(self.opinions, self.facts, judged=self.judged)
+        return disagreement(self.opinions, self.facts, self.silent, judged=self.judged)
 
     def only_listed(self, version: Version) -> bool:
         """Whether the record lists the version although its ranges do not hold it: list and ranges disagree."""
@@ -111,9 +113,9 @@ def judge_all(name: str, text: str, version: Version | None, answers: Answers) -
         certain = [one for one in standing if one.affects]
         unsure = [one for one in standing if one.outcome is Outcome.UNDECIDED]
         if certain:
-            hits.append(_hit(version, certain, opinions))
+            hits.append(_hit(version, certain, opinions, answers))
         elif unsure:
-            undecided.append(_hit(version, unsure, opinions))
+            undecided.append(_hit(version, unsure, opinions, answers))
         if certain or unsure:
             told |= {one.copy.record.id.casefold() for one in opinions}
     doubled = {one.record.id.casefold() for one in answers.copies if one.older} - told
@@ -130,7 +132,7 @@ def _opinion(name: str, text: str, version: Version | None, copy: Copy) -> Opini
     return Opinion(copy, entries, found.outcome, found.reason, fixed)
 
 
-def _hit(version: Version | None, chosen: Sequence[Opinion], opinions: Sequence[Opinion]) -> Hit:
+def _hit(version: Version | None, chosen: Sequence[Opinion], opinions: Sequence[Opinion], answers: Answers) -> Hit:
     records: dict[tuple[str, str], Advisory] = {}
     for one in chosen:
         records.setdefault((one.copy.record.id, one.copy.record.modified), one.copy.record)
@@ -144,6 +146,7 @@ def _hit(version: Version | None, chosen: Sequence[Opinion], opinions: Sequence[
         undecided="" if certain else "; ".join(_each(one.reason for one in chosen)),
         shared=tuple(name for one in opinions if one.counts for name in one.copy.record.names),
         opinions=tuple(opinions),
+        silent=tuple(answers.silent(one.copy for one in opinions)),
         judged=version is not None,
     )
 

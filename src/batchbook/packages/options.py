@@ -37,6 +37,17 @@ def _as_sources(value: Any) -> Any:
     return [_as_source(one) for one in (value if isinstance(value, list) else [value])]
 
 
+def _not_null(filled: str) -> BeforeValidator:
+    """A key without a value is no way to say "off": who wrote it meant something."""
+
+    def checked(value: Any) -> Any:
+        if value is None:
+            raise ValueError(f"has no value: write {filled}, or leave the line out")
+        return value
+
+    return BeforeValidator(checked)
+
+
 def _template(*placeholders: str) -> AfterValidator:
     def checked(value: str) -> str:
         value = value.strip()
@@ -150,6 +161,13 @@ class IndexOptions(_Options):
     password: str = ""
     rate: RateText = "100/s"
 
+    @model_validator(mode="after")
+    def _both_or_none(self) -> IndexOptions:
+        for given, other in (("username", "password"), ("password", "username")):
+            if getattr(self, given) and other not in self.model_fields_set:
+                raise ValueError(f'has a {given} without a {other}; where the index takes none, write `{other}: ""`')
+        return self
+
 
 class OsvOptions(_Options):
     """The OSV API."""
@@ -175,18 +193,18 @@ class PackageReviewOptions(_Options):
 
     advisories: Annotated[list[SourceOptions], BeforeValidator(_as_sources)] = []
     """OSV records: a file or folder, or several; relative paths count from the base folder."""
-    index: IndexOptions | None = None
-    osv: OsvOptions | None = None
-    nvd: NvdOptions | None = None
+    index: Annotated[IndexOptions | None, _not_null("`index: {}` for the defaults")] = None
+    osv: Annotated[OsvOptions | None, _not_null("`osv: {url: ...}`")] = None
+    nvd: Annotated[NvdOptions | None, _not_null("`nvd: {url: ..., api_key: ...}`")] = None
     network: NetworkOptions = NetworkOptions()
     advisories_name: str = ""
     """The name of the only source of advisories."""
-    kev: Annotated[SourceOptions, BeforeValidator(_as_source)] | None = None
+    kev: Annotated[SourceOptions | None, BeforeValidator(_as_source), _not_null("`kev: FILE`")] = None
     """The CISA catalogue of known exploited vulnerabilities, JSON or CSV."""
     python: Annotated[str, BeforeValidator(_as_python)] = ""
     """The Python that packages have to run on, such as ``3.12`` or ``3.12.4``; blank for none."""
     links: LinkOptions = LinkOptions()
-    report: ReportOptions | None = None
+    report: Annotated[ReportOptions | None, _not_null("`report: {to: FILE.xlsx}`")] = None
     """The report workbook that each run leaves; None for none."""
 
     @model_validator(mode="after")

@@ -143,7 +143,7 @@ def _risk(verdict: Verdict, releases: ReleaseFacts | None, exploited: Exploited)
 
 def _fixed(verdict: Verdict, releases: ReleaseFacts | None) -> str:
     if verdict.first_fixed is not None:
-        return f"first fixed version {verdict.first_fixed}{_not_to_be_had(verdict.first_fixed, releases)}"
+        return f"first fixed version {verdict.first_fixed}{not_to_be_had(verdict.first_fixed, releases)}"
     without = [hit.id for hit in verdict.hits if hit.first_fixed is None]
     if not without:
         return "no version is known that fixes all"
@@ -152,7 +152,7 @@ def _fixed(verdict: Verdict, releases: ReleaseFacts | None) -> str:
     return f"no fixed version known of {some(without)}"
 
 
-def _not_to_be_had(fixed: Version, releases: ReleaseFacts | None) -> str:
+def not_to_be_had(fixed: Version, releases: ReleaseFacts | None) -> str:
     """What the index has against a version that advisories name as fixed."""
     if releases is None:
         return ""
@@ -196,13 +196,16 @@ def _exploited(exploited: Exploited) -> str:
 
 
 def _would(verdict: Verdict) -> list[str]:
-    """With a version that is not trusted: what would apply, were it as shown."""
+    """What applies, or would with a version that is not trusted, were it as shown."""
     read_as = f"read as {verdict.question.version}, "
     if verdict.hits:
         number = len(verdict.hits)
         ids = some([hit.id for hit in verdict.hits])
         return [f"{read_as}{count(number, 'known advisory applies', 'known advisories apply')}: {ids}"]
-    return [] if verdict.trusted or verdict.version is None else [f"{read_as}no known advisory applies"]
+    complete = verdict.answers is not None and not verdict.answers.doubts and not verdict.undecided
+    if verdict.version is None or not complete:
+        return []  # whoever could not be asked, or judged, may know one
+    return [f"{'' if verdict.trusted else read_as}no known advisory applies"]
 
 
 def _by(verdict: Verdict) -> list[str]:
@@ -237,7 +240,7 @@ def _of_latest(verdict: Verdict, releases: ReleaseFacts) -> list[str]:
     later = judged.first_fixed
     if later is None:
         return [f"{also}; no version is known that fixes all"]
-    return [f"{also}; first fixed after it is {later}{_not_to_be_had(later, releases)}"]
+    return [f"{also}; first fixed after it is {later}{not_to_be_had(later, releases)}"]
 
 
 def _warnings(releases: ReleaseFacts | None) -> list[str]:

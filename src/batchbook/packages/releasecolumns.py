@@ -9,6 +9,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from batchbook import Link
+from batchbook.packages.answers import in_brief
 from batchbook.packages.recommendation import NOT_IN_DAYS, ReleaseFacts
 from batchbook.packages.releases import Release, runs_on, step
 from batchbook.packages.reviewed import Reviewed
@@ -26,13 +27,17 @@ def release_columns(reviewed: Reviewed) -> dict[str, Value]:
     names = ("date_published", "latest_version", "latest_date", "requires", "development_status", "github_url")
     releases = reviewed.index.facts
     if releases is None:
-        return dict.fromkeys(names, _absent(reviewed))
+        # The whole text once: in ten cells of a row it hides what else is there.
+        return {
+            **dict.fromkeys(names, _absent(reviewed)),
+            "latest_version": reviewed.index.problem or _absent(reviewed),
+        }
     last = releases.latest
     return {
         "date_published": _published(releases.in_use, "no such release"),
         "latest_version": str(last.version) if last else "none that could be used",
         "latest_date": _published(last, "no release"),
-        **_metadata_columns(releases),
+        **_metadata_columns(releases, reviewed.index.name),
     }
 
 
@@ -59,15 +64,17 @@ def further_release_columns(reviewed: Reviewed) -> dict[str, Value]:
 
 def _absent(reviewed: Reviewed) -> str:
     index = reviewed.index
-    return index.problem or (f"not found in {index.not_found}" if index.not_found else NOT_CHECKED)
+    return index.in_brief or (f"not found in {index.not_found}" if index.not_found else NOT_CHECKED)
 
 
-def _metadata_columns(releases: ReleaseFacts) -> dict[str, Value]:
+def _metadata_columns(releases: ReleaseFacts, index: str) -> dict[str, Value]:
     """What the metadata of the latest release says; a source that offers none does not say that nothing is required."""
     said = releases.metadata
     if said is None:
         names = ("requires", "development_status", "github_url")
-        return dict.fromkeys(names, releases.no_metadata or NOT_GIVEN)
+        if not releases.no_metadata:
+            return dict.fromkeys(names, NOT_GIVEN)
+        return {**dict.fromkeys(names, in_brief(index, releases.no_metadata)), "requires": releases.no_metadata}
     return {
         "requires": ", ".join(said.requires) or "nothing",
         "development_status": said.development_status or NOT_GIVEN,

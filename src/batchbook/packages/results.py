@@ -31,7 +31,7 @@ def id_result(verdict: Verdict, kind: str, pick: Callable[[Sequence[str]], list[
     without = sum(not names for names in picked)
     where = verdict.scope
     if not ids:
-        return f"no {kind} id given for {count(without, 'advisory', 'advisories')} in {where}"
+        return f"affected: no {kind} id given for {count(without, 'advisory', 'advisories')} in {where}"
     rest = f"; {without} without a {kind} id" if without else ""
     return shorten(f"{len(ids)} known: {shorten(some(ids), MOST_IDS)}{rest} (in {where})")
 

@@ -216,7 +216,7 @@ def _suspect(row: Row) -> str:
     """Why a version cell is not to be trusted, empty where it is text."""
     value = row["version"]
     if row.is_number("version"):
-        return "the version is a number, not text: 1.10 is stored as 1.1"
+        return "the version is a number, not text, and a number loses its end: 1.10 becomes 1.1"
     if isinstance(value, dt.date | dt.time | dt.timedelta):
         return "the version is a date, not text"
     return ""

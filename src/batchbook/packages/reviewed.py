@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
+from batchbook.packages.answers import in_brief
 from batchbook.packages.cvefacts import CveAnswer, CveSource, ask_facts
 from batchbook.packages.exploited import Exploited, exploited_among
 from batchbook.packages.kev import KnownExploited, cves
@@ -28,6 +29,11 @@ class IndexAnswer:
     """The source with its date, where it knows no such package."""
     problem: str = ""
     """Why it could not be asked, as a result column says it."""
+
+    @property
+    def in_brief(self) -> str:
+        """The same in brief, for all columns but the one that says it; blank where it was asked."""
+        return in_brief(self.name, self.problem) if self.problem else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def test_a_server_is_asked_until_it_failed_often_enough_in_a_row() -> None:
     assert not breaker.refusal()
     for _ in range(3):
         breaker.failed("no answer")
-    assert breaker.refusal() == ("it is not asked for a while; 3 requests in a row failed, the last one: no answer")
+    assert breaker.refusal() == "not asked for a while after 3 failures, the last: no answer"
 
 
 def test_after_the_pause_one_request_tries_and_the_others_wait_for_it() -> None:
@@ -84,7 +84,7 @@ def test_a_long_pause_that_a_server_asked_for_is_kept() -> None:
     breaker = Breaker(3, 60.0, clock)
     breaker.closed_for(3600, "it asked to be left alone for 3600 s")
     clock.now += 3599
-    assert breaker.refusal() == "it is not asked for a while; it asked to be left alone for 3600 s"
+    assert breaker.refusal() == "not asked for a while: it asked to be left alone for 3600 s"
     clock.now += 2
     assert not breaker.refusal()
 

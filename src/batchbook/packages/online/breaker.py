@@ -33,13 +33,13 @@ class Breaker:
         with self._lock:
             now = self._clock()
             if now < self._asked_until:
-                return f"it is not asked for a while; {self._asked_reason}"
+                return f"not asked for a while: {self._asked_reason}"
             if not self._until:
                 return ""
             if now >= self._until:
                 self._until = now + self._pause  # the others wait for what becomes of this one
                 return ""
-            return f"it is not asked for a while; {self._reason}"
+            return f"not asked for a while {self._reason}"
 
     def succeeded(self) -> None:
         """The server answered."""
@@ -52,7 +52,7 @@ class Breaker:
             self._failed += weight
             if self._failed >= self._most:
                 self._until = self._clock() + self._pause
-                self._reason = f"{self._failed:.0f} requests in a row failed, the last one: {reason}"
+                self._reason = f"after {self._failed:.0f} failures, the last: {reason}"
 
     def is_open(self) -> bool:
         """Whether nothing is to be sent now; unlike `refusal` it takes nobody's turn after a pause."""

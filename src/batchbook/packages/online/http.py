@@ -302,12 +302,24 @@ _WORDS: tuple[tuple[type[httpx.TransportError], str], ...] = (
 )
 
 
+_SAID_ALREADY = (
+    "All connection attempts failed",
+    "Server disconnected",
+    "peer closed connection",
+    "illegal status line",
+    "Connection reset by peer",
+)
+"""Words of the libraries and the system that tell nothing beside ours; the log has them."""
+
+
 def _told(error: Exception) -> str:
-    """An error of the transport in words; what the system says of it stands behind."""
+    """An error of the transport in words; what the system says of it stands behind, where it tells more."""
     if isinstance(error, httpx.LocalProtocolError):
         return "the request cannot be sent as it is"  # its text quotes headers, and these hold credentials
     said = shorten(" ".join(str(error).split()), MOST_QUOTED)
     plain = next((words for kind, words in _WORDS if isinstance(error, kind)), type(error).__name__)
+    if any(isinstance(error, kind) for kind, _ in _WORDS) and any(words in said for words in _SAID_ALREADY):
+        return plain
     return f"{plain} ({said})" if said else plain
 
 
