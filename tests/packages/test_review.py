@@ -354,3 +354,12 @@ def test_no_result_is_longer_than_a_cell_holds(record: Make, reviewer: Reviewer,
     assert result.unknown is not None and len(result.unknown) <= MOST_TEXT
     assert max(len(value) for value in result.columns.values() if isinstance(value, str)) <= MOST_TEXT
     assert max(len(str(cell)) for detail in result.details["Advisories"] for cell in detail) <= MOST_TEXT
+
+
+@pytest.mark.parametrize("version", ["23.0.", None, 1.1])
+def test_of_a_version_that_is_not_trusted_no_date_is_told(
+    record: Make, reviewer: Reviewer, row: RowMaker, index: Any, version: Any
+) -> None:
+    releases = index(Project("thing", (Release(Version("1.1"), dt.date(2024, 1, 1)),)))
+    columns = reviewer(record(), kind=with_releases(releases)).process(row("thing", version)).columns
+    assert (columns["date_published"], columns["latest_version"]) == ("unknown", "1.1")

@@ -34,7 +34,7 @@ def release_columns(reviewed: Reviewed) -> dict[str, Value]:
         }
     last = releases.latest
     return {
-        "date_published": _published(releases.in_use, "no such release"),
+        "date_published": _published(releases.in_use, "no such release") if reviewed.verdict.trusted else UNKNOWN,
         "latest_version": str(last.version) if last else "none that could be used",
         "latest_date": _published(last, "no release"),
         **_metadata_columns(releases, reviewed.index.name),
