@@ -13,7 +13,7 @@ from batchbook.batch.assembly import Assembly, Clock
 from batchbook.batch.checkpoints import CheckpointManager, Definition
 from batchbook.batch.details import read_details
 from batchbook.batch.interrupt import StopToken
-from batchbook.batch.judging import one_line
+from batchbook.batch.judging import remarks_of
 from batchbook.batch.memory import MemoryReader
 from batchbook.batch.opening import Begun, Opening
 from batchbook.batch.outcomes import Counts, RowOutcome
@@ -438,10 +438,7 @@ class Attempt:
 
     def _remarks(self) -> tuple[str, ...]:
         """What the processor tells of this attempt as a whole, each warned of."""
-        try:
-            remarks = tuple(one_line(one) for one in self._assembly.processor.remarks())
-        except Exception as trouble:  # noqa: BLE001 - a processor may raise anything
-            remarks = (f"the processor's remarks could not be had: {type(trouble).__name__}",)
+        remarks = remarks_of(self._assembly.processor)
         for one in remarks:
             self._warn(one)
             log.warning("run %s of %s: %s", self._log.run.id, self._job.job, one)

@@ -9,7 +9,7 @@ from typing import Any
 
 from batchbook.batch.details import Details
 from batchbook.batch.outcomes import Outcome, RowOutcome, TakenRow
-from batchbook.batch.processors import DetailSheet, RowResult
+from batchbook.batch.processors import DetailSheet, Processor, RowResult
 from batchbook.config import Marks
 from batchbook.errors import Rejected, RowSignal, Unknown
 from batchbook.hiding import hide, secret_in
@@ -166,6 +166,14 @@ class Judge:
     def _details_differ(self, taken: TakenRow, sheet: str, rows: Sequence[Sequence[CellValue]]) -> bool:
         known = self.known_details.get(sheet)
         return pack_rows(rows) != ([] if known is None else known.of(taken.key))
+
+
+def remarks_of(processor: Processor) -> tuple[str, ...]:
+    """What a processor tells of an attempt at a run as a whole, each in one line."""
+    try:
+        return tuple(one_line(one) for one in processor.remarks())
+    except Exception as trouble:  # noqa: BLE001 - a user's processor may raise anything
+        return (f"the processor's remarks could not be had: {type(trouble).__name__}",)
 
 
 def _text_of(value: CellValue) -> str:

@@ -7,7 +7,6 @@ then a page that is stored and fresh is given, or the request is sent, and sent 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,16 +18,13 @@ from tenacity.stop import stop_base
 
 from batchbook.packages.online.breaker import Breaker
 from batchbook.packages.online.endpoint import Answer, Check
-from batchbook.packages.online.store import ASKED, Store, hashed
-from batchbook.packages.online.wire import LongPause, Manners, TooLarge, Wire
+from batchbook.packages.online.sending import MOST_REDIRECTS, Again, TimedOut, followed, status_said
+from batchbook.packages.online.store import ASKED, Store
+from batchbook.packages.online.wire import LongPause, Manners, Wire
 from batchbook.packages.sources import NotAsked, SourceUnreachable
-from batchbook.packages.wording import MOST_QUOTED, shorten
-
-log = logging.getLogger(__name__)
 
 _AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))
 _NONE = frozenset((404, 410))
-_MOST_REDIRECTS = 5
 _FIRST_WAIT, _MOST_WAIT = 0.5, 10.0
 DAY = len("2026-01-01")
 NOT_STORED = "offline, no stored answer"
@@ -45,14 +41,6 @@ class Trying:
     """Seconds before the second try at most; doubled each time, chosen by chance up to that."""
     also: frozenset[int] = frozenset()
     """Further statuses after which it is tried again."""
-
-
-class Again(Exception):
-    """What may go better at the next try."""
-
-
-class TimedOut(Again):
-    """No answer in time."""
 
 
 class Refused(SourceUnreachable):
@@ -187,7 +175,7 @@ class HttpEndpoint:
 
     def _offline(self, address: str, check: Check | None) -> Answer:
         asked, response = address, self._store.stored(address)
-        for _ in range(_MOST_REDIRECTS):
+        for _ in range(MOST_REDIRECTS):
             if response is None or not response.has_redirect_location:
                 break
             address = str(httpx.URL(address).join(response.headers["location"]))
@@ -237,17 +225,17 @@ class HttpEndpoint:
 
     def _once(self, client: httpx.Client, request: httpx.Request, check: Check | None) -> Answer:
         try:
-            response = _followed(client, request)
+            response = followed(client, request)
         except TimedOut as trouble:
             self._breaker.failed(str(trouble), 0.5)  # each costs its full time: a silent server is given up sooner
             raise
         status = response.status_code
         if status in _AGAIN or status in self._trying.also:
-            raise Again(_said(response))
+            raise Again(status_said(response))
         if status in (401, 403):
             raise Refused(f"it answered {status}: credentials are missing, wrong or not enough")
         if status != 200 and status not in _NONE:
-            raise SourceUnreachable(_said(response))
+            raise SourceUnreachable(status_said(response))
         answer = _answer(response, str(response.url))
         if status == 200 and check is not None:
             try:
@@ -260,67 +248,10 @@ class HttpEndpoint:
         return answer
 
 
-def _followed(client: httpx.Client, request: httpx.Request) -> httpx.Response:
-    """The answer behind redirects; each address is an entry of its own in the store."""
-    try:
-        for _ in range(_MOST_REDIRECTS + 1):
-            request.extensions = {**request.extensions, "caching": {"key": hashed(str(request.url))}}
-            response = client.send(request)
-            if response.next_request is None:
-                return response
-            if request.url.scheme == "https" and response.next_request.url.scheme != "https":
-                raise SourceUnreachable("it redirects from https to an address that is not")
-            request = response.next_request
-    except TooLarge as error:
-        raise SourceUnreachable(str(error)) from None
-    except httpx.TimeoutException as error:
-        raise TimedOut(_told(error)) from None
-    except httpx.TransportError as error:
-        log.debug("%s %s: %s", request.method, request.url, error)
-        raise Again(_told(error)) from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise SourceUnreachable(_told(error)) from None
-    raise SourceUnreachable(f"it redirects more than {_MOST_REDIRECTS} times")
-
-
 def _is_stored(response: httpx.Response) -> bool:
     """Whether an answer came out of the store alone, so that it says nothing of the server."""
     status = response.extensions.get("caching", {})
     return bool(status.get("from_cache")) and not status.get("revalidated")
-
-
-def _said(response: httpx.Response) -> str:
-    return f"it answered {response.status_code} {response.reason_phrase}".strip()
-
-
-_WORDS: tuple[tuple[type[httpx.TransportError], str], ...] = (
-    (httpx.ConnectTimeout, "no connection in time"),
-    (httpx.TimeoutException, "no answer in time"),
-    (httpx.ConnectError, "no connection"),
-    (httpx.RemoteProtocolError, "the connection ended within the answer, or it is no HTTP"),
-    (httpx.ReadError, "the connection ended within the answer"),
-)
-
-
-_SAID_ALREADY = (
-    "All connection attempts failed",
-    "Server disconnected",
-    "peer closed connection",
-    "illegal status line",
-    "Connection reset by peer",
-)
-"""Words of the libraries and the system that tell nothing beside ours; the log has them."""
-
-
-def _told(error: Exception) -> str:
-    """An error of the transport in words; what the system says of it stands behind, where it tells more."""
-    if isinstance(error, httpx.LocalProtocolError):
-        return "the request cannot be sent as it is"  # its text quotes headers, and these hold credentials
-    said = shorten(" ".join(str(error).split()), MOST_QUOTED)
-    plain = next((words for kind, words in _WORDS if isinstance(error, kind)), type(error).__name__)
-    if any(isinstance(error, kind) for kind, _ in _WORDS) and any(words in said for words in _SAID_ALREADY):
-        return plain
-    return f"{plain} ({said})" if said else plain
 
 
 def _passes(check: Check | None, answer: Answer) -> bool:
