@@ -271,3 +271,17 @@ def assert_right_or_unknown(night: Night, rows: Mapping[str, Reviewed], expected
 
 def statuses(rows: Mapping[str, Reviewed]) -> dict[str, str]:
     return {name: row.status for name, row in rows.items()}
+
+
+def test_a_run_tells_at_its_end_which_sources_were_in_trouble(serve: Serve) -> None:
+    some = some_packages(6)
+    night = serve(some, tries=1)
+    assert "remarks" not in night.run().json
+    night.options["index"] = {"url": f"{night.server.url}/nowhere/", "rate": "1000/s"}
+    night.server.faults.add(Status(500), kind="osv-batch")
+    called = night.set().run()
+    index, osv = sorted(called.json["remarks"], reverse=True)
+    assert index == "package index knows no such package as 6 of 6; is its address right?"
+    assert osv.startswith("OSV could not be asked about 6 of 6 packages, the last time: ")
+    assert index in night.logs() and osv in night.logs()
+    assert f"warning: {index}" in called.err
