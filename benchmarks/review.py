@@ -39,7 +39,7 @@ from tests.servers.sample import made_from_sample  # noqa: E402
 JOB = "config/jobs/package-review.yaml"
 ROWS = 486
 FIRST_ROW = 4
-ONE_BY_ONE = {"network": {"concurrency": 1}, "batch": {"concurrency": 1}}
+ONE_BY_ONE = {"network": {"concurrency": 1}, "batch": {"concurrency": 1, "size": 1}}
 LIMIT = 3600
 
 
