@@ -7,9 +7,19 @@ from pathlib import Path
 import pytest
 
 from batchbook.errors import ConfigurationError
+from batchbook.packages.exploited import known_exploited
+from batchbook.packages.hits import Hit
 from batchbook.packages.kev import KnownExploited, cves
+from batchbook.packages.records import read_record
+from tests.packages.conftest import make_record
 
 ENTRIES = [{"cveID": "CVE-2000-0001", "dateAdded": "2001-02-03"}, {"cveID": "CVE-2000-0002", "dateAdded": "2001-02-04"}]
+
+
+def told(kev: KnownExploited, *names: str) -> str:
+    """What the review says of an advisory that goes by these names."""
+    record = read_record(make_record(names[0], aliases=list(names[1:])))
+    return known_exploited(Hit((record,), record.packages["thing"], ("here",)), kev)
 
 
 def catalogue(**more: object) -> str:
@@ -20,13 +30,13 @@ def test_the_json_file_is_read_with_its_date_of_release(tmp_path: Path) -> None:
     (tmp_path / "kev.json").write_text(catalogue(count=2, dateReleased="2001-03-04T15:16:17.0000Z"))
     kev = KnownExploited(tmp_path / "kev.json")
     assert (kev.name, kev.date) == ("CISA KEV", "2001-03-04")
-    assert kev.exploited(["PYSEC-1", "cve-2000-0002"]) is True
-    assert kev.exploited(["CVE-2000-0003"]) is False
+    assert told(kev, "PYSEC-1", "cve-2000-0002") == "yes"
+    assert told(kev, "CVE-2000-0003") == "no"
 
 
 def test_what_has_no_cve_id_cannot_be_asked(tmp_path: Path) -> None:
     (tmp_path / "kev.json").write_text(catalogue())
-    assert KnownExploited(tmp_path / "kev.json").exploited(["PYSEC-2024-1", "GHSA-x"]) is None
+    assert told(KnownExploited(tmp_path / "kev.json"), "PYSEC-2024-1", "GHSA-x") == "not checked"
 
 
 def test_a_csv_file_has_the_date_of_its_newest_entry(tmp_path: Path) -> None:

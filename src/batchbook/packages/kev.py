@@ -51,11 +51,6 @@ class KnownExploited:
                 findings=findings,
             )
 
-    def exploited(self, names: Iterable[str]) -> bool | None:
-        """Whether a vulnerability of these ids is known to be exploited; None where it has no CVE id to ask by."""
-        asked = cves(names)
-        return any(one in self.ids for one in asked) if asked else None
-
 
 def _read(path: Path) -> tuple[list[Mapping[str, Any]], str]:
     """The entries and the date of release, where the file says one."""
