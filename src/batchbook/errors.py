@@ -23,7 +23,11 @@ EXIT_CANNOT_RESUME = 6
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong at one place: what, and where (file, line, sheet, row, column, value as far as known)."""
+    """One thing that is wrong at one place: what, and where (file, line, sheet, row, column, value as far as known).
+
+    `rule` names the rule that is broken, for programs (``required``, ``check-digit``). What is no more than a
+    `warning` keeps nothing from being done.
+    """
 
     message: str
     file: str | None = None
@@ -32,6 +36,8 @@ class Finding:
     column: str | None = None
     value: object = None
     line: int | None = None
+    rule: str | None = None
+    warning: bool = False
 
     def place(self) -> str:
         """The place in words, such as ``book.xlsx, sheet Data, row 7, column Version``; empty where none is known."""

@@ -102,7 +102,8 @@ def assemble(job: JobConfig, request: StartRequest, clock: Clock) -> Assembly:
         reads=reads,
         writes=tuple(dict.fromkeys((*writes, *marks))),
     )
-    context = JobContext(frozenset(writes), job.base.folder, request.offline, clock(), job.base.cache)
+    base = job.base
+    context = JobContext(frozenset(writes), base.folder, request.offline, clock(), base.cache, base.zone, base.sections)
     processor = make_processor(job, target, context)
     _must_have_key(job, processor)
     must_be_no_workbook(job, processor, context.now)

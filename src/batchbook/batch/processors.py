@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from batchbook.tables.records import RecordChange
 from batchbook.tables.row import Row
 from batchbook.xlsx import SheetColumn
 from batchbook.xlsx.values import CellValue
 
 if TYPE_CHECKING:
     from batchbook.batch.runview import RunView
+    from batchbook.batch.systems import Actor, System
     from batchbook.tables.reportbook import ReportSheet
+    from batchbook.tables.workspace import Workspace
 
 
 class NoOptions(BaseModel):
@@ -43,6 +46,10 @@ class JobContext:
     """When the run started, with zone."""
     cache: Path
     """The folder for what can be had again, such as answers of other machines."""
+    zone: dt.tzinfo = dt.UTC
+    """In which people's dates are."""
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    """What the base configuration says under the name of a system, such as ``isbn:``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,8 @@ class RowResult:
     """By sheet: all detail rows of this row; they replace those it had before."""
     unknown: str | None = None
     """The reason, where the answer could not be had; columns and details are written all the same."""
+    changes: Sequence[RecordChange] = ()
+    """Of a processor with a `system`: changes of its records, brought into the workbook as a whole or not at all."""
     checked: bool = True
     """False where nothing was found out: the checked-at mark stays, so that a job over stale rows takes it again."""
 
@@ -94,6 +103,10 @@ class Processor:
     """Further columns, filled only for a job that names them in `writes:`."""
     columns: ClassVar[Mapping[str, str | list[str]]] = {}
     details: ClassVar[Mapping[str, DetailSheet]] = {}
+    system: System | None = None
+    """The system whose records this processor changes, set by its constructor: rows then go one after another."""
+    input_only: ClassVar[bool] = False
+    """Of a processor with a `system`: rows come from the job's input alone, no row of a sheet belongs to one."""
 
     def __init__(self, options: Any, context: JobContext) -> None:
         self.options = options
@@ -102,6 +115,22 @@ class Processor:
     def reference_dates(self) -> Mapping[str, str]:
         """The date of each set of reference data that results depend on."""
         return {}
+
+    def opened(self, workspace: Workspace, actor: Actor) -> None:
+        """Told the records of its `system` as they are now, before rows of them are processed and again whenever that
+        changed under it; results that are not in the workbook yet are staged already.
+
+        What a row is to change is staged there while it is processed, inside `Workspace.whole`, taken, and returned in
+        `RowResult.changes`.
+        """
+
+    def selects(self, row: Row) -> bool:
+        """Whether a row is one that this processor has anything to do with; others are not selected."""
+        return True
+
+    def order(self, row: Row) -> tuple[str | int, ...] | None:
+        """Of an `input_only` processor: what the input's rows are sorted by before they are processed; None: not."""
+        return None
 
     def coming(self, rows: Sequence[Row]) -> None:
         """Told which rows come next, before they are processed, for what can be asked for together.

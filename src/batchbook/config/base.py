@@ -116,6 +116,10 @@ def zone_of(name: str) -> dt.tzinfo:
         raise ValueError("must be the name of a time zone, such as Europe/Berlin or UTC") from None
 
 
+SYSTEMS = ("isbn", "inventory", "pool")
+"""Systems that may have a section of their own; each checks its own."""
+
+
 def _books(value: Any) -> Any:
     if isinstance(value, Mapping) and all(isinstance(path, str) and path for path in value.values()):
         return dict(value)
@@ -135,6 +139,9 @@ class BaseFile(Settings):
     history: HistorySettings = HistorySettings()
     links: LinkSettings = LinkSettings()
     limits: LimitSettings = LimitSettings()
+    isbn: dict[str, Any] = Field(default={}, description="a mapping of the system's own settings")
+    inventory: dict[str, Any] = Field(default={}, description="a mapping of the system's own settings")
+    pool: dict[str, Any] = Field(default={}, description="a mapping of the system's own settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +167,8 @@ class BaseConfig:
     history: HistorySettings
     links: LinkSettings
     limits: LimitSettings
+    sections: Mapping[str, Mapping[str, Any]]
+    """What stands under the name of a system (`SYSTEMS`), unchecked."""
 
     @property
     def zone(self) -> dt.tzinfo:
@@ -248,6 +257,7 @@ def _config(folder: Path, file: Path | None, checked: BaseFile, defaults: Mappin
         history=checked.history,
         links=checked.links,
         limits=checked.limits,
+        sections={name: getattr(checked, name) for name in SYSTEMS},
     )
 
 

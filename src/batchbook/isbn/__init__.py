@@ -1,0 +1,1 @@
+"""ISBN blocks and assignments as sheets of a workbook."""
