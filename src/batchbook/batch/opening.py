@@ -15,6 +15,7 @@ from batchbook.batch.interrupt import StopToken
 from batchbook.batch.outcomes import Outcome
 from batchbook.batch.progress import Listener, Resumed, Warned
 from batchbook.batch.readagain import READ, as_read
+from batchbook.batch.recordwork import record_settings, this_user
 from batchbook.batch.recovery import difference, restore_checkpoint
 from batchbook.batch.selection import Selector, must_have_keys
 from batchbook.batch.start import Decisions, OnChange, StartRequest
@@ -226,7 +227,7 @@ class Opening:
         if self._system is None:
             return {}
         with open_settled(self._target, self._stop) as book:
-            return {**record_settings(self._system, headers_of(book, self._system.types)), "user": this_user()}
+            return record_settings(book, self._system, this_user())
 
     def _only_failed(self, candidate: Candidate | None) -> Begun:
         wanted = find_run(self._manager.ledger, self._request.run or "")

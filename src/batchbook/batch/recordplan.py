@@ -7,7 +7,7 @@ from typing import Any
 
 from batchbook.storage.savelog import Change, SaveLog
 from batchbook.tables.codec import canonical, decanonical
-from batchbook.tables.keys import key_part, key_text
+from batchbook.tables.keys import key_text
 from batchbook.tables.records import RecordChange, RecordType
 from batchbook.tables.workspace import RecordTable, Workspace
 from batchbook.xlsx import letters
@@ -43,22 +43,14 @@ class RecordPlan:
         before: dict[str, CellValue] = dict.fromkeys(after)
         if change.before is not None:
             before = {table.title(name): change.before[name] for name in change.after}
-        standing = table.standing(change.key)
-        if standing is None:
-            key, number = self._new(change, table)
-        else:
-            key, number = standing.key_text, standing.number
-        return Change(change.sheet, key, number, canonical(before), canonical(after))
-
-    def _new(self, change: RecordChange, table: RecordTable[Any]) -> tuple[str, int]:
-        """The key text of a record that the sheet does not have yet, and the row behind the last one."""
-        kind = self._kinds[change.sheet]
-        cells = table.key_cells(change.key)
-        key = key_text(tuple(key_part(cells[name]) for name in kind.key))
-        number = self._next[change.sheet]
-        if change.before is None:
-            self._next[change.sheet] += 1
-        return key, number  # of a change to a record that is new itself the first number counts
+        standing = table.standing_of(change.key)
+        assert standing is not None  # it was staged
+        number = standing.number
+        if number is None:
+            # Behind the last row; of a change to a record that is new itself, the number that it had first counts.
+            number = self._next[change.sheet]
+            self._next[change.sheet] += change.before is None
+        return Change(change.sheet, key_text(standing.key_cells), number, canonical(before), canonical(after))
 
     @property
     def empty(self) -> bool:

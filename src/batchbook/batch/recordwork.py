@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from batchbook.batch.checkpoints import CheckpointManager, shown_key
@@ -16,7 +16,9 @@ from batchbook.storage.runlog import RunLog, Selected, dropped
 from batchbook.storage.savelog import SaveLog
 from batchbook.storage.scratch import Spool
 from batchbook.tables.codec import decanonical
+from batchbook.tables.reading import find_places
 from batchbook.tables.records import RecordChange
+from batchbook.tables.shapes import Shape
 from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
 
@@ -129,12 +131,11 @@ def _pages(rows: Spool) -> Iterator[list[Any]]:
         yield page
 
 
-def record_settings(system: System | None, titles: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """What a run's settings say of its system's sheets; `titles` are the headers of the key columns by sheet."""
-    if system is None:
-        return {}
+def record_settings(book: Book, system: System, user: str) -> dict[str, Any]:
+    """What a run's settings say of its system, and of how records are found again in its sheets."""
+    places = find_places(book, [Shape(kind, place) for place, kind in enumerate(system.types)])
     tables = {
-        kind.sheet: {"key": [titles[kind.sheet][name] for name in kind.key], "append_only": kind.append_only}
-        for kind in system.types
+        kind.sheet: {"key": [place.header.titles[name] for name in kind.key], "append_only": kind.append_only}
+        for kind, place in zip(system.types, places, strict=True)
     }
-    return {"system": system.name, "tables": tables}
+    return {"system": system.name, "tables": tables, "user": user}
