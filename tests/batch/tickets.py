@@ -107,7 +107,7 @@ class GiveTickets(Processor):
         self.system = SYSTEM
 
     def order(self, row: Any) -> tuple[str | int, ...]:
-        rank = row["rank"] if "rank" in row else None
+        rank = row.get("rank")
         return (int(rank) if rank else 99,)
 
     def opened(self, workspace: Workspace, actor: Actor) -> None:
@@ -148,7 +148,7 @@ class UseTickets(Processor):
         number = int(row["number"])
         with self.workspace.whole():
             tickets = self.workspace.table(TICKETS)
-            tickets.rests_on(number, "holder")
+            tickets.rests_on(number, fields=("holder",))
             tickets.update(number, state="used")
             log_entry(self.workspace, self.actor, number, "used")
             return RowResult(changes=self.workspace.take())
