@@ -84,11 +84,20 @@ def block_of_registrant(text: str, ranges: RangeTable) -> BlockPlan:
     return BlockPlan(prefix, code, span, tuple(doubts))
 
 
-def block_of_range(prefix: str, publisher_code: str, start: str | int, end: str | int, ranges: RangeTable) -> BlockPlan:
+def block_of_range(
+    prefix: str,
+    publisher_code: str,
+    ranges: RangeTable,
+    *,
+    start: str | int | None = None,
+    end: str | int | None = None,
+    total: int | None = None,
+) -> BlockPlan:
     """The block from one publication number of a registrant to another, both included.
 
-    start, end: publication numbers (``0`` or ``000`` to ``999`` of a registrant with 1,000 numbers), or whole ISBNs.
-    Raises RecordRefused with all that is wrong.
+    start, end: publication numbers (``0`` or ``000`` to ``999`` of a registrant with 1,000 numbers), or whole ISBNs;
+    the registrant's first and last where left out. total: how many numbers it is to have, which says the end where
+    that is left out. Raises RecordRefused with all that is wrong.
     """
     prefix, code = plain_text(prefix), plain_text(publisher_code).replace(" ", "-").strip("-")
     wrong = [
@@ -97,12 +106,13 @@ def block_of_range(prefix: str, publisher_code: str, start: str | int, end: str 
     ]
     # Positions can be looked at only where it is known how many digits they have.
     digits = code.replace("-", "")
-    width = CORE - 3 - len(digits) if digits.isdecimal() and 0 < len(digits) <= MOST_CODE else None
-    first, last = (
-        _publication(at, name, prefix + digits, width, wrong) for at, name in ((start, "start"), (end, "end"))
-    )
-    if first is not None and last is not None and last < first:
-        wrong.append(Finding(f"the end is before the start, {start}", column="end", value=end, rule="block-order"))
+    width = CORE - 3 - len(digits) if _CODE.fullmatch(code) and len(digits) <= MOST_CODE else None
+    first = 0 if start is None else _publication(start, "start", prefix + digits, width, wrong)
+    last = None if end is None else _publication(end, "end", prefix + digits, width, wrong)
+    if end is None and width is not None and first is not None:
+        last = 10**width - 1 if total is None else first + total - 1
+    if width is not None and first is not None and last is not None:
+        wrong += _wrong_extent(first, last, total, 10**width)
     if wrong or first is None or last is None:
         raise _refused(wrong)
     code, doubts = _code(prefix, code, ranges)
@@ -110,6 +120,20 @@ def block_of_range(prefix: str, publisher_code: str, start: str | int, end: str 
     complete = whole.total == last - first + 1
     name = whole.name if complete else f"{whole.name}:{first:0{width}d}-{last:0{width}d}"
     return BlockPlan(prefix, code, Span(name, whole.first + first, whole.first + last), tuple(doubts))
+
+
+def _wrong_extent(first: int, last: int, total: int | None, capacity: int) -> Iterator[Finding]:
+    """What is wrong with first and last publication number and the number of them that is stated."""
+    if total is not None and total < 1:
+        yield Finding("a block has at least 1 number", column="total", value=total, rule="block-total")
+    elif last >= capacity:
+        said = f"the registrant has {capacity:,} numbers, so from {first:,} on there are {capacity - first:,}"
+        yield Finding(said, column="total", value=total, rule="block-too-small")
+    elif last < first:
+        yield Finding(f"the end is before the start, {first}", column="end", value=last, rule="block-order")
+    elif total is not None and total != last - first + 1:
+        said = f"there are {last - first + 1:,} numbers from start to end"
+        yield Finding(said, column="total", value=total, rule="block-total")
 
 
 def _refused(wrong: list[Finding]) -> RecordRefused:
