@@ -111,7 +111,7 @@ def _of_number(value: int | float) -> str:
     if value != value or value in (float("inf"), float("-inf")) or value != int(value) or value < 0:
         raise Wrong("fraction", "is a number, but no whole one")
     digits = str(int(value))
-    if len(digits) == 13:
+    if len(digits) >= 13:
         zeros = len(digits) - len(digits.rstrip("0"))
         if zeros >= _SCIENTIFIC_ZEROS or (zeros > _SAFE_ZEROS and not stdnum_isbn.is_valid(digits)):
             raise Wrong("digits-lost", f"ends in {zeros} zeros; {_LOST}")
