@@ -69,8 +69,11 @@ def call(arguments: Sequence[str]) -> int:
     learn_environment(os.environ)
     hide_in_last_resort()
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    manner.json, manner.verbose = "--json" in own, "--verbose" in own
-    manner.verb = next((word for word in own if not word.startswith("-")), "")
+    format = _format(own)
+    manner.json, manner.csv = "--json" in own or format == "json", format == "csv"
+    manner.verbose = "--verbose" in own
+    words = [word for word in own if not word.startswith("-")]
+    manner.runs = words[:1] == ["run"] or words[:2] in (["isbn", "bulk"], ["isbn", "assign-due"])
     try:
         # What a verb sets for itself, such as the limits of its configuration, ends with it.
         return copy_context().run(_call, list(arguments))
@@ -88,6 +91,16 @@ def call(arguments: Sequence[str]) -> int:
         return _unexpected(error)
     finally:
         stop_log()
+
+
+def _format(arguments: Sequence[str]) -> str:
+    """What ``--format`` says, the last one where there are several."""
+    found = ""
+    for place, word in enumerate(arguments):
+        name, equals, value = word.partition("=")
+        if name == "--format":
+            found = value if equals else next(iter(arguments[place + 1 : place + 2]), "")
+    return found
 
 
 def _call(arguments: list[str]) -> int:
