@@ -7,9 +7,11 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextvars import copy_context
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from batchbook import __version__
 from batchbook.cli import backups, check, checkpoints, init, run, runs, status, unlock
@@ -18,8 +20,27 @@ from batchbook.cli.output import fill_streams, manner, note, out, show_error, sh
 from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, BatchbookError, UsageError
 from batchbook.hiding import hide, learn_environment
 
+_SYSTEMS = ("isbn",)
+"""Groups of verbs that are many: they are loaded when they are asked for, so that all others start as fast."""
+
+
+class _Verbs(TyperGroup):
+    """The verbs, with those of the systems."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *_SYSTEMS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _SYSTEMS:
+            return super().get_command(ctx, cmd_name)
+        group = typer.main.get_command(import_module(f"batchbook.cli.{cmd_name}").app)
+        group.name = cmd_name
+        return group
+
+
 app = typer.Typer(
     name="batchbook",
+    cls=_Verbs,
     help="Batch runs over Excel workbooks that never lose a row: durable, resumable, lossless.",
     no_args_is_help=True,
     add_completion=False,

@@ -10,6 +10,9 @@ import typer
 from batchbook.cli.listing import Format as Format
 from batchbook.cli.options import Json as Json
 from batchbook.cli.options import Wait as Wait
+from batchbook.cli.run_options import Quiet as Quiet
+from batchbook.cli.run_options import StartFresh as StartFresh
+from batchbook.cli.run_options import Verbose as Verbose
 
 Workbook: TypeAlias = Annotated[
     Path | None,
@@ -49,8 +52,17 @@ NeededBookFormat: TypeAlias = Annotated[
 ]
 Date: TypeAlias = Annotated[str | None, _text("--date", "The day on which the number is to be assigned.", "DATE")]
 NeededDate: TypeAlias = Annotated[str, _text("--date", "The day on which the number is to be assigned.", "DATE")]
-Priority: TypeAlias = Annotated[
-    int | None, typer.Option("--priority", metavar="1|2|3", help="1 high, 2 normal, 3 low.", show_default=False)
+Priority: TypeAlias = Annotated[str | None, _text("--priority", "1 high, 2 normal, 3 low.", "1|2|3")]
+WantedNumber: TypeAlias = Annotated[
+    str | None, _text("--isbn", "A certain number, instead of the next free one.", "ISBN")
+]
+MaybeNumber: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(metavar="ISBN", help="The number; without one, the next free one.", show_default=False),
+]
+Block: TypeAlias = Annotated[str | None, _text("--block", "Name of a block, such as 978-1-60888.", "BLOCK")]
+UpdateBooking: TypeAlias = Annotated[
+    bool, typer.Option("--update", help="Change the details of a number that the book has already, where they differ.")
 ]
 Imprint: TypeAlias = Annotated[str | None, _text("--imprint", "The imprint that the book comes out under.")]
 Publisher: TypeAlias = Annotated[str | None, _text("--publisher", "The publisher of the book.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import getpass
 import os
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from batchbook.cli.output import note
+from batchbook.cli import output
 from batchbook.cli.places import base_for
 from batchbook.errors import UsageError
 
@@ -44,7 +45,7 @@ class Desk:
         *,
         user: str | None,
         wait: float,
-        note_: str = "",
+        note: str = "",
         dry_run: bool = False,
     ) -> Done[T]:
         """Do `act` as one run (see `run_command`); its warnings are said."""
@@ -57,14 +58,14 @@ class Desk:
             self.system,
             verb,
             act,
-            note=note_,
+            note=note,
             user=who(user),
             wait=wait,
             clock=local_now,
             dry_run=dry_run,
         )
         for warning in done.warnings:
-            note(f"warning: {warning}")
+            output.note(f"warning: {warning}")
         return done
 
 
@@ -100,3 +101,21 @@ def who(given: str | None) -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # a user without a name, as in containers
         return f"uid-{os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
+def today(base: BaseConfig) -> dt.date:
+    """The day that it is in the zone of people's dates."""
+    return dt.datetime.now(base.zone).date()
+
+
+def day_of(system: IsbnSystem, text: str | None, option: str) -> dt.date | None:
+    """The day of a text on the command line; UsageError naming the option where it is none."""
+    from batchbook.tables.dates import parse_date
+    from batchbook.tables.kinds import Wrong
+
+    if text is None:
+        return None
+    try:
+        return parse_date(text, system.settings.date_order)
+    except Wrong as wrong:
+        raise UsageError(f"{option} {text!r} {wrong.said}.", "Give a day such as 2027-03-01.") from None

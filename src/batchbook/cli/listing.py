@@ -16,7 +16,8 @@ from batchbook.errors import UsageError
 from batchbook.hiding import hide
 
 _LONGEST = 60
-"""Characters of a table's cell; JSON and CSV have all of them."""
+_LONGEST_AT_END = 400
+"""Characters of a table's cell, and of one in the last column; JSON and CSV have all of them."""
 
 
 class Formats(StrEnum):
@@ -41,11 +42,20 @@ class Listing:
 
     name: str
     """What the list is called in JSON."""
-    headers: Mapping[str, str]
+    headers: dict[str, str]
     """The columns in order, and what a table calls them; JSON and CSV have the names."""
     rows: Callable[[], Iterable[Line]]
     none: str
     """What is said where there is no row."""
+    shares: frozenset[str] = frozenset()
+    """Columns that hold a number from 0 to 1, which a table shows as a percentage."""
+
+    def cell(self, row: Line, name: str) -> str:
+        """A value as a table shows it."""
+        value = row.get(name)
+        if name in self.shares and isinstance(value, int | float):
+            return f"{value:.1%}"
+        return _cell(value, _LONGEST_AT_END if name == next(reversed(self.headers)) else _LONGEST)
 
 
 def check_format(chosen: Formats, json: bool) -> None:
@@ -116,29 +126,28 @@ def _show_table(listing: Listing, counted: _Counted) -> None:
     right = dict.fromkeys(listing.headers, True)
     for row in counted(listing.rows()):
         for name in listing.headers:
-            value = row.get(name)
-            if value not in (None, ""):
-                widths[name] = max(widths[name], len(_cell(value)))
-                right[name] &= isinstance(value, int | float)
+            if text := listing.cell(row, name):
+                widths[name] = max(widths[name], len(text))
+                right[name] &= isinstance(row.get(name), int | float)
     if not counted.count:
         say(listing.none)
         return
     # A column in which nothing stands says nothing.
     columns = {name: max(width, len(listing.headers[name])) for name, width in widths.items() if width}
-    _say_line(columns, right, listing.headers)
+    _say_line(columns, right, listing.headers.__getitem__)
     for row in listing.rows():
-        _say_line(columns, right, row)
+        _say_line(columns, right, lambda name, row=row: listing.cell(row, name))  # type: ignore[misc]
 
 
-def _say_line(columns: Mapping[str, int], right: Mapping[str, bool], row: Mapping[str, object]) -> None:
-    cells = ((_cell(row.get(name)), width, right[name]) for name, width in columns.items())
+def _say_line(columns: Mapping[str, int], right: Mapping[str, bool], text_of: Callable[[str], str]) -> None:
+    cells = ((text_of(name), width, right[name]) for name, width in columns.items())
     say("  ".join(text.rjust(width) if to_right else text.ljust(width) for text, width, to_right in cells).rstrip())
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, longest: int) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
         value = f"{value:,.3g}"
     text = plain(hide(str(value))).replace("\n", " ").replace("\t", " ")
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

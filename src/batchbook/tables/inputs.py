@@ -136,6 +136,16 @@ class XlsxRows:
                     yield number, {name: cells.get(column) for name, column in columns.items()}
 
 
+def row_file(path: Path, wanted: Mapping[str, Sequence[str]], *, others: bool) -> RowFile:
+    """The rows of a file, opened by its ending; raises ConfigurationError where it cannot be read so.
+
+    wanted: own names and the headers that each can have; all have to be there. others: further columns are given too,
+    under their headers.
+    """
+    kind = CsvRows if path.suffix.lower() in (".csv", ".tsv", ".txt") else XlsxRows
+    return kind(path, wanted, others=others)
+
+
 class InputTable(Table):
     """A table whose rows come from an input file and whose results go to the workbook's sheet.
 
@@ -145,8 +155,7 @@ class InputTable(Table):
     def __init__(self, book: Book, spec: TableSpec, source: Path) -> None:
         super().__init__(book, replace(spec, reads=()))
         wanted = {name: spec.headers.get(name) or (name,) for name in dict.fromkeys((*spec.key, *(spec.reads or ())))}
-        kind = CsvRows if source.suffix.lower() in (".csv", ".tsv", ".txt") else XlsxRows
-        self._file: RowFile = kind(source, wanted, others=spec.reads is None)
+        self._file = row_file(source, wanted, others=spec.reads is None)
         self._there = _SheetRows(super().rows())
         self._free = max(self.layout.last_row, self.header.row) + 1
         # Only now: what is read comes from the file, while the pass above was over the sheet.
