@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -32,6 +32,11 @@ class Scratch:
             self._connection.executescript(
                 f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -{_CACHE_KIB};{schema}"
             )
+
+    def function(self, name: str, arguments: int, called: Callable[..., Any]) -> None:
+        """Let SQL call a function that gives the same for the same arguments."""
+        with self._lock, _named():
+            self._connection.create_function(name, arguments, called, deterministic=True)
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         """One statement; gives how many rows it changed."""

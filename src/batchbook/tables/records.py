@@ -6,8 +6,9 @@ tables, drop-downs and colours, and the sheet that explains them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from batchbook.tables.kinds import Kind
@@ -69,6 +70,21 @@ class Computed:
     width: float = 12.0
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """What a rule finds wrong in a record: at which field, which rule (for programs), and what is said of it."""
+
+    column: str
+    rule: str
+    said: str
+    warning: bool = False
+    """Whether it is only told: the record is sound all the same."""
+
+
+Rule: TypeAlias = Callable[[R], Iterable[Broken]]
+"""What has to hold between the fields of one record. Called for records whose single cells are all in order."""
+
+
 @dataclass(frozen=True)
 class RecordType(Generic[R]):
     """A sheet of records of one class."""
@@ -85,6 +101,8 @@ class RecordType(Generic[R]):
     computed: tuple[Computed, ...] = ()
     table: str = ""
     """Name of the Excel table; from the sheet's name where empty."""
+    rules: tuple[Rule[R], ...] = ()
+    """Rules of a whole record, for its row when the sheet is read and for what is staged."""
 
     def __post_init__(self) -> None:
         own = tuple(one.name for one in fields(self.record))  # type: ignore[arg-type]
@@ -98,7 +116,7 @@ class RecordType(Generic[R]):
         """The column of a field."""
         return self._by_name[name]
 
-    @property
+    @cached_property
     def _by_name(self) -> dict[str, Column]:
         return {column.name: column for column in self.columns}
 
@@ -112,9 +130,10 @@ class RecordType(Generic[R]):
 class RecordChange:
     """What is to happen to one record, in values of cells under the columns' own names.
 
-    key: the canonical key (`Workspace.key_of`), by which the record is found again wherever it stands by then. before:
-    what the decision rests on, the changed columns at least; None where the record is new. after: what is to be
-    written: of a new record all that is not blank, of another what changes.
+    key: the canonical key (`RecordTable.key_of`), by which the record is found again wherever it stands by then.
+    before: what the decision rests on, the changed columns at least (see `RecordTable.rests_on`); None where the record
+    is new. after: what is to be written: of a new record all that is not blank, of another what changes; every column
+    as None where the record is taken out again.
     """
 
     sheet: str

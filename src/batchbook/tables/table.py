@@ -25,6 +25,8 @@ class TableSpec:
     """None: every column with a header that is not written."""
     writes: tuple[str, ...]
     """The columns that may be written, marks included."""
+    changes: tuple[str, ...] = ()
+    """Columns that are read, and written by changes of records: they count as no input."""
 
     def wanted(self) -> dict[str, tuple[str, ...]]:
         """Every column that has to be there, with its headers."""
@@ -68,6 +70,7 @@ class Table:
             spec.reads if spec.reads is not None else tuple(n for n in self.header.columns if n not in written)
         )
         self.layout = book.layout(self.sheet)
+        self._no_inputs = frozenset((*spec.writes, *spec.changes))
 
     def column(self, name: str) -> int:
         """The 1-based column of an own name."""
@@ -118,7 +121,8 @@ class Table:
         key = self._key(cells)
         inputs = {name: cells.get(self.column(name)) for name in self.reads}
         taken = {name: _held(cells.get(self.column(name))) for name in self.spec.writes}
-        return TableRow(number, key, Row(number, key, inputs, self.spec.writes), taken, self._problem(number, cells))
+        row = Row(number, key, inputs, self._no_inputs)
+        return TableRow(number, key, row, taken, self._problem(number, cells))
 
     def key_cells(self, number: int, key: Key) -> dict[str, CellValue]:
         """The key columns that have to be written with a row, by own name: none, the rows are there."""

@@ -5,139 +5,134 @@ Everything lies in scratch tables: memory does not grow with the sheets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Generic
+from typing import Any
 
-from batchbook.errors import EXIT_USAGE, BatchbookError, Finding
+from batchbook.errors import Finding
+from batchbook.storage.scratch import Scratch
+from batchbook.tables import findings as kept
+from batchbook.tables import staging
+from batchbook.tables.applying import Applying
+from batchbook.tables.checking import Checker
+from batchbook.tables.findings import Findings
+from batchbook.tables.querying import casefold
+from batchbook.tables.reading import SheetPlace, check_keys, check_references, find_places, read_sheet
 from batchbook.tables.records import R, RecordChange, RecordType
+from batchbook.tables.recordtable import RecordTable, Shared
+from batchbook.tables.refusals import RecordRefused, Unsound
+from batchbook.tables.shapes import Shape
+from batchbook.tables.staging import Staging
 from batchbook.xlsx import Book
 
-
-class RecordRefused(BatchbookError):
-    """A record breaks the rules of its sheet; nothing of it was staged."""
-
-    code = "record-refused"
-    exit_code = EXIT_USAGE
-
-
-class Unsound(BatchbookError):
-    """Rows of the workbook break the rules of their sheet; nothing is built on them."""
-
-    code = "unsound"
-    exit_code = EXIT_USAGE
+__all__ = ["Findings", "RecordRefused", "RecordTable", "Unsound", "Workspace"]
 
 
 class Workspace:
     """Some sheets of records, read from an opened workbook, with what is staged on top of them."""
 
-    file: str
-    """Name of the workbook."""
-    digest: str
-    """Of the workbook that was read."""
+    def __init__(self, types: Sequence[RecordType[Any]], file: str, digest: str) -> None:
+        """Without records; see `read` and `empty`."""
+        self.file = file
+        """Name of the workbook."""
+        self.digest = digest
+        """Of the workbook that was read."""
+        shapes = [Shape(kind, index) for index, kind in enumerate(types)]
+        self._by_sheet = {shape.kind.sheet: shape for shape in shapes}
+        _must_be_complete(self._by_sheet)
+        scratch = Scratch(kept.SCHEMA + staging.SCHEMA + "".join(shape.schema for shape in shapes))
+        scratch.function("casefold", 1, casefold)
+        found = Findings(scratch, file, tuple(shape.kind.sheet for shape in shapes))
+        self._shared = Shared(scratch, found, Staging(scratch, shapes), Checker(scratch, shapes), file)
+        self._tables: dict[str, RecordTable[Any]] = {
+            shape.kind.sheet: RecordTable(shape, self._shared) for shape in shapes
+        }
+        self._lost: dict[str, Container[tuple[str, ...]]] = {}
 
     @classmethod
     def read(cls, book: Book, types: Sequence[RecordType[Any]]) -> Workspace:
         """Read all sheets of these types; one pass over each.
 
         What is wrong in rows becomes findings. Raises ConfigurationError with all sheets and headers that are missing.
+        The book has to stay open as long as `RecordTable.next_row` is asked for.
         """
-        raise NotImplementedError
+        workspace = cls(types, book.path.name, book.digest)
+        shapes = list(workspace._by_sheet.values())
+        workspace._fill(book, shapes, find_places(book, shapes))
+        return workspace
+
+    @classmethod
+    def empty(cls, types: Sequence[RecordType[Any]], file: str = "") -> Workspace:
+        """A workspace of no workbook, without any record: all that it ever has is staged."""
+        workspace = cls(types, file, "")
+        for shape in workspace._by_sheet.values():
+            workspace._shared.index_keys(shape)
+        return workspace
+
+    def _fill(self, book: Book, shapes: Sequence[Shape[Any]], places: Sequence[SheetPlace]) -> None:
+        scratch, found = self._shared.scratch, self._shared.findings
+        for shape, place in zip(shapes, places, strict=True):
+            read_sheet(book, shape, place, scratch, found)
+            self._shared.index_keys(shape)
+            check_keys(shape, place, scratch, found)
+            self._tables[shape.kind.sheet].stands(book, place)
+        for shape, place in zip(shapes, places, strict=True):
+            check_references(shape, self._by_sheet, place, scratch, found)
 
     def table(self, kind: RecordType[R]) -> RecordTable[R]:
         """The records of a type."""
-        raise NotImplementedError
+        table = self._tables.get(kind.sheet)
+        if table is None or table.kind is not kind:
+            raise TypeError(f"the sheet {kind.sheet} was not read as records of {kind.record.__name__}")
+        return table
+
+    @property
+    def tables(self) -> Sequence[RecordTable[Any]]:
+        """The records of all types."""
+        return tuple(self._tables.values())
 
     @property
     def findings(self) -> Findings:
         """What is wrong in the rows that were read, in the order of sheets and rows."""
-        raise NotImplementedError
+        return self._shared.findings
 
     @contextmanager
     def whole(self) -> Iterator[None]:
         """What is staged inside is staged as a whole, or, where an exception leaves it, not at all. May be nested."""
-        raise NotImplementedError
-        yield
+        with self._shared.staging.whole():
+            yield
 
     def take(self) -> list[RecordChange]:
         """What was staged since the last `take`, one change a record, in the order of the first staging.
 
-        The changes stay staged: later reads see them.
+        The changes stay staged: later reads see them. What comes to nothing is left out: a record that is again what
+        it was. Memory grows with the changes.
         """
-        raise NotImplementedError
+        return self._shared.staging.take()
 
     def apply(self, changes: Iterable[RecordChange]) -> list[Finding]:
         """Stage changes that were decided elsewhere or earlier, where they still hold; gives why others do not.
 
-        A change holds where the record is there and every cell of `before` is what it was (`tables.same`), or, for a
-        new record, where there is none of its key; and where the record then follows its type's rules. One that is
-        there already as wanted holds too, and stages nothing.
+        A change holds where the record is there and every cell of `before` is what it was (read as its kind reads it),
+        or, for a new record, where there is none of its key; and where the record then follows its type's rules. One
+        that is there already as wanted holds too, and stages nothing. Each change is staged or not for itself. They are
+        among what `take` gives next, as any others.
         """
-        raise NotImplementedError
+        applying = Applying(self._shared, self._by_sheet)
+        return [finding for change in changes for finding in applying.one(change)]
+
+    def lost(self, kind: RecordType[Any]) -> Container[tuple[str, ...]]:
+        """Canonical keys (see `RecordTable.key_of`) of records that were written once and have no row any more."""
+        return self._lost.get(kind.sheet, ())
+
+    def set_lost(self, kind: RecordType[Any], keys: Container[tuple[str, ...]]) -> None:
+        """Say what `lost` is for a type; who has a ledger knows it."""
+        self._lost[kind.sheet] = keys
 
 
-class Findings:
-    """Any number of findings, in scratch tables."""
-
-    def __len__(self) -> int:
-        raise NotImplementedError
-
-    def __iter__(self) -> Iterator[Finding]:
-        raise NotImplementedError
-
-    @property
-    def errors(self) -> int:
-        """How many of them are no mere warnings."""
-        raise NotImplementedError
-
-
-class RecordTable(Generic[R]):
-    """The records of one type, those that are staged included. Keys are given as values of the key's fields.
-
-    Rows that break a rule are `unsound`: they are counted and named by findings, but given as records only on request.
-    """
-
-    kind: RecordType[R]
-
-    def get(self, *key: Any) -> R | None:
-        """The record of a key, None where there is none. Raises Unsound where its row breaks a rule."""
-        raise NotImplementedError
-
-    def where(self, *, order: Sequence[str] = (), **wanted: Any) -> Iterator[R]:
-        """Sound records whose fields equal these values (or fit a filter, see `filters`), in the sheet's order.
-
-        order: fields to sort by instead; ``-field`` descending; blanks last.
-        """
-        raise NotImplementedError
-
-    def count(self, **wanted: Any) -> int:
-        """How many sound records `where` gives."""
-        raise NotImplementedError
-
-    def tally(self, *by: str, **wanted: Any) -> Mapping[tuple[Any, ...], int]:
-        """How many sound records `where` gives, by the values of some fields."""
-        raise NotImplementedError
-
-    @property
-    def unsound(self) -> int:
-        """How many rows break a rule."""
-        raise NotImplementedError
-
-    def must_be_sound(self) -> None:
-        """Raise Unsound with all findings where rows break a rule."""
-        raise NotImplementedError
-
-    def place(self, *key: Any) -> int | None:
-        """The sheet's row of a record; None where there is none, or it is staged as a new one."""
-        raise NotImplementedError
-
-    def insert(self, record: R) -> R:
-        """Stage a new record; RecordRefused with everything that is wrong with it (its key may be taken)."""
-        raise NotImplementedError
-
-    def update(self, *key: Any, **changes: Any) -> R:
-        """Stage changes of a record, and give it as it is then.
-
-        Raises RecordRefused with everything that is wrong with them, KeyError where there is no such record, Unsound.
-        """
-        raise NotImplementedError
+def _must_be_complete(shapes: dict[str, Shape[Any]]) -> None:
+    for shape in shapes.values():
+        for column in shape.columns:
+            refers = column.column.refers
+            if refers is not None and refers.sheet not in shapes:
+                raise TypeError(f"{shape.kind.sheet} refers to {refers.sheet}, which is not among the types")

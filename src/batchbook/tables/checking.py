@@ -1,0 +1,68 @@
+"""What is wrong with a record that is to be staged: the same rules as for rows that are read, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from batchbook.storage.scratch import Scratch
+from batchbook.tables.findings import Trouble, shortened
+from batchbook.tables.keys import key_of_text, key_shown
+from batchbook.tables.reading import broken_rules, missing, refers_to_nothing
+from batchbook.tables.shapes import ColumnShape, Look, Shape, Values
+
+Problem = tuple[ColumnShape, Trouble]
+
+
+class Checker:
+    """Checks records of all types against what is staged."""
+
+    def __init__(self, scratch: Scratch, shapes: Sequence[Shape[Any]]) -> None:
+        self._scratch = scratch
+        self._shapes = {shape.kind.sheet: shape for shape in shapes}
+
+    def new(self, shape: Shape[Any], looks: Mapping[str, Look]) -> tuple[Values, list[Problem]]:
+        """The stored values of a new record, and all that is wrong with it."""
+        values = tuple(looks[column.name].stored for column in shape.columns)
+        problems = list(self._of_values(shape, looks, shape.columns, values))
+        key = shape.key_of(values)
+        row = None if key is None else self._scratch.one(f"SELECT number FROM {shape.table} WHERE key = ?", (key,))
+        if key is not None and row is not None:
+            where = "is staged already" if row[0] is None else f"stands in row {row[0]} already"
+            problems.append((shape.key[0], Trouble("key-taken", where, shortened(key_shown(key_of_text(key))))))
+        return values, problems
+
+    def changed(self, shape: Shape[Any], old: Values, looks: Mapping[str, Look]) -> tuple[Values, list[Problem]]:
+        """The stored values of a record with changes, and all that is wrong with them."""
+        columns = [shape[name] for name in looks]
+        values = tuple(looks[c.name].stored if c.name in looks else old[c.position] for c in shape.columns)
+        problems = list(self._of_values(shape, looks, columns, values))
+        problems += [
+            (column, Trouble("key", "names the record and is never changed", shortened(column.write(values[at]))))
+            for column in shape.key
+            if values[at := column.position] != old[at]
+        ]
+        return values, problems
+
+    def _of_values(
+        self, shape: Shape[Any], looks: Mapping[str, Look], columns: Collection[ColumnShape], values: Values
+    ) -> Iterator[Problem]:
+        sound = True
+        for column in columns:
+            trouble = looks[column.name].trouble or self._of_column(shape, column, values[column.position])
+            if trouble is not None:
+                sound = False
+                yield column, trouble
+        if sound:
+            yield from (found for found in broken_rules(shape, values) if not found[1].warning)
+
+    def _of_column(self, shape: Shape[Any], column: ColumnShape, stored: Any) -> Trouble | None:
+        if stored is None:
+            return missing(shape, column) if column.column.required or column in shape.key else None
+        refers = column.column.refers
+        if refers is None:
+            return None
+        target = self._shapes[refers.sheet]
+        there = target[refers.column].sql
+        found = self._scratch.one(f"SELECT 1 FROM {target.table} WHERE {there} = ? LIMIT 1", (stored,))
+        return None if found else refers_to_nothing(column, target, stored)

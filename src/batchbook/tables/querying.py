@@ -1,0 +1,127 @@
+"""Questions to record tables as SQL: plain values, filters, orders."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from batchbook.storage.scratch import Scratch
+from batchbook.tables.filters import AnyOf, Between, Containing
+from batchbook.tables.kinds import Stored
+from batchbook.tables.shapes import ColumnShape, Shape, Values
+
+_PAGE = 500
+
+
+class Questions:
+    """What can be asked of the records of one type. Fields that are asked for by value get an index."""
+
+    def __init__(self, scratch: Scratch, shape: Shape[Any]) -> None:
+        self._scratch = scratch
+        self._shape = shape
+        self._asked: set[tuple[str, ...]] = set()
+        self._indexed: set[tuple[str, ...]] = set()
+
+    def where(self, order: Sequence[str], wanted: Mapping[str, Any]) -> Iterator[Values]:
+        """The values of the sound records that fit now, and still fit when they are come to."""
+        condition, given = self._condition(wanted)
+        if order:
+            # The plus keeps SQLite from an index: what is sorted is a copy, whatever is staged meanwhile.
+            yield from self._scratch.query(f"{self._select(condition)} ORDER BY {self._order(order, '+')}", given)
+            return
+        found = self._scratch.query(f"SELECT id FROM {self._shape.table} WHERE {condition} ORDER BY id", given)
+        places = array("q", (which for (which,) in found))
+        for start in range(0, len(places), _PAGE):
+            page = places[start : start + _PAGE]
+            among = f"id IN ({', '.join(map(str, page))})"
+            yield from list(self._scratch.query(f"{self._select(f'{among} AND {condition}')} ORDER BY id", given))
+
+    def first(self, order: Sequence[str], wanted: Mapping[str, Any]) -> Values | None:
+        """The first of them."""
+        condition, given = self._condition(wanted, order[:1])
+        return self._scratch.one(f"{self._select(condition)} ORDER BY {self._order(order, '')} LIMIT 1", given)
+
+    def _select(self, condition: str) -> str:
+        return f"SELECT {self._shape.names} FROM {self._shape.table} WHERE {condition}"
+
+    def _order(self, order: Sequence[str], mark: str) -> str:
+        terms = []
+        for name in order:
+            column = self._shape[name.removeprefix("-")]
+            if not column.column.required:
+                terms.append(f"{column.sql} IS NULL")
+            terms.append(f"{mark}{column.sql}{' DESC' if name.startswith('-') else ''}")
+        return ", ".join((*terms, f"{mark}id"))
+
+    def count(self, wanted: Mapping[str, Any]) -> int:
+        """How many there are."""
+        condition, given = self._condition(wanted)
+        found = self._scratch.one(f"SELECT count(*) FROM {self._shape.table} WHERE {condition}", given)
+        return int(found[0]) if found else 0
+
+    def tally(self, by: Sequence[str], wanted: Mapping[str, Any]) -> dict[tuple[Any, ...], int]:
+        """How many there are, by the values of some fields, in the order of these values."""
+        condition, given = self._condition(wanted)
+        columns = [self._shape[name] for name in by]
+        if not columns:
+            return {(): self.count(wanted)}
+        names = ", ".join(column.sql for column in columns)
+        order = ", ".join(f"{column.sql} IS NULL, {column.sql}" for column in columns)
+        sql = f"SELECT count(*), {names} FROM {self._shape.table} WHERE {condition} GROUP BY {names} ORDER BY {order}"
+        return {
+            tuple(column.load(stored) for column, stored in zip(columns, row[1:], strict=True)): row[0]
+            for row in self._scratch.query(sql, given)
+        }
+
+    def _condition(self, wanted: Mapping[str, Any], order: Sequence[str] = ()) -> tuple[str, list[Stored]]:
+        terms = ["sound"]
+        given: list[Stored] = []
+        for name, value in wanted.items():
+            term, values = _term(self._shape[name], value)
+            terms.append(term)
+            given += values
+        self._index(wanted, [name.removeprefix("-") for name in order])
+        return " AND ".join(terms), given
+
+    def _index(self, wanted: Mapping[str, Any], order: Sequence[str]) -> None:
+        """What is asked for a second time gets an index: a thousand lookups must not be a thousand passes."""
+        equal = sorted(name for name, value in wanted.items() if not isinstance(value, Between | Containing))
+        ranges = sorted(name for name, value in wanted.items() if isinstance(value, Between))
+        fields = tuple(dict.fromkeys((*equal, *ranges[:1], *order)))
+        if not fields or fields in self._indexed:
+            return
+        if fields not in self._asked:
+            self._asked.add(fields)
+            return
+        self._indexed.add(fields)
+        names = ", ".join(self._shape[name].sql for name in fields)
+        self._scratch.execute(
+            f"CREATE INDEX asked{len(self._indexed)}_{self._shape.table} ON {self._shape.table} ({names})"
+        )
+
+
+def _term(column: ColumnShape, value: Any) -> tuple[str, list[Stored]]:
+    if value is None:
+        return f"{column.sql} IS NULL", []
+    if isinstance(value, AnyOf):
+        stored = [column.store(one) for one in value.values if one is not None]
+        blank = f" OR {column.sql} IS NULL" if any(one is None for one in value.values) else ""
+        return f"({column.sql} IN ({', '.join('?' * len(stored))}){blank})", stored
+    if isinstance(value, Between):
+        return _range(column, value)
+    if isinstance(value, Containing):
+        return f"instr(casefold({column.sql}), ?)", [value.text.casefold()]
+    return f"{column.sql} = ?", [column.store(value)]
+
+
+def _range(column: ColumnShape, value: Between) -> tuple[str, list[Stored]]:
+    sides = [(">=", value.low), ("<=", value.high)]
+    given = [(sign, column.store(side)) for sign, side in sides if side is not None]
+    terms = [f"{column.sql} IS NOT NULL", *(f"{column.sql} {sign} ?" for sign, _ in given)]
+    return " AND ".join(terms), [stored for _, stored in given]
+
+
+def casefold(text: Any) -> Any:
+    """`str.casefold` for SQL."""
+    return None if text is None else str(text).casefold()

@@ -1,0 +1,264 @@
+"""The records of one type: asked for by key and by value, staged as new or changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from batchbook.errors import Finding
+from batchbook.storage.scratch import Scratch
+from batchbook.tables.checking import Checker, Problem
+from batchbook.tables.findings import Findings, Trouble, shortened
+from batchbook.tables.keys import key_of_text, key_shown, key_text
+from batchbook.tables.querying import Questions
+from batchbook.tables.reading import SheetPlace
+from batchbook.tables.records import R
+from batchbook.tables.refusals import RecordRefused, Unsound
+from batchbook.tables.shapes import Shape, Values
+from batchbook.tables.staging import Staging
+from batchbook.xlsx import Book
+
+_MOST_FINDINGS = 200
+"""So many findings an error carries; the others are counted."""
+_MEND = "Mend these cells in Excel or LibreOffice and save; then try again."
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the tables of a workspace have in common."""
+
+    scratch: Scratch
+    findings: Findings
+    staging: Staging
+    checker: Checker
+    file: str
+
+    def index_keys(self, shape: Shape[Any]) -> None:
+        """Make keys quick to find."""
+        self.scratch.execute(f"CREATE INDEX keys_of_{shape.table} ON {shape.table} (key)")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a record stands: its row in the sheet, None where it is staged as new, and its key cells' texts there."""
+
+    number: int | None
+    key_cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A row of a record as scratch tables hold it."""
+
+    id: int
+    number: int | None
+    sound: bool
+    raw: str
+    values: Values
+
+
+class RecordTable(Generic[R]):
+    """The records of one type, those that are staged included. Keys are given as values of the key's fields.
+
+    Rows that break a rule are `unsound`: they are counted and named by findings, but never given as records.
+    """
+
+    def __init__(self, shape: Shape[R], shared: Shared) -> None:
+        self.kind = shape.kind
+        self._shape = shape
+        self._shared = shared
+        self._questions = Questions(shared.scratch, shape)
+        self._book: Book | None = None
+        self._place: SheetPlace | None = None
+
+    # --- asking --------------------------------------------------------------------------------------------------
+
+    def get(self, *key: Any) -> R | None:
+        """The record of a key, None where there is none. Raises Unsound where its row breaks a rule."""
+        held = self.held(self._shape.canonical(key))
+        return None if held is None else self._shape.record(held.values)
+
+    def held(self, key: tuple[str, ...]) -> Held | None:
+        """The row of a canonical key, None where there is none. Raises Unsound where it breaks a rule."""
+        sql = f"SELECT id, number, sound, raw, {self._shape.names} FROM {self._shape.table} WHERE key = ?"
+        row = self._shared.scratch.one(sql, (key_text(key),))
+        if row is None:
+            return None
+        held = Held(row[0], row[1], bool(row[2]), row[3], row[4:])
+        if not held.sound:
+            self._refuse(key, held)
+        return held
+
+    def _refuse(self, key: tuple[str, ...], held: Held) -> None:
+        assert held.number is not None
+        found = tuple(self._shared.findings.of_row(self._shape.index, held.number))
+        shown = shortened(key_shown(key))
+        what = f"Row {held.number} of the sheet {self.kind.sheet} in {self._shared.file} ({shown}) breaks its rules."
+        raise Unsound(what, _MEND, findings=found)
+
+    def where(self, *, order: Sequence[str] = (), **wanted: Any) -> Iterator[R]:
+        """Sound records whose fields equal these values (or fit a filter, see `filters`), in the sheet's order.
+
+        order: fields to sort by instead; ``-field`` descending; blanks last. Records may be staged while they are gone
+        through: new ones do not come, and, without an order, changed ones only where they still fit.
+        """
+        for values in self._questions.where(order, wanted):
+            yield self._shape.record(values)
+
+    def first(self, *, order: Sequence[str] = (), **wanted: Any) -> R | None:
+        """The first record that `where` gives, None where it gives none; quick where it is asked again and again."""
+        values = self._questions.first(order, wanted)
+        return None if values is None else self._shape.record(values)
+
+    def count(self, **wanted: Any) -> int:
+        """How many sound records `where` gives."""
+        return self._questions.count(wanted)
+
+    def tally(self, *by: str, **wanted: Any) -> Mapping[tuple[Any, ...], int]:
+        """How many sound records `where` gives, by the values of some fields; sorted, blanks last."""
+        return self._questions.tally(by, wanted)
+
+    @property
+    def unsound(self) -> int:
+        """How many rows break a rule."""
+        found = self._shared.scratch.one(f"SELECT count(*) FROM {self._shape.table} WHERE NOT sound")
+        return int(found[0]) if found else 0
+
+    def must_be_sound(self) -> None:
+        """Raise Unsound where rows break a rule, with the findings (the first 200 of very many)."""
+        rows = self.unsound
+        if not rows:
+            return
+        found: list[Finding] = []
+        for finding in self._shared.findings.of_sheet(self._shape.index):
+            if len(found) == _MOST_FINDINGS:
+                break
+            found.append(finding)
+        said = "1 row breaks" if rows == 1 else f"{rows:,} rows break"
+        raise Unsound(
+            f"In {self._shared.file}, sheet {self.kind.sheet}, {said} its rules.",
+            f"{_MEND} `check` names all of them.",
+            findings=found,
+        )
+
+    # --- where they stand ----------------------------------------------------------------------------------------
+
+    def stands(self, book: Book, place: SheetPlace) -> None:
+        """Told where the records are in a workbook."""
+        self._book, self._place = book, place
+
+    @property
+    def sheet(self) -> str:
+        """The sheet's name as it is in the workbook."""
+        return self._placed.sheet
+
+    @property
+    def header_row(self) -> int:
+        """The row of the headers."""
+        return self._placed.header.row
+
+    def title(self, name: str) -> str:
+        """The header of a field as it stands in the sheet."""
+        return self._placed.header.titles[name]
+
+    def column(self, name: str) -> int:
+        """The 1-based column of a field."""
+        return self._placed.header.columns[name]
+
+    @property
+    def next_row(self) -> int:
+        """The row behind the last one of the sheet, whatever that one holds; takes the book, still open."""
+        assert self._book is not None
+        return max(self._book.layout(self.sheet).last_row, self.header_row) + 1
+
+    @property
+    def _placed(self) -> SheetPlace:
+        if self._place is None:
+            raise TypeError("this workspace was read from no workbook")
+        return self._place
+
+    def key_of(self, *key: Any) -> tuple[str, ...]:
+        """The canonical key, as RecordChange has it, of values of the key's fields."""
+        return self._shape.canonical(key)
+
+    def standing(self, *key: Any) -> Standing | None:
+        """Where the record of a key stands; None where there is none. Raises Unsound."""
+        return self.standing_of(self._shape.canonical(key))
+
+    def standing_of(self, key: tuple[str, ...]) -> Standing | None:
+        """Where the record of a canonical key stands; None where there is none. Raises Unsound."""
+        held = self.held(key)
+        return None if held is None else Standing(held.number, key_of_text(held.raw))
+
+    def place(self, *key: Any) -> int | None:
+        """The sheet's row of a record; None where there is none, or it is staged as a new one. Raises Unsound."""
+        held = self.held(self._shape.canonical(key))
+        return None if held is None else held.number
+
+    # --- staging -------------------------------------------------------------------------------------------------
+
+    def insert(self, record: R) -> R:
+        """Stage a new record, and give it as its cells will: texts without blanks around them, empty ones as None.
+
+        Raises RecordRefused with everything that is wrong with it (its key may be taken).
+        """
+        shape = self._shape
+        looks = {name: shape[name].check(value) for name, value in shape.values(record).items()}
+        values, problems = self._shared.checker.new(shape, looks)
+        if problems:
+            raise self._refused("A new record", problems)
+        self._shared.staging.insert(shape, values)
+        return shape.record(values)
+
+    def update(self, *key: Any, **changes: Any) -> R:
+        """Stage changes of a record, and give it as it is then.
+
+        Raises RecordRefused with everything that is wrong with them (fields that a person owns, the key, any of an
+        append-only type), KeyError where there is no such record, Unsound.
+        """
+        shape = self._shape
+        held = self._there(key)
+        looks = {name: shape[name].check(value) for name, value in changes.items()}
+        values, problems = self._shared.checker.changed(shape, held.values, looks)
+        problems += self._not_ours(changes)
+        if problems:
+            raise self._refused(f"The change of {key_shown(self._shape.canonical(key))}", problems, held.number)
+        changed = [(c, values[c.position]) for c in shape.columns if values[c.position] != held.values[c.position]]
+        if changed:
+            self._shared.staging.update(shape, held.id, changed)
+        return shape.record(values)
+
+    def rests_on(self, *key: Any, fields: Sequence[str]) -> None:
+        """Say that what is staged of a record rests on these fields besides those that change.
+
+        The next `take` has them in `RecordChange.before`, with what they held before the first change, so that the
+        change is dropped or decided again where somebody changed them meanwhile. Raises KeyError, Unsound.
+        """
+        columns = [self._shape[name] for name in fields]
+        self._shared.staging.rests_on(self._shape, self._there(key).id, columns)
+
+    def _there(self, key: Sequence[Any]) -> Held:
+        canonical = self._shape.canonical(key)
+        held = self.held(canonical)
+        if held is None:
+            raise KeyError(f"there is no {key_shown(canonical)} in the sheet {self.kind.sheet}")
+        return held
+
+    def _not_ours(self, changes: Mapping[str, Any]) -> Iterator[Problem]:
+        for name in changes:
+            column = self._shape[name]
+            if self.kind.append_only:
+                yield column, Trouble("append-only", "is never changed: rows of this sheet are only added")
+            elif column.column.owner == "person":
+                yield column, Trouble("owner", "is for people to fill: commands never change it")
+
+    def _refused(self, which: str, problems: Sequence[Problem], row: int | None = None) -> RecordRefused:
+        file, sheet = self._shared.file, self.kind.sheet
+        found = [
+            Finding(trouble.said, file, sheet, row, column.column.header, trouble.value, rule=trouble.rule)
+            for column, trouble in problems
+        ]
+        count = "a reason" if len(found) == 1 else f"{len(found)} reasons"
+        what = f"{which} is refused by the sheet {sheet} for {count}."
+        return RecordRefused(what, "Give values that the sheet allows; nothing was changed.", findings=found)

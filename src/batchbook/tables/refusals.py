@@ -1,0 +1,19 @@
+"""Errors of record tables."""
+
+from __future__ import annotations
+
+from batchbook.errors import EXIT_USAGE, BatchbookError
+
+
+class RecordRefused(BatchbookError):
+    """A record breaks the rules of its sheet; nothing of it was staged."""
+
+    code = "record-refused"
+    exit_code = EXIT_USAGE
+
+
+class Unsound(BatchbookError):
+    """Rows of the workbook break the rules of their sheet; nothing is built on them."""
+
+    code = "unsound"
+    exit_code = EXIT_USAGE

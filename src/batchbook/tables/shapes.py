@@ -1,0 +1,166 @@
+"""Record types as scratch tables hold them: records to stored values, to cells, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, TypeAlias
+
+from batchbook.tables.findings import Trouble, shortened
+from batchbook.tables.keys import key_part, key_text
+from batchbook.tables.kinds import Stored, Wrong
+from batchbook.tables.records import Column, R, RecordType
+from batchbook.xlsx.formats import shown
+from batchbook.xlsx.values import CellValue, ErrorValue, Link
+
+Values: TypeAlias = tuple[Stored, ...]
+"""A record's values as they are stored, in the order of its columns."""
+
+
+class Look(NamedTuple):
+    """What a cell holds: the stored value, None where it is blank; or what is wrong with it."""
+
+    stored: Stored
+    trouble: Trouble | None = None
+
+
+BLANK = Look(None)
+
+
+class ColumnShape:
+    """One column: how its cells are read and written."""
+
+    def __init__(self, column: Column, position: int) -> None:
+        self.column = column
+        self.name = column.name
+        self.position = position
+        self.kind = column.kind
+        self.sql = f"c{position}"
+
+    @cached_property
+    def _allowed(self) -> Mapping[str, Stored]:
+        return {text.casefold(): self.kind.store(self.kind.parse(text)) for text in self.column.allowed}
+
+    def read(self, value: CellValue, text: str) -> Look:
+        """The value of a cell that is not empty, and the text that people see."""
+        if isinstance(value, Link):
+            value = text = value.text
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return BLANK
+        if isinstance(value, ErrorValue):
+            return Look(None, Trouble("error-value", f"holds the error value {value.code}", value))
+        try:
+            read = self.kind.read(value, text)
+        except Wrong as wrong:
+            return Look(None, Trouble.of(wrong, value))
+        if read == "":
+            return BLANK
+        return self._listed(read, value)
+
+    def _listed(self, read: Any, value: CellValue) -> Look:
+        if not self.column.allowed:
+            return Look(self.kind.store(read))
+        said = self.kind.show(read).casefold()
+        if said in self._allowed:
+            return Look(self._allowed[said])
+        listed = ", ".join(self.column.allowed)
+        return Look(None, Trouble("not-allowed", f"is none of {listed}", shortened(value)))
+
+    def read_plain(self, value: CellValue) -> Look:
+        """The value of a cell that was written by `write`, or comes from a ledger."""
+        return self.read(value, value if isinstance(value, str) else _shown(value, self.kind.format))
+
+    def check(self, value: Any) -> Look:
+        """A field's value as its cell would give it back."""
+        if value is None or value == "":
+            return BLANK
+        try:
+            cell = self.kind.write(value)
+        except Wrong as wrong:
+            return Look(None, Trouble.of(wrong, shortened(str(value))))
+        return self.read_plain(cell)
+
+    def write(self, stored: Stored) -> CellValue:
+        """What the cell gets for a stored value."""
+        return None if stored is None else self.kind.write(self.kind.load(stored))
+
+    def load(self, stored: Stored) -> Any:
+        """The field's value."""
+        return None if stored is None else self.kind.load(stored)
+
+    def store(self, value: Any) -> Stored:
+        """What is stored for a field's value."""
+        return None if value is None else self.kind.store(value)
+
+
+class Shape(Generic[R]):
+    """One record type in scratch tables: a table with its columns, the row's number, and what names it."""
+
+    def __init__(self, kind: RecordType[R], index: int) -> None:
+        self.kind = kind
+        self.index = index
+        self.table = f"records{index}"
+        self.columns = tuple(ColumnShape(column, position) for position, column in enumerate(kind.columns))
+        self.by_name = {column.name: column for column in self.columns}
+        self.key = tuple(self.by_name[name] for name in kind.key)
+        self._loads = [(column.name, column.position, column.kind.load) for column in self.columns]
+
+    def __getitem__(self, name: str) -> ColumnShape:
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise TypeError(f"{self.kind.record.__name__} has no field {name}") from None
+
+    @property
+    def schema(self) -> str:
+        """The SQL that makes its table."""
+        columns = ", ".join(f"{column.sql} {column.kind.sql}" for column in self.columns)
+        return (
+            f"CREATE TABLE {self.table} (id INTEGER PRIMARY KEY, number INTEGER, sound INTEGER NOT NULL, key TEXT, "
+            f"raw TEXT, {columns});"
+        )
+
+    @cached_property
+    def names(self) -> str:
+        """The SQL names of its columns."""
+        return ", ".join(column.sql for column in self.columns)
+
+    @cached_property
+    def insertion(self) -> str:
+        """The SQL that puts in a row: id, number, sound, key, raw and the columns."""
+        return f"INSERT INTO {self.table} VALUES ({', '.join('?' * (5 + len(self.columns)))})"
+
+    def record(self, values: Sequence[Stored]) -> R:
+        """The record of stored values."""
+        given = {}
+        for name, position, load in self._loads:
+            stored = values[position]
+            given[name] = None if stored is None else load(stored)
+        return self.kind.record(**given)
+
+    def values(self, record: R) -> dict[str, Any]:
+        """A record's fields."""
+        return {column.name: getattr(record, column.name) for column in self.columns}
+
+    def key_of(self, values: Values) -> str | None:
+        """The canonical key of a record as scratch tables hold it; None where a part is blank."""
+        parts = tuple(values[column.position] for column in self.key)
+        return None if None in parts else key_text(tuple(map(str, parts)))
+
+    def canonical(self, key: Sequence[Any]) -> tuple[str, ...]:
+        """The canonical key of the values of the key's fields."""
+        if len(key) != len(self.key):
+            raise TypeError(f"a key of {self.kind.sheet} has {len(self.key)} values ({', '.join(self.kind.key)})")
+        return tuple(str(column.store(value)) for column, value in zip(self.key, key, strict=True))
+
+    def raw_key(self, values: Values) -> str:
+        """The texts of the key cells as they are written for a new record."""
+        return key_text(tuple(key_part(column.write(values[column.position])) for column in self.key))
+
+
+def _shown(value: CellValue, code: str) -> str:
+    return value.text if isinstance(value, Link) else shown(value, code)
+
+
+Titled: TypeAlias = Callable[[ColumnShape], str]
+"""A column in words."""
