@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
-from batchbook.xlsx.values import CellValue
+from batchbook.xlsx.values import CellValue as CellValue
+from batchbook.xlsx.values import ErrorValue as ErrorValue
 
 V = TypeVar("V")
 
