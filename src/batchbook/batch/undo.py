@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from batchbook.batch.history import find_run, must_have_details
-from batchbook.batch.recovery import backup_store
+from batchbook.batch.inorder import in_order
 from batchbook.batch.turning import REAPPLY, UNDO, Turn
 from batchbook.config import BaseConfig
 from batchbook.errors import CannotSave, UsageError
 from batchbook.storage.ledger import PENDING, Ledger, RunRecord
-from batchbook.storage.leftovers import sweep
-from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.mending import must_know_changes
 from batchbook.storage.owners import check_not_open
-from batchbook.storage.pending import SettledPending, settle_pending
+from batchbook.storage.pending import SettledPending
 from batchbook.storage.runchanges import RunChanges
 from batchbook.storage.scratch import Spool
-from batchbook.storage.settling import settle_dead_holder, settle_intents
 
 Clock = Callable[[], dt.datetime]
 Warn = Callable[[str], None]
@@ -66,7 +61,7 @@ def undo_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clock:
     if run.status != PENDING:
         _must_have_changed(ledger, run)
     workbook = ledger.path_of(run.workbook)
-    with _in_order(base, ledger, workbook, wait, warn):
+    with in_order(base, ledger, workbook, wait, warn):
         check_not_open(workbook)
         run = find_run(ledger, run.id)
         if run.unfinished:
@@ -86,7 +81,7 @@ def reapply_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clo
     if not run.unfinished:  # else a save of it may wait, of which nothing has changed yet
         _must_have_changed(ledger, run)
     workbook = ledger.path_of(run.workbook)
-    with _in_order(base, ledger, workbook, wait, warn) as settled:
+    with in_order(base, ledger, workbook, wait, warn) as settled:
         check_not_open(workbook)
         if SettledPending(run.id, "published") in settled:
             return Reapplied(run.id, None, _cells(ledger, run.id), published=True)
@@ -127,18 +122,3 @@ def _cells(ledger: Ledger, run: str) -> int:
     """How many cells (or rows of detail sheets) a run wrote."""
     changes = RunChanges(ledger, run)
     return sum(len(json.loads(change.after)) for sheet in changes.sheets() for change in changes.of(sheet))
-
-
-@contextmanager
-def _in_order(
-    base: BaseConfig, ledger: Ledger, workbook: Path, wait: float, warn: Warn
-) -> Iterator[list[SettledPending]]:
-    """The workbook's lock, with open saves settled and a waiting one published."""
-    on_dead = partial(settle_dead_holder, workbook, warn=warn)
-    with WorkbookLock(workbook, run=None, ledger=base.ledger, wait=wait, on_dead=on_dead):
-        settle_intents(ledger, workbook, warn)
-        backups = backup_store(base, workbook)
-        settled = settle_pending(ledger, workbook, backups, warn)
-        sweep(workbook, backups, warn)
-        backups.drop_live_links()
-        yield settled

@@ -248,6 +248,16 @@ class RunLog:
         for row in self.ledger.query(f"{sql} ORDER BY {order}", [self.run.id]):
             yield StoredOutcome(*row)
 
+    def unsaved_details(self) -> Iterator[str]:
+        """`details` of the outcomes that count and are not in the workbook yet, in the order in which they were made.
+
+        Outcomes without any are left out.
+        """
+        sql = """SELECT details FROM outcomes INDEXED BY outcomes_unsaved WHERE run = ? AND superseded = 0
+                 AND save IS NULL AND details <> '{}' ORDER BY seq, ordinal"""
+        for row in self.ledger.query(sql, [self.run.id]):
+            yield row[0]
+
     def unsaved(self) -> int:
         """How many outcomes are not in the workbook yet."""
         row = self.ledger.one(
