@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from batchbook.batch.checkpoints import new_run_id
 from batchbook.batch.emptied import must_not_be_emptied
-from batchbook.batch.inorder import Warn, locked, put_in_order, under_settings
+from batchbook.batch.inorder import locked, put_in_order, under_settings
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.lostkeys import LostRecords
 from batchbook.batch.recordsheets import RecordEdits, RecordSheet, plan_records, tables_of

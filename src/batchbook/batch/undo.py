@@ -6,7 +6,6 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from batchbook.batch.history import find_run, must_have_details
 from batchbook.batch.inorder import in_order

@@ -30,9 +30,7 @@ class WaitingRecords:
         """`workbook` is its name in the ledger."""
         self._ledger = ledger
         self._runs = [
-            run
-            for run in ledger.runs(workbook=workbook)
-            if run.unfinished and run.settings.get(SYSTEM) == system.name
+            run for run in ledger.runs(workbook=workbook) if run.unfinished and run.settings.get(SYSTEM) == system.name
         ]
         self._touched = Scratch("CREATE TABLE touched (record TEXT PRIMARY KEY, run TEXT NOT NULL) WITHOUT ROWID;")
         for run in self._runs:
