@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -97,10 +96,9 @@ def who(given: str | None) -> str:
         if not given.strip():
             raise UsageError("--user is empty.", "Give a name, or leave the option out for the system's user.")
         return given.strip()
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a user without a name, as in containers
-        return f"uid-{os.getuid()}" if hasattr(os, "getuid") else "unknown"
+    from batchbook.batch.recordwork import this_user
+
+    return this_user()
 
 
 def today(base: BaseConfig) -> dt.date:
