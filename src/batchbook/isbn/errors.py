@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from batchbook.errors import EXIT_FAILED, EXIT_USAGE, BatchbookError
+from batchbook.errors import EXIT_FAILED, EXIT_USAGE, BatchbookError, Finding
+from batchbook.tables.kinds import Wrong
+
+_LONGEST_SHOWN = 80
 
 
 class IsbnRefused(BatchbookError):
@@ -18,16 +21,10 @@ class UnknownIsbn(IsbnRefused):
     code = "isbn-unknown"
 
 
-class StepRefused(IsbnRefused):
-    """A number is not in a state from which the step is allowed."""
+class Taken(IsbnRefused):
+    """The number that was asked for cannot be given: it is another book's, reserved, spent or lost."""
 
-    code = "isbn-step"
-
-
-class NoneLeft(IsbnRefused):
-    """No block has a free number left."""
-
-    code = "isbn-none-left"
+    code = "isbn-taken"
 
 
 class Differs(IsbnRefused):
@@ -41,3 +38,16 @@ class WrongValues(IsbnRefused):
 
     code = "isbn-values"
     exit_code = EXIT_USAGE
+
+
+def wrong_value(column: str, value: object, wrong: Wrong, place: Finding | None = None) -> Finding:
+    """A finding about a value. place: a finding whose file, sheet and row are taken over."""
+    at = place or Finding("")
+    return Finding(wrong.said, at.file, at.sheet, at.row, column, shortened(value), rule=wrong.rule)
+
+
+def shortened(value: object) -> object:
+    """A value as findings show it: of a long text the beginning, and how long it is."""
+    if isinstance(value, str) and len(value) > _LONGEST_SHOWN:
+        return f"{value[:_LONGEST_SHOWN]}... ({len(value):,} characters)"
+    return value

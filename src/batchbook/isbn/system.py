@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+from weakref import WeakKeyDictionary
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from batchbook.batch.systems import Actor, System, Turning
-from batchbook.config.checking import Settings, Text, Texts
-from batchbook.errors import Finding
-from batchbook.isbn.records import BLOCKS, HISTORY, Assignment, Block, HistoryEntry, assignments_type
+from batchbook.config.checking import Settings, Text, Texts, findings_of
+from batchbook.config.layers import Layers
+from batchbook.errors import ConfigurationError, Finding
+from batchbook.isbn.checks import check
+from batchbook.isbn.numbers import Isbn
+from batchbook.isbn.rangemessage import ranges_in_use
+from batchbook.isbn.records import BLOCKS, FORMATS, HISTORY, Assignment, Block, HistoryEntry, assignments_type
+from batchbook.isbn.rules import assignment_rule, block_rule
+from batchbook.isbn.session import Memory
+from batchbook.isbn.turning import turned
 from batchbook.tables.records import RecordChange, RecordType
 from batchbook.tables.workspace import Workspace
+
+R = TypeVar("R")
 
 
 class IsbnSettings(Settings):
@@ -22,7 +33,7 @@ class IsbnSettings(Settings):
     formats: Texts = Field(default=(), description="a list of texts")
     """Formats beside paperback, hardcover, ebook and audiobook."""
     ranges: Text | None = Field(default=None, description="the path of a RangeMessage.xml")
-    date_order: Literal["dmy", "mdy", "ymd"] | None = None
+    date_order: Literal["dmy", "mdy", "ymd"] | None = Field(default=None, description="dmy, mdy or ymd")
     """How 03/04/2026 is read in imports; None: refused as ambiguous."""
 
 
@@ -32,12 +43,25 @@ class IsbnSystem(System):
     name = "isbn"
 
     def __init__(self, settings: IsbnSettings | None = None, base_folder: Path | None = None) -> None:
-        """Relative paths in the settings count from the base folder (the current one where None)."""
+        """Relative paths in the settings count from the base folder (the current one where None).
+
+        Raises ConfigurationError where the range table that they name cannot be used.
+        """
         self.settings = settings or IsbnSettings()
-        self.blocks: RecordType[Block] = BLOCKS
-        self.assignments: RecordType[Assignment] = assignments_type()
-        self.history: RecordType[HistoryEntry] = HISTORY
+        path = self.settings.ranges
+        self.ranges = ranges_in_use(None if path is None else (base_folder or Path()) / path)
+        self.isbn = Isbn(self.ranges)
+        self.blocks: RecordType[Block] = self._ruled(BLOCKS, block_rule(self.ranges))
+        assignments = assignments_type(tuple(dict.fromkeys((*FORMATS, *self.settings.formats))))
+        self.assignments: RecordType[Assignment] = self._ruled(assignments, assignment_rule)
+        self.history: RecordType[HistoryEntry] = self._ruled(HISTORY)
         self.types = (self.blocks, self.assignments, self.history)
+        self._memories: WeakKeyDictionary[Workspace, Memory] = WeakKeyDictionary()
+
+    def _ruled(self, kind: RecordType[R], *rules: Any) -> RecordType[R]:
+        """A record type whose numbers are written by this range table, with further rules."""
+        columns = (replace(one, kind=self.isbn) if isinstance(one.kind, Isbn) else one for one in kind.columns)
+        return replace(kind, columns=tuple(columns), rules=(*kind.rules, *rules))
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -46,18 +70,27 @@ class IsbnSystem(System):
 
     @property
     def ranges_date(self) -> str:
-        """The date of the range table, as the table says it."""
-        raise NotImplementedError
+        """The range table in use and its date, for people."""
+        return str(self.ranges)
+
+    @property
+    def date_order(self) -> Literal["dmy", "mdy", "ymd"] | None:
+        """In which order day, month and year stand in imports; None: dates that are ambiguous are refused."""
+        return self.settings.date_order
+
+    def memory_of(self, workspace: Workspace) -> Memory:
+        """What commands on this workspace remember from one to the next."""
+        return self._memories.setdefault(workspace, Memory())
 
     def check(self, workspace: Workspace) -> Iterable[Finding]:
         """What is wrong across records, each with sheet, row, column, value and rule."""
-        raise NotImplementedError
+        return check(workspace, self)
 
     def turned(
         self, workspace: Workspace, verb: str, run: str, changes: Sequence[RecordChange], actor: Actor
     ) -> Turning:
         """What an undo or reapply has to leave, and the history rows that say what it does."""
-        raise NotImplementedError
+        return turned(workspace, self, verb, run, changes, actor)
 
 
 def isbn_system(section: Mapping[str, Any], base_folder: Path | None = None, *, file: str = "") -> IsbnSystem:
@@ -65,4 +98,15 @@ def isbn_system(section: Mapping[str, Any], base_folder: Path | None = None, *, 
 
     Raises ConfigurationError with all that is wrong in it; `file` names the configuration in messages.
     """
-    raise NotImplementedError
+    file = file or "config/batchbook.yaml"
+    try:
+        settings = IsbnSettings.model_validate(dict(section))
+    except ValidationError as error:
+        layers = Layers()
+        layers.set(("isbn",), dict(section), file)
+        raise ConfigurationError(
+            f"The section `isbn:` of {file} is wrong.",
+            "Mend the places named.",
+            findings=findings_of(error, IsbnSettings, layers, ("isbn",)),
+        ) from None
+    return IsbnSystem(settings, base_folder)

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from batchbook.tables.dates import Order, parse_date
 from batchbook.tables.kinds import Kind, Stored, Wrong
-from batchbook.xlsx.values import CellValue
+from batchbook.xlsx.values import CellValue, ErrorValue, Link
 
 MOST_CHARACTERS = 32_767
 """A cell holds no longer text."""
+_EXACT = 10**15
+"""Excel keeps 15 digits of a number."""
+_DIGITS = re.compile(r"[+-]?[0-9]{1,30}(?:\.0*)?")
+_FIRST_DAY = dt.date(1904, 1, 1)
+"""The first day that cells of all workbooks can hold."""
+_YYYYMMDD = 8
+_NO_OFFSET = "has no offset from UTC, as in 2026-11-22T08:30:00+01:00"
 
 
 @dataclass(frozen=True)
@@ -22,11 +32,15 @@ class Text(Kind[str]):
 
     def read(self, value: CellValue, shown: str) -> str:
         """The text of a cell, without blanks around it."""
-        return self.parse(value if isinstance(value, str) else shown)
+        if isinstance(value, str):
+            return self.parse(value)
+        return self.parse(text_of(value, shown))
 
     def parse(self, text: str) -> str:
         """The text without blanks around it."""
         text = text.strip()
+        if not text.isascii():
+            _must_be_unicode(text)
         if len(text) > self.most:
             raise Wrong("length", f"has {len(text):,} characters; at most {self.most:,} are allowed")
         return text
@@ -44,6 +58,26 @@ class Text(Kind[str]):
         return str(stored)
 
 
+def text_of(value: CellValue, shown: str) -> str:
+    """The text that a cell means: what it shows, but a whole number always with all its digits. Raises Wrong."""
+    if isinstance(value, ErrorValue):
+        raise Wrong("error-value", f"holds the error value {value.code}")
+    if isinstance(value, Link):
+        return value.text
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return shown
+    if abs(value) >= _EXACT:
+        raise Wrong("digits-lost", "is a number of more than 15 digits, and Excel keeps only 15; type it as text")
+    return str(int(value)) if "E" in shown and value == int(value) else shown
+
+
+def _must_be_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Wrong("characters", "has characters that are no text; it was read in another encoding") from None
+
+
 @dataclass(frozen=True)
 class Whole(Kind[int]):
     """A whole number in a range."""
@@ -57,24 +91,22 @@ class Whole(Kind[int]):
     def read(self, value: CellValue, shown: str) -> int:
         """The number of a cell, or of a text that is one."""
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return self.parse(shown)
-        return self._ranged(value)
+            return self.parse(text_of(value, shown))
+        if not math.isfinite(value) or value != int(value):
+            raise Wrong("whole-number", "is no whole number")
+        return self._ranged(int(value))
 
     def parse(self, text: str) -> int:
-        """The number of a text of digits."""
-        try:
-            return self._ranged(int(text.strip()))
-        except ValueError as error:
-            if isinstance(error, Wrong):
-                raise
-            raise Wrong("whole-number", "is no whole number") from None
-
-    def _ranged(self, value: int | float) -> int:
-        if value != int(value):
+        """The number of a text of digits; ``2.0`` is one too, as other programs write it."""
+        text = text.strip()
+        if not _DIGITS.fullmatch(text):
             raise Wrong("whole-number", "is no whole number")
+        return self._ranged(int(text.partition(".")[0]))
+
+    def _ranged(self, value: int) -> int:
         if not self.low <= value <= self.high:
             raise Wrong("range", f"is not from {self.low} to {self.high}")
-        return int(value)
+        return value
 
     def write(self, value: int) -> CellValue:
         """The number."""
@@ -92,30 +124,35 @@ class Whole(Kind[int]):
 
 @dataclass(frozen=True)
 class Date(Kind[dt.date]):
-    """A day without a time."""
+    """A day without a time.
+
+    order: how texts such as 03/04/2026 are read; refused as ambiguous where it is None.
+    """
 
     name: ClassVar[str] = "date"
     format: ClassVar[str] = "yyyy-mm-dd"
+    order: Order | None = None
 
     def read(self, value: CellValue, shown: str) -> dt.date:
-        """The day of a cell that holds a date, or ISO text."""
+        """The day of a cell that holds a date, or a text that is one (see `dates.parse_date`)."""
         if isinstance(value, dt.datetime):
             if value.time() != dt.time():
                 raise Wrong("date", "has a time of day; a day without one is wanted")
             return value.date()
         if isinstance(value, dt.date):
             return value
-        return self.parse(shown)
+        if isinstance(value, int | float) and not isinstance(value, bool) and len(shown) != _YYYYMMDD:
+            raise Wrong("date", "is a number, not a date; give the cell a date format, or type it as 2026-11-22")
+        return self.parse(text_of(value, shown))
 
     def parse(self, text: str) -> dt.date:
-        """The day of ISO text such as ``2026-11-22``."""
-        try:
-            return dt.date.fromisoformat(text.strip())
-        except ValueError:
-            raise Wrong("date", "is no date such as 2026-11-22") from None
+        """The day of a text such as ``2026-11-22`` (see `dates.parse_date`)."""
+        return parse_date(text, self.order)
 
     def write(self, value: dt.date) -> CellValue:
-        """The date."""
+        """The date. Raises Wrong for days before 1904, which cells of some workbooks cannot hold."""
+        if value < _FIRST_DAY:
+            raise Wrong("range", "is before 1904, and cells of some workbooks hold no such date")
         return value
 
     def store(self, value: dt.date) -> Stored:
@@ -140,16 +177,21 @@ class Moment(Kind[dt.datetime]):
 
     def read(self, value: CellValue, shown: str) -> dt.datetime:
         """The moment of a text."""
-        return self.parse(shown if not isinstance(value, str) else value)
+        if isinstance(value, dt.datetime):
+            raise Wrong("offset", _NO_OFFSET)
+        return self.parse(value if isinstance(value, str) else text_of(value, shown))
 
     def parse(self, text: str) -> dt.datetime:
-        """The moment of ISO text with offset."""
+        """The moment of ISO text with offset; parts of a second do not count."""
         try:
-            moment = dt.datetime.fromisoformat(text.strip())
-        except ValueError:
+            moment = dt.datetime.fromisoformat(text.strip()).replace(microsecond=0)
+            if moment.tzinfo is None:
+                raise Wrong("offset", _NO_OFFSET)
+            moment.astimezone(dt.UTC)
+        except (ValueError, OverflowError) as error:
+            if isinstance(error, Wrong):
+                raise
             raise Wrong("moment", "is no time such as 2026-11-22T08:30:00+01:00") from None
-        if moment.tzinfo is None:
-            raise Wrong("offset", "has no offset from UTC, as in 2026-11-22T08:30:00+01:00")
         return moment
 
     def write(self, value: dt.datetime) -> CellValue:

@@ -59,12 +59,11 @@ def read_sheet(book: Book, shape: Shape[Any], place: SheetPlace, scratch: Scratc
     """Put all rows of a sheet into the type's table; one pass."""
     reader = _SheetReader(shape, place, findings)
     rows = (
-        row
+        reader.row(number, cells)
         for number, cells in book.rows(place.sheet, set(place.header.columns.values()))
         if number > place.header.row
-        for row in reader.row(number, cells)
     )
-    scratch.execute_many(shape.insertion, rows)
+    scratch.execute_many(shape.insertion, (row for row in rows if row is not None))
 
 
 class _SheetReader:
@@ -74,32 +73,34 @@ class _SheetReader:
         self._shape = shape
         self._findings = findings
         self._place = place
-        self._columns = [_ColumnReader(column, place.header.columns[column.name]) for column in shape.columns]
+        self._columns = [
+            (place.header.columns[column.name], column, _ColumnReader(column).look) for column in shape.columns
+        ]
         self._needed = [column for column in shape.columns if column.column.required or column in shape.key]
         self._key = [(column.position, place.header.columns[column.name]) for column in shape.key]
 
-    def row(self, number: int, cells: Mapping[int, Cell]) -> Iterator[tuple[Any, ...]]:
-        """The row as the type's table holds it; nothing where it is a gap."""
+    def row(self, number: int, cells: Mapping[int, Cell]) -> tuple[Any, ...] | None:
+        """The row as the type's table holds it; None where it is a gap."""
         values: list[Stored] = []
         troubles: list[tuple[ColumnShape, Trouble]] = []
-        for reader in self._columns:
-            cell = cells.get(reader.at)
+        for at, column, look_at in self._columns:
+            cell = cells.get(at)
             if cell is None:
                 values.append(None)
                 continue
-            look = reader.look(cell)
-            values.append(look.stored)
-            if look.trouble is not None:
-                troubles.append((reader.column, look.trouble))
+            stored, trouble = look_at(cell)
+            values.append(stored)
+            if trouble is not None:
+                troubles.append((column, trouble))
         if not troubles and not any(value is not None for value in values):
-            return
+            return None
         troubles += self._missing(values, troubles)
         if not troubles and self._shape.kind.rules:
             troubles += broken_rules(self._shape, values)
         for column, trouble in troubles:
             self._findings.add(self._shape.index, number, column.position, self._place.title(column), trouble)
-        sound = not any(not trouble.warning for _, trouble in troubles)
-        yield None, number, sound, self._shape.key_of(tuple(values)), self._raw(cells), *values
+        sound = all(trouble.warning for _, trouble in troubles)
+        return None, number, sound, self._shape.key_of(values), self._raw(cells), *values
 
     def _raw(self, cells: Mapping[int, Cell]) -> str:
         held = (cells.get(at) for _, at in self._key)
@@ -107,40 +108,51 @@ class _SheetReader:
 
     def _missing(
         self, values: Sequence[Any], troubles: Sequence[tuple[ColumnShape, Trouble]]
-    ) -> Iterator[tuple[ColumnShape, Trouble]]:
+    ) -> list[tuple[ColumnShape, Trouble]]:
+        blank = [column for column in self._needed if values[column.position] is None]
         wrong = {column.position for column, _ in troubles}
-        for column in self._needed:
-            if values[column.position] is None and column.position not in wrong:
-                yield column, missing(self._shape, column)
+        return [(column, missing(self._shape, column)) for column in blank if column.position not in wrong]
 
 
 class _ColumnReader:
     """The cells of one column; what was read before is remembered."""
 
-    def __init__(self, column: ColumnShape, at: int) -> None:
-        self.column = column
-        self.at = at
+    def __init__(self, column: ColumnShape) -> None:
+        self._read = column.read
         self._known: dict[CellValue | tuple[Any, ...], Look] = {}
 
     def look(self, cell: Cell) -> Look:
         """What a cell holds."""
         value = cell.value
-        # 1, 1.0 and True are equal as keys but not as values.
-        key = value if type(value) is str else (type(value), value, cell.format, cell.uncalculated)
+        if type(value) is str:
+            look = self._known.get(value)
+            if look is None:
+                look = self._read(value, value)
+                if len(value) <= _LONGEST_REMEMBERED:
+                    self._remember(value, look)
+            return look
+        if cell.uncalculated:
+            return UNCALCULATED
+        key = (type(value), value, cell.format)  # 1, 1.0 and True are equal as keys but not as values
         look = self._known.get(key)
         if look is None:
-            look = self._read(cell)
-            if type(value) is not str or len(value) <= _LONGEST_REMEMBERED:
-                if len(self._known) >= _REMEMBERED:
-                    self._known.clear()
-                self._known[key] = look
+            look = self._read(value, cell.shown())
+            self._remember(key, look)
         return look
 
-    def _read(self, cell: Cell) -> Look:
-        if cell.uncalculated:
-            said = "is a formula without a calculated value; open the workbook in Excel or LibreOffice and save it"
-            return Look(None, Trouble("uncalculated", said))
-        return self.column.read(cell.value, cell.shown())
+    def _remember(self, key: CellValue | tuple[Any, ...], look: Look) -> None:
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[key] = look
+
+
+UNCALCULATED = Look(
+    None,
+    Trouble(
+        "uncalculated",
+        "is a formula without a calculated value; open the workbook in Excel or LibreOffice and save it",
+    ),
+)
 
 
 def missing(shape: Shape[Any], column: ColumnShape) -> Trouble:

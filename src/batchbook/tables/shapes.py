@@ -43,23 +43,24 @@ class ColumnShape:
 
     def read(self, value: CellValue, text: str) -> Look:
         """The value of a cell that is not empty, and the text that people see."""
-        if isinstance(value, Link):
-            value = text = value.text
-        if value is None or (isinstance(value, str) and not value.strip()):
-            return BLANK
-        if isinstance(value, ErrorValue):
+        if isinstance(value, str):
+            if not value or value.isspace():
+                return BLANK
+        elif isinstance(value, Link):
+            return self.read(value.text, value.text)
+        elif isinstance(value, ErrorValue):
             return Look(None, Trouble("error-value", f"holds the error value {value.code}", value))
+        elif value is None:
+            return BLANK
         try:
             read = self.kind.read(value, text)
         except Wrong as wrong:
             return Look(None, Trouble.of(wrong, value))
         if read == "":
             return BLANK
-        return self._listed(read, value)
+        return self._listed(read, value) if self.column.allowed else Look(self.kind.store(read))
 
     def _listed(self, read: Any, value: CellValue) -> Look:
-        if not self.column.allowed:
-            return Look(self.kind.store(read))
         said = self.kind.show(read).casefold()
         if said in self._allowed:
             return Look(self._allowed[said])
@@ -142,7 +143,7 @@ class Shape(Generic[R]):
         """A record's fields."""
         return {column.name: getattr(record, column.name) for column in self.columns}
 
-    def key_of(self, values: Values) -> str | None:
+    def key_of(self, values: Sequence[Stored]) -> str | None:
         """The canonical key of a record as scratch tables hold it; None where a part is blank."""
         parts = tuple(values[column.position] for column in self.key)
         return None if None in parts else key_text(tuple(map(str, parts)))

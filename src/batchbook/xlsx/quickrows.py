@@ -140,6 +140,8 @@ class QuickRows:
                     cells[column] = self._calculated(formula, decoded, code)
                 else:
                     cells[column] = Cell(decoded, None, code)
+            elif inline and not formula and look.kind == "inlineStr":
+                cells[column] = Cell(plain_text(inline[1:]), None, look.format)
             elif valued or formula or inline:
                 cell = self._exact.cell(
                     look.style,

@@ -1,0 +1,177 @@
+"""The sheets of an ISBN workbook as the commands work on them: typed, with the history and what is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from batchbook.batch.systems import Actor
+from batchbook.isbn.allocation import by_preference, shortage
+from batchbook.isbn.errors import UnknownIsbn, WrongValues, wrong_value
+from batchbook.isbn.freenumbers import FreeNumbers
+from batchbook.isbn.numbers import isbn_of
+from batchbook.isbn.records import Assignment, Block, HistoryEntry
+from batchbook.tables.filters import Between
+from batchbook.tables.kinds import Wrong
+from batchbook.tables.workspace import RecordTable, Unsound, Workspace
+
+if TYPE_CHECKING:
+    from batchbook.isbn.system import IsbnSystem
+
+
+class Memory:
+    """What commands on one workspace remember from one to the next; all of it can be found out again."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, int] = {}
+        """By run: the number of its last history row."""
+        self.free: dict[str, FreeNumbers] = {}
+        """By block."""
+        self.blocks: list[Block] = []
+        self.orders: dict[tuple[str | None, str | None], list[Block]] = {}
+        """By imprint and publisher: the blocks, the best one first."""
+        self.sound = False
+        """Whether the sheets were found sound; what is staged cannot make them otherwise."""
+
+
+class Session:
+    """One workspace under the system's rules."""
+
+    def __init__(self, workspace: Workspace, system: IsbnSystem) -> None:
+        self.workspace = workspace
+        self.system = system
+        self.blocks: RecordTable[Block] = workspace.table(system.blocks)
+        self.assignments: RecordTable[Assignment] = workspace.table(system.assignments)
+        self.history: RecordTable[HistoryEntry] = workspace.table(system.history)
+        self.lost = workspace.lost(system.assignments)
+        self._memory = system.memory_of(workspace)
+
+    def must_be_sound(self) -> None:
+        """Raise Unsound where a row of blocks or assignments breaks a rule: numbers are given on sound sheets only."""
+        if self._memory.sound:
+            return
+        self.blocks.must_be_sound()
+        self.assignments.must_be_sound()
+        self._memory.sound = True
+
+    def read(self, isbn: str, column: str = "isbn") -> str:
+        """The 13 digits of an ISBN in any form. Raises WrongValues."""
+        try:
+            return self.system.isbn.parse(isbn)
+        except Wrong as wrong:
+            found = wrong_value(self.system.assignments.column(column).header, isbn, wrong)
+            raise WrongValues(f"{isbn!r} {wrong.said}.", "Give the number as it is printed.", findings=[found]) from None
+
+    def show(self, isbn: str) -> str:
+        """An ISBN for people."""
+        return str(self.system.isbn.write(isbn))
+
+    def row(self, isbn: str) -> Assignment | None:
+        """The row of a number of a block, None for one that is untouched. Raises UnknownIsbn for any other number."""
+        found = self.assignments.get(isbn)
+        if found is None and self.block_of(isbn) is None:
+            raise UnknownIsbn(
+                f"ISBN {self.show(isbn)} is in no row and in no block of {self.workspace.file}.",
+                "Look for the number with `batchbook isbn search`, or enter its block with `batchbook isbn add-block`.",
+            )
+        return found
+
+    def existing(self, isbn: str) -> Assignment:
+        """The row of a number that was touched. Raises UnknownIsbn."""
+        found = self.row(isbn)
+        if found is None:
+            raise UnknownIsbn(
+                f"ISBN {self.show(isbn)} was never scheduled or reserved: it has no row in {self.workspace.file}.",
+                "Schedule or reserve it first.",
+            )
+        return found
+
+    def block_of(self, isbn: str) -> Block | None:
+        """The block that a number lies in; the first in the sheet where blocks overlap."""
+        return self.blocks.first(first=Between(None, isbn), last=Between(isbn, None))
+
+    def taken(self, isbn: str) -> bool:
+        """Whether a number is not free to be given: it has a row that is not available, or is lost."""
+        if (isbn,) in self.lost:
+            return True
+        try:
+            row = self.assignments.get(isbn)
+        except Unsound:
+            return True
+        return row is not None and row.status != "available"
+
+    def best_blocks(self, imprint: str | None, publisher: str | None) -> list[Block]:
+        """The blocks, those first that suit an imprint and a publisher best."""
+        memory = self._memory
+        if len(memory.blocks) != self.blocks.count():
+            self.blocks_changed()
+        if (imprint, publisher) not in memory.orders:
+            memory.orders[imprint, publisher] = by_preference(memory.blocks, imprint, publisher)
+        return memory.orders[imprint, publisher]
+
+    def blocks_changed(self) -> None:
+        """Look at the blocks again."""
+        self._memory.blocks = list(self.blocks.where())
+        self._memory.orders.clear()
+
+    def next_free(self, block: Block) -> str | None:
+        """The lowest free number of a block; it may be given again as long as it has no row."""
+        known = self._memory.free.get(block.block)
+        if known is None or (known.first, known.last) != (block.first, block.last):
+            known = self._memory.free[block.block] = FreeNumbers(block.first, block.last)
+        return known.next(self)
+
+    def best_free(self, imprint: str | None, publisher: str | None) -> str:
+        """The next free number of the best block. Raises NoNumberLeft with the figures of all blocks."""
+        blocks = self.best_blocks(imprint, publisher)
+        found = next(filter(None, map(self.next_free, blocks)), None)
+        if found is None:
+            raise shortage(blocks)
+        return found
+
+    def given_back(self, isbn: str) -> None:
+        """A number of whatever block became free."""
+        for known in self._memory.free.values():
+            known.back(isbn)
+
+    def available_rows(self, first: str, last: str) -> Iterator[str]:
+        """The numbers between two that have a row and are available."""
+        return (row.isbn for row in self.assignments.where(status="available", isbn=Between(first, last)))
+
+    def rows_between(self, first: int, last: int) -> int:
+        """How many numbers from one core to another have a row."""
+        return self.assignments.count(isbn=Between(isbn_of(first), isbn_of(last)))
+
+    def record(
+        self,
+        actor: Actor,
+        what: str,
+        isbn: str,
+        field: str,
+        before: str | None,
+        after: str | None,
+        reason: str | None = None,
+    ) -> HistoryEntry:
+        """Stage a row of the history."""
+        entry = HistoryEntry(
+            entry=f"{actor.run}.{self._next_entry(actor.run)}",
+            at=actor.now,
+            who=actor.user,
+            what=what,
+            isbn=isbn,
+            field=field,
+            before=before or None,
+            after=after or None,
+            reason=reason or None,
+        )
+        return self.history.insert(entry)
+
+    def _next_entry(self, run: str) -> int:
+        last = self._memory.entries.get(run)
+        if last is None:
+            # All entries of a run begin with its name and a dot; the slash follows the dot.
+            rows = self.history.where(entry=Between(f"{run}.", f"{run}/"))
+            numbers = (row.entry.removeprefix(f"{run}.") for row in rows)
+            last = max((int(number) for number in numbers if number.isdecimal()), default=0)
+        self._memory.entries[run] = last + 1
+        return last + 1
