@@ -14,7 +14,7 @@ from batchbook.batch.checkpoints import new_run_id
 from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.inorder import locked, put_in_order, under_settings
 from batchbook.batch.interrupt import StopToken
-from batchbook.batch.lostkeys import LostRecords
+from batchbook.batch.lostkeys import LostRecords, LostRecordsRead, tell_lost
 from batchbook.batch.recordsheets import RecordEdits, RecordSheet, plan_records, tables_of
 from batchbook.batch.recovery import backup_store, put_back, sound_or_backup, with_backup
 from batchbook.batch.systems import Actor, System
@@ -100,14 +100,8 @@ def look(base: BaseConfig, workbook: Path, system: System) -> Workspace:
         must_not_be_emptied(base)
         with _named_with_backup(base, target), open_settled(target, StopToken()) as book:
             workspace = Workspace.read(book, system.types)
-        _tell_lost(workspace, system, LostRecords.reading(base, target))
+        tell_lost(workspace, LostRecordsRead(base, target, workspace.digest), system.types)
         return workspace
-
-
-def _tell_lost(workspace: Workspace, system: System, lost: LostRecords) -> None:
-    for kind in system.types:
-        if not kind.append_only:
-            workspace.lose(kind, lost.of(workspace, kind))
 
 
 @contextmanager
@@ -131,6 +125,7 @@ class _Decided(Generic[T]):
     changes: Sequence[RecordChange]
     edits: RecordEdits
     tables: dict[str, dict[str, Any]]
+    lost: LostRecords
 
 
 @dataclass
@@ -204,7 +199,7 @@ class _Command(Generic[T]):
             workspace = Workspace.read(book, self.system.types)
             sheets = [RecordSheet.find(book, kind) for kind in self.system.types]
             lost = LostRecords(ledger, name, book.digest)
-            _tell_lost(workspace, self.system, lost)
+            tell_lost(workspace, lost, self.system.types)
             waiting = WaitingRecords(ledger, name, self.system)
             waiting.stage(workspace)
             if self.first is not None:
@@ -213,7 +208,7 @@ class _Command(Generic[T]):
             changes = workspace.take()
             waiting.must_leave(changes)
             edits = plan_records(book, sheets, workspace, changes)
-            return _Decided(value, book.digest, changes, edits, tables_of(sheets))
+            return _Decided(value, book.digest, changes, edits, tables_of(sheets), lost)
 
     def _acted(self, workspace: Workspace, actor: Actor) -> T:
         try:
@@ -325,7 +320,7 @@ class _Run(Generic[T]):
         except BatchbookError:
             self._give_up(attempt)
             raise
-        self._end(attempt, "completed")
+        self._end(attempt, "completed", receipt.digest)
         return receipt
 
     def _begin(self) -> int:
@@ -362,7 +357,10 @@ class _Run(Generic[T]):
         elif not drop_turn(self._ledger, self._actor.run):
             self._end(attempt, "cleared")
 
-    def _end(self, attempt: int, status: str) -> None:
+    def _end(self, attempt: int, status: str, left: str | None = None) -> None:
+        """`left` is the digest of the workbook as its save left it."""
         with self._ledger.transaction():
+            if left is not None:
+                self._decided.lost.keep(left, self._decided.changes)
             self._ledger.update_run(self._actor.run, status=status, ended=self._now)
             self._ledger.end_attempt(self._actor.run, attempt, self._now, status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from batchbook.errors import EXIT_USAGE, BatchbookError, CannotSave, Finding
 from batchbook.storage.celltexts import folded
@@ -26,14 +26,6 @@ class CellsRefused(BatchbookError):
 
     code = "cells-refused"
     exit_code = EXIT_USAGE
-
-
-class Places(Protocol):
-    """Knows in which rows of its sheet a record stands."""
-
-    def numbers(self, kind: RecordType[Any], key: Sequence[str]) -> Sequence[int]:
-        """The rows of a canonical key."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +139,7 @@ class RecordEdits:
 
 
 def plan_records(
-    book: Book, sheets: Sequence[RecordSheet], workspace: Workspace | Places, changes: Sequence[RecordChange]
+    book: Book, sheets: Sequence[RecordSheet], workspace: Workspace, changes: Sequence[RecordChange]
 ) -> RecordEdits:
     """The cells that some changes of records write; one change a record.
 
@@ -173,7 +165,7 @@ def plan_records(
 def _plan_sheet(
     book: Book,
     sheet: RecordSheet,
-    workspace: Workspace | Places,
+    workspace: Workspace,
     changes: Sequence[RecordChange],
     edits: RecordEdits,
     findings: list[Finding],
@@ -197,9 +189,9 @@ def _plan_sheet(
         edits.add(sheet, number, sheet.key_text({}, after), dict.fromkeys(after), after)
 
 
-def row_of(book: Book, workspace: Workspace | Places, sheet: RecordSheet, change: RecordChange) -> int:
+def row_of(book: Book, workspace: Workspace, sheet: RecordSheet, change: RecordChange) -> int:
     """The row of a record that is there. Raises CannotSave where it has none, or several."""
-    numbers = workspace.numbers(sheet.kind, change.key)
+    numbers = workspace.table(sheet.kind).numbers(change.key)
     if len(numbers) == 1:
         return numbers[0]
     what = f"stands in {len(numbers)} rows" if numbers else "has no row"

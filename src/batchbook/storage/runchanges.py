@@ -74,7 +74,8 @@ class RunChanges:
         """All changes in a sheet but those that are left alone."""
         sql = "SELECT sheet, key, before, after, number, NOT found FROM temp.run_changes WHERE sheet = ? AND found < 2"
         for row in self._ledger.query(sql, [sheet]):
-            yield RunChange(*tuple(row)[:5], lost=bool(row[5]))
+            name, key, before, after, number, lost = row
+            yield RunChange(name, key, before, after, number, lost=bool(lost))
 
     def sheets(self) -> list[str]:
         """The sheets that were changed."""

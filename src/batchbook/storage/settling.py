@@ -46,7 +46,8 @@ def _end_runs_of_one_save(ledger: Ledger, workbook: str) -> None:
             f"""UPDATE runs SET status = CASE WHEN EXISTS
                 (SELECT 1 FROM saves s WHERE s.run = runs.id AND s.state = 'saved') THEN 'completed' ELSE 'cleared' END
                 WHERE workbook = ? AND status IN ('running', 'cleared')
-                      AND coalesce(json_extract(settings, '$.{TURN}'), json_extract(settings, '$.{COMMAND}')) IS NOT NULL""",
+                      AND (json_extract(settings, '$.{TURN}') IS NOT NULL
+                           OR json_extract(settings, '$.{COMMAND}') IS NOT NULL)""",
             [workbook],
         )
 
