@@ -120,8 +120,8 @@ def assign(
 
     \b
     Examples:
-      batchbook isbn assign 978-1-60888-000-9
-      batchbook isbn assign 9781608880009 --user ann --format json
+      batchbook isbn assign 978-1-60888-000-3
+      batchbook isbn assign 9781608880003 --user ann --format json
     """
     check_format(format, json)
 
@@ -149,7 +149,7 @@ def reserve(
 
     \b
     Examples:
-      batchbook isbn reserve 978-1-60888-010-8 --reason "the anniversary edition"
+      batchbook isbn reserve 978-1-60888-010-2 --reason "the anniversary edition"
       batchbook isbn reserve --block 978-1-60888 --reason "kept for the agency"
     """
     check_format(format, json)
@@ -180,7 +180,7 @@ def release(
 
     \b
     Examples:
-      batchbook isbn release 978-1-60888-010-8 --reason "the edition is dropped"
+      batchbook isbn release 978-1-60888-010-2 --reason "the edition is dropped"
     """
     check_format(format, json)
 
@@ -216,8 +216,8 @@ def update(
 
     \b
     Examples:
-      batchbook isbn update 978-1-60888-000-9 --date 2027-05-01 --priority 1 --reason "the fair"
-      batchbook isbn update 978-1-60888-000-9 --notes ""
+      batchbook isbn update 978-1-60888-000-3 --date 2027-05-01 --priority 1 --reason "the fair"
+      batchbook isbn update 978-1-60888-000-3 --notes ""
     """
     check_format(format, json)
     values = {
@@ -256,7 +256,7 @@ def cancel(
 
     \b
     Examples:
-      batchbook isbn cancel 978-1-60888-000-9 --reason "the book does not come out"
+      batchbook isbn cancel 978-1-60888-000-3 --reason "the book does not come out"
     """
     check_format(format, json)
 
@@ -281,7 +281,7 @@ def publish(
 
     \b
     Examples:
-      batchbook isbn publish 978-1-60888-000-9
+      batchbook isbn publish 978-1-60888-000-3
     """
     check_format(format, json)
 

@@ -159,8 +159,8 @@ def show(
 
     \b
     Examples:
-      batchbook isbn show 978-1-60888-000-9
-      batchbook isbn show 1608880005 --format json
+      batchbook isbn show 978-1-60888-000-3
+      batchbook isbn show 1608880001 --format json
     """
     from batchbook.isbn.queries import show
 
