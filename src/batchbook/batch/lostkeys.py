@@ -13,13 +13,12 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from batchbook.batch.recordsheets import canonical_key
 from batchbook.config import BaseConfig
 from batchbook.storage import seals
 from batchbook.storage.celltexts import folded
 from batchbook.storage.ledger import Ledger
 from batchbook.tables.codec import dumps
-from batchbook.tables.keys import key_of_text
-from batchbook.tables.kinds import Wrong
 from batchbook.tables.records import RecordChange, RecordType
 from batchbook.tables.workspace import Workspace
 
@@ -81,7 +80,7 @@ class LostRecords:
         table = workspace.table(kind)
         titles = {folded(title) for name in kind.key for title in kind.column(name).headers}
         for text in table.absent(self._written(table.sheet)):
-            key = _canonical(kind, text)
+            key = canonical_key(kind, text)
             if not table.there(key) and self._was_filled(table.sheet, text, titles):
                 yield key
 
@@ -138,18 +137,6 @@ def _place(ledger: Ledger | None, workbook: str) -> int:
     """After which save the workbook is, as far as the ledger knows (see `restored`)."""
     row = ledger.one("SELECT place FROM places WHERE workbook = ?", [workbook]) if ledger is not None else None
     return int(row[0]) if row else 0
-
-
-def _canonical(kind: RecordType[Any], text: str) -> Key:
-    """The canonical key of the texts of key cells; the texts themselves where they are none."""
-    parts = key_of_text(text)
-    try:
-        columns = [kind.column(name) for name in kind.key]
-        return tuple(
-            str(column.kind.store(column.kind.parse(part))) for column, part in zip(columns, parts, strict=True)
-        )
-    except (Wrong, ValueError):
-        return parts
 
 
 def tell_lost(workspace: Workspace, lost: LostRecords, kinds: Iterable[RecordType[Any]]) -> None:

@@ -11,7 +11,7 @@ from batchbook.storage.celltexts import folded
 from batchbook.storage.savelog import Change
 from batchbook.tables.codec import canonical, pack, same, unpack
 from batchbook.tables.header import Header, find_header
-from batchbook.tables.keys import key_shown, key_text, named
+from batchbook.tables.keys import key_of_text, key_shown, key_text, named
 from batchbook.tables.records import Column, RecordChange, RecordType
 from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book, Cell, SheetLayout, letters
@@ -106,6 +106,18 @@ def title_of(column: Column, title: str) -> bool:
     return folded(title) in map(folded, column.headers)
 
 
+def canonical_key(kind: RecordType[Any], text: str) -> tuple[str, ...]:
+    """The canonical key of the texts of key cells (`keys.key_text`); the texts themselves where they are none."""
+    parts = key_of_text(text)
+    try:
+        columns = [kind.column(name) for name in kind.key]
+        return tuple(
+            str(column.kind.store(column.kind.parse(part))) for column, part in zip(columns, parts, strict=True)
+        )
+    except ValueError:  # of a kind (`Wrong`), or of another number of parts
+        return parts
+
+
 def tables_of(sheets: Iterable[RecordSheet]) -> dict[str, dict[str, Any]]:
     """What a run's settings keep under ``tables``: how the rows of each sheet are named, and whether they stay."""
     return {one.sheet: {"key": one.key_titles, "append_only": one.kind.append_only} for one in sheets}
@@ -123,6 +135,10 @@ class RecordEdits:
         """The cells for a save, by sheet, rows ascending; new iterators each time."""
         return {sheet: iter(sorted(rows.items())) for sheet, rows in self.cells.items()}
 
+    def free(self, sheet: RecordSheet) -> int:
+        """The row behind the last one of a sheet, once all this is written."""
+        return max(sheet.free, max(self.cells.get(sheet.sheet, {}), default=0) + 1)
+
     def add(
         self,
         sheet: RecordSheet,
@@ -139,14 +155,18 @@ class RecordEdits:
 
 
 def plan_records(
-    book: Book, sheets: Sequence[RecordSheet], workspace: Workspace, changes: Sequence[RecordChange]
+    book: Book,
+    sheets: Sequence[RecordSheet],
+    workspace: Workspace,
+    changes: Sequence[RecordChange],
+    edits: RecordEdits | None = None,
 ) -> RecordEdits:
-    """The cells that some changes of records write; one change a record.
+    """The cells that some changes of records write, one change a record; added to `edits`, if that is given.
 
     The workspace was read from this book. New records come behind the last row of their sheet, in the order given.
     Raises CellsRefused with every cell that cannot be written, CannotSave where a record has no row of its own.
     """
-    edits = RecordEdits()
+    edits = RecordEdits() if edits is None else edits
     findings: list[Finding] = []
     for sheet in sheets:
         mine = [change for change in changes if change.sheet == sheet.kind.sheet]
@@ -182,7 +202,7 @@ def _plan_sheet(
             after = {name: change.after[name] for name in differing}
             edits.add(sheet, number, sheet.key_text(cells, after), {n: held[n] for n in differing}, after)
     new = [change for change in changes if change.before is None]
-    for number, change in enumerate(new, start=sheet.free):
+    for number, change in enumerate(new, start=edits.free(sheet)):
         after = {name: value for name, value in change.after.items() if value is not None}
         for name in after:
             findings += _refused(book, sheet, number, name, None)
@@ -202,13 +222,16 @@ def row_of(book: Book, workspace: Workspace, sheet: RecordSheet, change: RecordC
     )
 
 
+def why_locked(sheet: RecordSheet, number: int | None, name: str) -> str | None:
+    """Why a cell cannot be written, None where it can (and of a row that is not there yet)."""
+    return None if number is None else sheet.layout.locked(number, sheet.header.columns[name])
+
+
 def _refused(book: Book, sheet: RecordSheet, number: int, name: str, held: CellValue) -> Iterator[Finding]:
     """Why a cell cannot be written, if it cannot."""
-    column = sheet.header.columns[name]
-    said = sheet.layout.locked(number, column)
-    value = None
+    said, value = why_locked(sheet, number, name), None
     if said is None and isinstance(held, Formula):
         said, value = "it holds a formula, which would be lost", f"={held.text}"
     if said is not None:
-        place = f"{letters(column)} ({sheet.header.titles[name]})"
+        place = f"{letters(sheet.header.columns[name])} ({sheet.header.titles[name]})"
         yield Finding(f"cannot be written: {said}", book.path.name, sheet.sheet, number, place, value, rule="cell")
