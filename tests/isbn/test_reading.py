@@ -207,6 +207,12 @@ def test_a_note_beside_the_number_is_refused_and_the_number_named(text):
     assert NUMBER in said
 
 
+def test_a_note_does_not_hide_what_is_wrong_with_the_number():
+    assert refused("978-1-60888-000-4 (pbk)")[0] == "check-digit"
+    assert refused("979-0-2306-7118-7 (score)")[0] == "ismn"
+    assert refused("phone 0123456788")[0] == "characters"
+
+
 @pytest.mark.parametrize("between", [" ", " / ", ", ", "; ", "\n", " (pbk) ", " ISBN "])
 @given(isbns, isbns)
 def test_two_numbers_in_a_cell_are_refused_and_named(between, one, other):
