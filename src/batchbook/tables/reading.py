@@ -56,12 +56,14 @@ def find_places(book: Book, shapes: Sequence[Shape[Any]]) -> list[SheetPlace]:
 
 
 def read_sheet(book: Book, shape: Shape[Any], place: SheetPlace, scratch: Scratch, findings: Findings) -> None:
-    """Put all rows of a sheet into the type's table; one pass."""
+    """Put all rows of a sheet into the type's table; one pass. A row of totals is no record."""
+    header = place.header
+    totals = book.totals_row(place.sheet, header.row, header.columns[shape.kind.key[0]])
     reader = _SheetReader(shape, place, findings)
     rows = (
         reader.row(number, cells)
-        for number, cells in book.rows(place.sheet, set(place.header.columns.values()))
-        if number > place.header.row
+        for number, cells in book.rows(place.sheet, set(header.columns.values()))
+        if number > header.row and number != totals
     )
     scratch.execute_many(shape.insertion, (row for row in rows if row is not None))
 

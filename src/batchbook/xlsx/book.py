@@ -201,6 +201,18 @@ class Book:
         entries = [self.package.find(link.target) for link in links]
         return {entry.name for entry in entries if entry is not None}
 
+    def totals_row(self, sheet: str, row: int, column: int) -> int | None:
+        """The row of totals of the table whose header has this cell; None without. Takes no reading of the sheet."""
+        for part in self.table_parts(self.sheet(sheet)):
+            entry = self.package.find(part)
+            assert entry is not None
+            root = self.package.small(entry).root
+            area = parse_range(root.get("ref"))
+            begins = area is not None and area.first_row == row and area.holds(row, column)
+            if area is not None and begins and root.get("totalsRowCount") == "1" and area.last_row > row:
+                return area.last_row
+        return None
+
     def _tables(self, sheet: Sheet, ids: Iterable[str]) -> Iterator[TableRange]:
         links = {link.id: link for link in self.package.relationships(sheet.part)} if ids else {}
         for one in ids:
