@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from batchbook.errors import BatchbookError, Finding
-from batchbook.isbn.blocks import Span, capacity, span_of
 from batchbook.isbn.numbers import isbn_of
 from batchbook.isbn.records import Block
+from batchbook.isbn.spans import Span, capacity, span_of
 
 
 class NoNumberLeft(BatchbookError):
