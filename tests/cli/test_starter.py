@@ -44,20 +44,44 @@ def test_the_job_says_everything_in_yaml_that_reads_as_meant() -> None:
 
 def test_the_sample_is_laid_down_by_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "osv").mkdir()
-    for name in ("packages.xlsx", "osv/one.yaml", "package-review.yaml", ".hidden", "README.md", "facts.csv"):
+    for name in (
+        "packages.xlsx",
+        "isbn.xlsx",
+        "osv/one.yaml",
+        "package-review.yaml",
+        ".hidden",
+        "README.md",
+        "facts.csv",
+    ):
         (tmp_path / name).write_bytes(b"x")
     monkeypatch.setattr(starter, "samples_folder", lambda: tmp_path)
     assert set(starter.sample_files()) == {
+        "config/batchbook.yaml",
         "data/packages.xlsx",
+        "data/isbn.xlsx",
         "data/osv/one.yaml",
         "config/jobs/package-review.yaml",
     }
 
 
-def test_a_sample_without_its_workbook_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("there", ["packages.xlsx", "isbn.xlsx"])
+def test_a_sample_without_one_of_its_workbooks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    (tmp_path / there).write_bytes(b"x")
     monkeypatch.setattr(starter, "samples_folder", lambda: tmp_path)
-    with pytest.raises(ConfigurationError, match=r"packages\.xlsx"):
+    missing = {"packages.xlsx", "isbn.xlsx"} - {there}
+    with pytest.raises(ConfigurationError, match=rf"has no data/{missing.pop()}\."):
         starter.sample_files()
+
+
+def test_the_base_configuration_of_the_sample_names_the_isbn_workbook_that_is_laid_down(tmp_path: Path) -> None:
+    for name, content in {**starter.starter_files(), **starter.sample_files()}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    named = load_base(tmp_path, {}).workbooks["isbn"]
+    assert named == tmp_path / "data" / "isbn.xlsx"
+    assert "ISBN Assignments" in openpyxl.load_workbook(named).sheetnames
 
 
 def test_the_link_base_stands_right_of_its_name(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from batchbook.errors import UsageError
 def init(
     folder: Annotated[Path, typer.Argument(help="The folder; made where there is none.", show_default=False)],
     sample: Annotated[
-        bool, typer.Option("--sample", help="With the sample workbook of 486 packages and its nightly review.")
+        bool, typer.Option("--sample", help="With the sample: 486 packages, their nightly review, and ISBNs.")
     ] = False,
     json: Json = False,
 ) -> None:

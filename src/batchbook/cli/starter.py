@@ -8,6 +8,7 @@ from pathlib import Path
 from batchbook.errors import ConfigurationError
 
 SAMPLE_BOOK = "data/packages.xlsx"
+ISBN_BOOK = "data/isbn.xlsx"
 
 BASE = """\
 # The base configuration: relative paths count from the folder that holds config/.
@@ -28,6 +29,11 @@ logging: {level: info}
 # What every job gets where it says nothing:
 defaults:
   batch: {size: 10, checkpoint_frequency: 5}
+"""
+
+WORKBOOKS = f"""
+# The workbooks of the systems, for commands that are given none:
+workbooks: {{isbn: {ISBN_BOOK}}}
 """
 
 JOB = """\
@@ -69,15 +75,21 @@ def starter_files() -> dict[str, bytes]:
 
 
 def sample_files() -> dict[str, bytes]:
-    """The sample: its workbook and advisories go below data/, its jobs below config/jobs/."""
+    """The sample: its workbooks and advisories go below data/, its jobs below config/jobs/.
+
+    The base configuration with it names the workbook that the ISBN commands are for.
+    """
     source = samples_folder()
-    files = {}
+    files = {"config/batchbook.yaml": (BASE + WORKBOOKS).encode()}
     for path in sorted(source.rglob("*")):
         home = _home(path.relative_to(source)) if path.is_file() else None
         if home is not None:
             files[f"{home}/{path.relative_to(source).as_posix()}"] = path.read_bytes()
-    if SAMPLE_BOOK not in files:
-        raise ConfigurationError(f"The sample in {source} has no {SAMPLE_BOOK}.", "Install batchbook anew.")
+    missing = [name for name in (SAMPLE_BOOK, ISBN_BOOK) if name not in files]
+    if missing:
+        raise ConfigurationError(
+            f"The sample in {source} has no {' and no '.join(missing)}.", "Install batchbook anew."
+        )
     return files
 
 

@@ -85,7 +85,7 @@ BLOCKS: Final = RecordType(
         Column("last", "Last ISBN", Isbn(), "The last number of the block.", required=True, width=20),
         Column("total", "Total", Whole(1), "How many numbers the block has.", required=True, owner="machine", width=12),
         Column("added_at", "Added At", Moment(), "When the block was entered.", owner="machine", width=26),
-        Column("notes", "Notes", Text(), "Whatever is worth knowing.", width=30),
+        Column("notes", "Notes", Text(), "Whatever is worth knowing.", width=44),
     ),
     computed=(
         Computed(
@@ -93,7 +93,7 @@ BLOCKS: Final = RecordType(
             "Numbers of the block that are taken: reserved, scheduled, assigned, published or cancelled.", "0", 10,
         ),
         Computed("Free", "[@Total]-[@Used]", "Numbers of the block that can still be given.", "0", 12),
-        Computed("Utilisation", "[@Used]/[@Total]", "Share of the block that is taken.", "0.0%", 12),
+        Computed("Utilisation", 'IF([@Total]="","",[@Used]/[@Total])', "Share of the block that is taken.", "0.0%", 12),
     ),
 )  # fmt: skip
 
@@ -131,7 +131,7 @@ def assignments_type(formats: tuple[str, ...] = FORMATS) -> RecordType[Assignmen
             ),
             Column("assigned_at", "Assigned At", Moment(), "When the number was assigned.", owner="machine", width=26),
             Column("published_at", "Published At", Moment(), "When the book was published.", owner="machine", width=26),
-            Column("reason", "Reason", Text(), "Why the number is reserved or cancelled.", width=30),
+            Column("reason", "Reason", Text(), "Why the number is reserved or cancelled.", width=44),
             Column("notes", "Notes", Text(), "Whatever is worth knowing.", width=36),
         ),
     )  # fmt: skip
@@ -154,7 +154,7 @@ HISTORY: Final = RecordType(
         Column("field", "Field", Text(), "The column that changed.", required=True, owner="machine", width=16),
         Column("before", "From", Text(), "What it held.", owner="machine", width=24),
         Column("after", "To", Text(), "What it holds since.", owner="machine", width=24),
-        Column("reason", "Reason", Text(), "Why, where a reason was given.", owner="machine", width=36),
+        Column("reason", "Reason", Text(), "Why, where a reason was given.", owner="machine", width=60),
     ),
 )  # fmt: skip
 

@@ -64,7 +64,7 @@ class Computed:
 
     header: str
     formula: str
-    """Without the equals sign, with structured references such as ``[@Total]``."""
+    """Without the equals sign; ``[@Total]`` is a cell of the row, ``ISBN_Blocks[Total]`` a whole column of a table."""
     help: str
     format: str = "General"
     width: float = 12.0

@@ -50,8 +50,12 @@ def encode_text(text: str) -> str:
         raise ValueProblem(f"the text has {len(text)} characters, and a cell holds {MAX_TEXT}")
     if _SURROGATE.search(text):
         raise ValueProblem("the text has half of a surrogate pair in it, which is no character")
-    text = _HEX_ESCAPE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return hex_escaped(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def hex_escaped(text: str) -> str:
+    """Text with Excel's escapes for characters that XML cannot hold, and for what would read as such an escape."""
+    return _HEX_ESCAPE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
 
 
 def check_integer(value: int) -> str:
