@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from batchbook.isbn.blocks import capacity, span_of
 from batchbook.isbn.forecast import Forecast, Takings
 from batchbook.isbn.numbers import isbn_of
 from batchbook.isbn.queries import BlockUse, blocks, upcoming
 from batchbook.isbn.records import STATUSES
 from batchbook.isbn.reportsheets import report_sheets
 from batchbook.isbn.session import Session
+from batchbook.isbn.spans import capacity, span_of
 from batchbook.isbn.states import FREE
 from batchbook.isbn.system import IsbnSystem
 from batchbook.tables.filters import Between
@@ -133,7 +133,7 @@ def _groups(counted: Mapping[tuple[Any, ...], int], name: Callable[[Any], str]) 
     for (value, status), count in counted.items():
         group = groups.setdefault("" if value is None else name(value), {})
         group[status] = group.get(status, 0) + count
-    ordered = {name: {status: group[status] for status in STATUSES if status in group} for name, group in groups.items()}
-    if "" in ordered:
-        ordered[""] = ordered.pop("")
-    return ordered
+    if "" in groups:
+        groups[""] = groups.pop("")
+    order: tuple[str, ...] = STATUSES
+    return {name: {status: group[status] for status in order if status in group} for name, group in groups.items()}
