@@ -31,11 +31,12 @@ $(VENV)/.installed-lint: $(VENV)/.created pyproject.toml
 	$(PIP) --editable '.[lint,online]'
 	@touch $@
 
-# The sample workbook and its nightly review, offline; a second call resumes or runs again over the same workbook.
+# The sample workbooks and their nightly jobs, offline; a second call resumes or runs again over the same workbooks.
 demo: $(VENV)/.installed
 	@test -e demo/config/batchbook.yaml || $(BIN)/batchbook init --sample demo
 	cd demo && ../$(BIN)/batchbook run config/jobs/package-review.yaml --resume-auto || test $$? -eq 3
-	@echo "The finished workbook: $(CURDIR)/demo/data/packages.xlsx"
+	cd demo && ../$(BIN)/batchbook isbn assign-due
+	@echo "The finished workbooks: $(CURDIR)/demo/data/packages.xlsx and $(CURDIR)/demo/data/isbn.xlsx"
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -44,7 +44,7 @@ def test_an_error_says_what_where_and_what_to_do(capsys: pytest.CaptureFixture[s
 def test_with_json_an_error_of_a_run_has_the_fields_of_a_run(
     manner: output.Manner, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    manner.json, manner.verb = True, "run"
+    manner.json, manner.runs = True, True
     show_error(ConfigurationError("It is wrong.", "Mend it.", findings=[Finding("a", file="f")]))
     shown = json.loads(capsys.readouterr().out)
     assert shown["status"] == "failed"

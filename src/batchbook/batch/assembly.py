@@ -15,8 +15,10 @@ from batchbook.batch.reportplace import must_be_no_workbook
 from batchbook.batch.start import StartRequest
 from batchbook.config import JobConfig, did_you_mean
 from batchbook.errors import ConfigurationError, Finding
+from batchbook.tables.inputfeed import LINE, InputFeed
 from batchbook.tables.inputs import InputTable, file_digest
 from batchbook.tables.table import Table, TableSpec
+from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
 
 Clock = Callable[[], dt.datetime]
@@ -50,6 +52,8 @@ class Assembly:
 
     def table(self, book: Book) -> Table:
         """The job's table in an opened workbook; its rows come from the input file where the job names one."""
+        if self.job.input is not None and self.processor.input_only:
+            return InputFeed(book, self.spec, self.job.input, self.processor.may_read, self.processor.order)
         if self.job.input is not None:
             return InputTable(book, self.spec, self.job.input)
         return Table(book, self.spec)
@@ -62,6 +66,11 @@ class Assembly:
         for name, spec in sheets.items():
             must_be_ours(book, name, spec)
 
+    def examine_records(self, book: Book) -> None:
+        """Let a processor with a system look whether it can build on the records; what it raises passes through."""
+        if self.processor.system is not None:
+            self.processor.examine(Workspace.read(book, self.processor.system.types))
+
     def judge(self, *, date1904: bool, clock: Clock, known: Details) -> Judge:
         """The judge of this job's rows; `known` is what the detail sheets hold now."""
         return Judge(
@@ -69,6 +78,7 @@ class Assembly:
             marks=self.job.marks,
             clear_problems=self.job.on_problem == "clear",
             details=self.processor.details,
+            records=self.processor.system is not None,
             date1904=date1904,
             clock=clock,
             known_details=known,
@@ -101,11 +111,14 @@ def assemble(job: JobConfig, request: StartRequest, clock: Clock) -> Assembly:
         headers=headers,
         reads=reads,
         writes=tuple(dict.fromkeys((*writes, *marks))),
+        changes=kind.changes if kind is not None else (),
     )
     base = job.base
     context = JobContext(frozenset(writes), base.folder, request.offline, clock(), base.cache, base.zone, base.sections)
     processor = make_processor(job, target, context)
     _must_have_key(job, processor)
+    if processor.system is not None:
+        _must_fit_system(job, processor)
     must_be_no_workbook(job, processor, context.now)
     reference = dict(processor.reference_dates())
     if job.input is not None:
@@ -122,6 +135,24 @@ def _must_have_key(job: JobConfig, processor: Processor) -> None:
                 f"but the job {job.path.name} has {len(job.key)}: {', '.join(job.key)}.",
                 f"Give `key:` {sheet.key} column(s).",
             )
+
+
+def _must_fit_system(job: JobConfig, processor: Processor) -> None:
+    """A processor of records writes whole records of its system, and nothing beside them."""
+    cells = {"writes": job.writes, "marks": job.marks.columns(), "conflicts_sheet": job.conflicts_sheet}
+    findings = [
+        Finding(f"{name} is for jobs that write cells of their rows; this one changes records", job.path.name)
+        for name, given in cells.items()
+        if given
+    ]
+    if processor.input_only and job.input is None:
+        findings.append(Finding("the rows come from a file: give `input: FILE` (or --input FILE)", job.path.name))
+    if processor.input_only and job.key != (LINE,):
+        findings.append(Finding(f"key must be [{LINE}], the row number in the input", job.path.name, value=job.key))
+    if findings:
+        raise ConfigurationError(
+            f"The job {job.path.name} does not fit its processor.", "Mend the places named.", findings=findings
+        )
 
 
 def _must_be_known(job: JobConfig, given: tuple[str, ...], kind: type[Processor]) -> None:

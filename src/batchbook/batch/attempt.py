@@ -20,11 +20,14 @@ from batchbook.batch.outcomes import Counts, RowOutcome
 from batchbook.batch.planning import Reconciled
 from batchbook.batch.processor import BatchProcessor, RowFeed
 from batchbook.batch.progress import Listener, ProgressTracker, RunStarted, Saved, Warned
+from batchbook.batch.recordwork import RecordWork, this_user
+from batchbook.batch.rejectedrows import leave_rejected_rows
 from batchbook.batch.report import RunResult, peak_rss, write_report
 from batchbook.batch.runreport import nightly_report
 from batchbook.batch.selection import Selector, SideBySide, taken_rows
 from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.strategies import BatchPlan, Strategy, strategy_for
+from batchbook.batch.systems import Actor
 from batchbook.batch.takenback import what_was_taken_back
 from batchbook.batch.vanished import Vanished, look_for_vanished
 from batchbook.batch.waiting import open_settled
@@ -107,7 +110,12 @@ class Attempt:
         """Begin and do the run; BatchbookError only where it cannot begin."""
         self._manager = CheckpointManager(self._ledger, self._definition(), self._clock)
         selector = Selector(
-            self._job, self._clock(), self._request.start_row, self._request.end_row, self._request.keys
+            self._job,
+            self._clock(),
+            self._request.start_row,
+            self._request.end_row,
+            self._request.keys,
+            has_to_do=self._assembly.processor.selects,
         )
         self._look_for_vanished()
         opening = Opening(
@@ -119,6 +127,7 @@ class Attempt:
         begun = opening.begin()
         self._log = begun.log
         self._begun(begun.log.run.id)
+        self._records = RecordWork.of(self._assembly.processor, self._manager, begun.log)
         self._writer = self._writer_for(begun.log)
         self._tracker = ProgressTracker(self._listen, begun.log.run.selected, begun.log.counts())
         self._tracker.seconds.started = time.monotonic()
@@ -253,9 +262,23 @@ class Attempt:
             except ConfigurationError as error:
                 raise no_longer_fits(error) from error
             problems = table.keys().problems()
+            self._open_records(book)
             find = self._log.pending_by_key if self._moved else SideBySide(self._log.pending_pages())
             feed = RowFeed(taken_rows(table, find, problems))
             return self._batches(strategy, feed, self._batch_processor(book))
+
+    def _open_records(self, book: Book) -> None:
+        """Show the processor the records of its system, where it has one."""
+        if self._records is None:
+            return
+        actor = Actor(this_user(), self._clock(), self._log.run.id, self._job.base.zone)
+        try:
+            again = self._records.open(book, actor)
+        except ConfigurationError as error:
+            raise no_longer_fits(error) from error
+        if again:  # results that no longer hold: their rows are pending again, and stand before others
+            self._moved = True
+            self._tracker.recount(self._log.counts())
 
     def _to_be_put_by(self) -> bool:
         """Whether the workbook is open and the job goes on all the same: its last save merges what was changed."""
@@ -426,7 +449,7 @@ class Attempt:
             left = nightly_report(
                 self._assembly, self._ledger, run, self._clock(), lambda: self._stop.stopping, self._warn
             )
-            result = replace(result, report_workbook=left)
+            result = replace(result, report_workbook=left, rejected_rows=self._leave_rejected_rows())
         try:
             write_report(self._job.base.reports, self._log, result.as_dict())
         except OSError as trouble:
@@ -435,6 +458,17 @@ class Attempt:
         if error is None and not self._stop.stopping:
             self._prune()
         return result
+
+    def _leave_rejected_rows(self) -> str | None:
+        """The file of the input's rows that came to nothing; trouble with it is a warning."""
+        if self._job.input is None or not self._assembly.processor.input_only:
+            return None
+        try:
+            return leave_rejected_rows(self._job, self._log, self._job.input)
+        except (BatchbookError, OSError) as trouble:
+            said = trouble.what if isinstance(trouble, BatchbookError) else str(trouble)
+            self._warn(f"the rejected rows could not be written to a file: {said}")
+            return None
 
     def _remarks(self) -> tuple[str, ...]:
         """What the processor tells of this attempt as a whole, each warned of."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchbook.batch.outcomes import RowOutcome
+from batchbook.batch.recorded import packed_changes
 from batchbook.batch.start import ResumeSummary, duration
 from batchbook.storage.hosts import this_process
 from batchbook.storage.ledger import Ledger, RunRecord, Times
@@ -244,7 +245,8 @@ def stored(
     for taken, writes, saved in earlier:
         left = {**decanonical(taken), **left, **(decanonical(writes) if saved else {})}
     before.update((name, value) for name, value in left.items() if name in before)
-    details = {sheet: {"rows": pack_rows(rows)} for sheet, rows in outcome.details.items()}
+    details: dict[str, Any] = {sheet: {"rows": pack_rows(rows)} for sheet, rows in outcome.details.items()}
+    details.update(packed_changes(outcome.changes))  # a system's sheets are no detail sheets
     return StoredOutcome(
         ordinal=outcome.taken.ordinal,
         key=outcome.taken.key,

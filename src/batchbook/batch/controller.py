@@ -124,6 +124,7 @@ class BatchController:
                 with open_settled(source, self._stop) if last else Book.open(source) as book:
                     assembly.table(book)
                     assembly.check_own_sheets(book)
+                    assembly.examine_records(book)
             except ConfigurationError:
                 check_whole(source)  # a header is not missing where the file is damaged
                 raise

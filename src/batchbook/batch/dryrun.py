@@ -16,10 +16,12 @@ from batchbook.batch.outcomes import Counts, RowOutcome
 from batchbook.batch.planning import Planner
 from batchbook.batch.processor import BatchProcessor, RowFeed
 from batchbook.batch.progress import CellChange, Listener, ProgressTracker, RunStarted, Warned
+from batchbook.batch.recordwork import RecordWork, this_user
 from batchbook.batch.report import RunResult, peak_rss, vars_of
 from batchbook.batch.selection import Selector, SideBySide, must_have_keys, taken_rows
 from batchbook.batch.start import StartRequest
 from batchbook.batch.strategies import BatchPlan
+from batchbook.batch.systems import Actor
 from batchbook.batch.vanished import Vanished, look_for_vanished
 from batchbook.errors import UsageError
 from batchbook.storage.ledger import Ledger
@@ -56,7 +58,9 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
         manager = CheckpointManager(ledger, assembly.definition(request, name, table.sheet), clock)
         index = table.keys()
         must_have_keys(job, table, index)
-        selector = Selector(job, clock(), request.start_row, request.end_row, request.keys)
+        selector = Selector(
+            job, clock(), request.start_row, request.end_row, request.keys, has_to_do=assembly.processor.selects
+        )
         log = manager.begin(selector.select(table, index), book.digest, "dry run", {})
         tracker = ProgressTracker(listener, log.run.selected, {})
         listener(RunStarted(log.run.id, job.job, str(source), log.run.selected, 0, "fixed", True))
@@ -65,13 +69,20 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
         processor = BatchProcessor(
             assembly.processor, judge, concurrency=job.batch.concurrency, tries=job.batch.max_retry_attempts, stop=stop
         )
+        records = RecordWork.of(assembly.processor, manager, log)
+        if records is not None:
+            records.open(book, Actor(this_user(), clock(), log.run.id, job.base.zone))
         find = log.pending_by_key if job.input is not None else SideBySide(log.pending_pages())
         feed = RowFeed(taken_rows(table, find, index.problems()))
         _process(processor, feed, manager, log, tracker, stop, job.batch.usable_size)
         saves = SaveLog(ledger, log.run.id, name, manager.now)
         Planner(job, ledger, name, saves, log).plan(table, known)
+        shown_changes = _changes(saves, table, assembly)
+        if records is not None:
+            plan, _ = records.plan(book, saves)
+            shown_changes = records.changes(saves, plan)
         changes = Spool()
-        for change in _changes(saves, table, assembly):
+        for change in shown_changes:
             listener(change)
             shown = dataclasses.replace(change, before=_plain(change.before), after=_plain(change.after))
             changes.append(vars_of(shown))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from batchbook.batch.details import Details
@@ -14,6 +14,7 @@ from batchbook.config import Marks
 from batchbook.errors import Rejected, RowSignal, Unknown
 from batchbook.hiding import hide, secret_in
 from batchbook.tables.codec import pack_rows, same
+from batchbook.tables.records import RecordChange
 from batchbook.xlsx import check_value
 from batchbook.xlsx.values import CellValue, Link
 
@@ -39,6 +40,8 @@ class Judge:
     clock: Callable[[], dt.datetime]
     known_details: Details = field(default_factory=dict)
     """What the detail sheets hold now."""
+    records: bool = False
+    """Whether the processor has a system, whose records it may change."""
 
     def result(self, taken: TakenRow, result: object) -> RowOutcome:
         """The outcome of a row whose processor returned; ContractError where it returned what it may not."""
@@ -50,13 +53,14 @@ class Judge:
             raise ContractError(f"the processor returned a {type(result).__name__}, not a mapping of columns or None")
         columns = self._checked(taken, result.columns)
         details = self._checked_details(taken, result.details)
+        changes = self._checked_changes(result.changes)
         if result.unknown is not None:
-            return self._outcome(taken, Outcome.UNKNOWN, result.unknown, columns, details, checked=result.checked)
-        changed = any(not same(value, taken.table_row.taken[name]) for name, value in columns.items())
+            unknown = self._outcome(taken, Outcome.UNKNOWN, result.unknown, columns, details, checked=result.checked)
+            return replace(unknown, changes=changes)
+        changed = bool(changes) or any(not same(value, taken.table_row.taken[name]) for name, value in columns.items())
         changed = changed or any(self._details_differ(taken, sheet, rows) for sheet, rows in details.items())
-        return self._outcome(
-            taken, Outcome.DONE if changed else Outcome.UNCHANGED, "", columns, details, checked=result.checked
-        )
+        kind = Outcome.DONE if changed else Outcome.UNCHANGED
+        return replace(self._outcome(taken, kind, "", columns, details, checked=result.checked), changes=changes)
 
     def signal(self, taken: TakenRow, error: BaseException) -> RowOutcome:
         """The outcome of a row whose processor raised."""
@@ -162,6 +166,14 @@ class Judge:
                 for column, value in zip(spec.columns, row, strict=True):
                     self._value(f"{sheet}/{column.header}", value)
         return dict(kept)
+
+    def _checked_changes(self, changes: Sequence[RecordChange]) -> tuple[RecordChange, ...]:
+        if changes and not self.records:
+            raise ContractError("the processor gave changes of records, but it has no system")
+        for change in changes:
+            for name, value in change.after.items():
+                self._value(f"{change.sheet}/{name}", value)
+        return tuple(changes)
 
     def _details_differ(self, taken: TakenRow, sheet: str, rows: Sequence[Sequence[CellValue]]) -> bool:
         known = self.known_details.get(sheet)

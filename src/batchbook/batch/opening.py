@@ -15,6 +15,7 @@ from batchbook.batch.interrupt import StopToken
 from batchbook.batch.outcomes import Outcome
 from batchbook.batch.progress import Listener, Resumed, Warned
 from batchbook.batch.readagain import READ, as_read
+from batchbook.batch.recordwork import record_settings, this_user
 from batchbook.batch.recovery import difference, restore_checkpoint
 from batchbook.batch.selection import Selector, must_have_keys
 from batchbook.batch.start import Decisions, OnChange, StartRequest
@@ -68,6 +69,7 @@ class Opening:
         """
         self._job = assembly.job
         self._table = assembly.table
+        self._system = assembly.processor.system
         self._request = request
         self._target = target
         self._manager = manager
@@ -207,7 +209,7 @@ class Opening:
 
     def _settings(self, table: Table, whole: bool) -> dict[str, Any]:
         return {
-            "partial": not whole or self._job.select.mode != "all",
+            "partial": not whole or self._job.select.mode != "all" or self._system is not None,
             "rows": self._filters,
             "offline": self._request.offline,
             "batch": self._job.batch.model_dump(mode="json"),
@@ -217,7 +219,15 @@ class Opening:
                 # The rows of an input are not in the workbook: nobody can change them there.
                 READ: None if self._job.input is not None else as_read(table),
             },
+            **self._record_settings(),
         }
+
+    def _record_settings(self) -> dict[str, Any]:
+        """What it takes to find the records again that the run changes."""
+        if self._system is None:
+            return {}
+        with open_settled(self._target, self._stop) as book:
+            return record_settings(book, self._system, this_user())
 
     def _only_failed(self, candidate: Candidate | None) -> Begun:
         wanted = find_run(self._manager.ledger, self._request.run or "")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from batchbook.errors import RunFailed
+from batchbook.tables.records import RecordChange
 from batchbook.tables.row import Row
 from batchbook.tables.table import TableRow
 from batchbook.xlsx.values import CellValue
@@ -48,6 +49,8 @@ class RowOutcome:
     reason: str = ""
     writes: Mapping[str, CellValue] = field(default_factory=dict)
     details: Mapping[str, Sequence[Sequence[CellValue]]] = field(default_factory=dict)
+    changes: Sequence[RecordChange] = ()
+    """Of records, brought into the workbook as a whole or not at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from functools import partial
 from batchbook.batch.cellhistory import CellHistories, RowHistory
 from batchbook.batch.details import Details
 from batchbook.batch.outcomes import Outcome
+from batchbook.batch.recorded import RECORDS
 from batchbook.batch.selection import row_key
 from batchbook.config import JobConfig
 from batchbook.storage.ledger import Ledger
@@ -284,6 +285,8 @@ def _without_result(selected: Selected) -> StoredOutcome:
 
 def _detail_changes(outcome: StoredOutcome, details: Details) -> Iterator[Change]:
     for sheet, after in json.loads(outcome.details).items():
+        if RECORDS in after:
+            continue  # planned by `recordplan`
         before = {"rows": details[sheet].of(outcome.key) if sheet in details else []}
         if before != after:
             yield Change(sheet, outcome.key, outcome.ordinal, dumps(before), dumps(after))

@@ -58,7 +58,7 @@ class BatchProcessor:
         """Decides outcomes; replaced where the workbook was opened anew."""
         self._tries = tries
         self._stop = stop
-        self._concurrency = 1 if processor.takes_batches else concurrency
+        self._concurrency = 1 if processor.takes_batches or processor.system is not None else concurrency
         self._todo: deque[TakenRow] = deque()
         self._ended: queue.SimpleQueue[RowOutcome | None] = queue.SimpleQueue()
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()

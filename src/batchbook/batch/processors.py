@@ -107,6 +107,10 @@ class Processor:
     """The system whose records this processor changes, set by its constructor: rows then go one after another."""
     input_only: ClassVar[bool] = False
     """Of a processor with a `system`: rows come from the job's input alone, no row of a sheet belongs to one."""
+    may_read: ClassVar[tuple[str, ...]] = ()
+    """Of an `input_only` processor: further columns that the input may have."""
+    changes: ClassVar[tuple[str, ...]] = ()
+    """Columns among `reads` that its changes of records write: that they did is no change of an input."""
 
     def __init__(self, options: Any, context: JobContext) -> None:
         self.options = options
@@ -115,6 +119,9 @@ class Processor:
     def reference_dates(self) -> Mapping[str, str]:
         """The date of each set of reference data that results depend on."""
         return {}
+
+    def examine(self, workspace: Workspace) -> None:
+        """Look at the records of its `system` before a run begins; raise BatchbookError where they are no ground."""
 
     def opened(self, workspace: Workspace, actor: Actor) -> None:
         """Told the records of its `system` as they are now, before rows of them are processed and again whenever that

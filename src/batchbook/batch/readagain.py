@@ -27,6 +27,7 @@ def as_read(table: Table) -> dict[str, Any]:
         "headers": {name: list(headers) for name, headers in spec.wanted().items()},
         "reads": None if spec.reads is None else list(spec.reads),
         "writes": list(spec.writes),
+        "changes": list(spec.changes),
     }
 
 
@@ -34,7 +35,15 @@ def spec_read(sheet: str, read: Mapping[str, Any]) -> TableSpec:
     """The inverse of `as_read`, for a sheet of this name."""
     headers = {name: tuple(titles) for name, titles in read["headers"].items()}
     reads = None if read["reads"] is None else tuple(read["reads"])
-    return TableSpec(sheet, read["header_row"], tuple(read["key"]), headers, reads, tuple(read["writes"]))
+    return TableSpec(
+        sheet,
+        read["header_row"],
+        tuple(read["key"]),
+        headers,
+        reads,
+        tuple(read["writes"]),
+        tuple(read.get("changes", ())),
+    )
 
 
 class InputsOf:

@@ -59,6 +59,8 @@ class RunResult:
     """What earlier runs wrote and was not there any more when this one began."""
     report_workbook: str | None = None
     """The report workbook that the job wants of each run, where it could be written."""
+    rejected_rows: str | None = None
+    """The file of the rows of an input that were rejected or failed, as they were given, with the reasons."""
     remarks: tuple[str, ...] = ()
     """What the processor tells of its last attempt as a whole, such as a source that did not answer."""
     pending: Mapping[str, str] | None = None
@@ -95,6 +97,8 @@ class RunResult:
         }
         if self.report_workbook is not None:
             plain["report_workbook"] = self.report_workbook
+        if self.rejected_rows is not None:
+            plain["rejected_rows"] = self.rejected_rows
         if self.reference:
             plain["reference"] = dict(self.reference)
         if self.conflicts:

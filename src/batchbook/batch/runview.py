@@ -17,6 +17,7 @@ from batchbook.batch.details import DetailRows, has_sheet, must_be_ours, read_de
 from batchbook.batch.history import counts_of, must_have_details, what_waits
 from batchbook.batch.processors import DetailSheet
 from batchbook.batch.readagain import READ, spec_read
+from batchbook.batch.recorded import changes_in
 from batchbook.batch.report import conflicts_in, problems_of
 from batchbook.batch.selection import row_key
 from batchbook.batch.standing import standing_of
@@ -35,6 +36,7 @@ from batchbook.storage.turns import turn_of
 from batchbook.tables.codec import decanonical, unpack_rows
 from batchbook.tables.header import HeaderError
 from batchbook.tables.keys import key_text
+from batchbook.tables.records import RecordChange
 from batchbook.tables.table import Table, TableRow, TableSpec
 from batchbook.xlsx import Book
 from batchbook.xlsx.values import CellValue
@@ -213,6 +215,14 @@ class RunView:
     def conflicts(self) -> Iterator[dict[str, Any]]:
         """Every cell in which a person's value and the run's differ (see `report.conflicts_in`)."""
         return conflicts_in(self._log)
+
+    def record_changes(self) -> Iterator[tuple[int, list[RecordChange]]]:
+        """What rows changed in the records of a system, in the order in which they were done: row number, changes."""
+        for count, outcome in enumerate(self._log.outcomes(by_ordinal=True)):
+            if count % _LOOK_EVERY == 0 and self.stopping():
+                raise ReportStopped
+            if changes := changes_in(outcome.details):
+                yield outcome.number, changes
 
     # --- the workbook ----------------------------------------------------------------------------------------------
 

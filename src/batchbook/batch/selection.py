@@ -12,6 +12,7 @@ from batchbook.errors import ConfigurationError, Finding
 from batchbook.storage.runlog import Selected
 from batchbook.tables.codec import canonical
 from batchbook.tables.keys import KeyIndex, key_text, matches
+from batchbook.tables.row import Row
 from batchbook.tables.table import Table, TableRow
 from batchbook.xlsx.values import CellValue
 
@@ -50,6 +51,8 @@ class Selector:
     keys: tuple[str, ...] = ()
     only: Container[str] | None = None
     """Key texts; None: all."""
+    has_to_do: Callable[[Row], bool] = lambda _row: True
+    """Whether the processor has anything to do with a row (`Processor.selects`)."""
 
     def wants(self, row: TableRow, key: str) -> bool:
         """Whether the row, which goes by this key text in the ledger, is selected."""
@@ -61,7 +64,7 @@ class Selector:
             return False
         if self.only is not None:
             return key in self.only
-        return self._due(row)
+        return self._due(row) and self.has_to_do(row.row)
 
     def _due(self, row: TableRow) -> bool:
         select = self.job.select

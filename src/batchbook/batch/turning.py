@@ -19,7 +19,9 @@ from batchbook.batch.checkpoints import new_run_id, shown_key
 from batchbook.batch.details import PackedRows, content, has_sheet, planned_rows, read_details
 from batchbook.batch.processors import DetailSheet
 from batchbook.batch.readagain import InputsOf
+from batchbook.batch.recordturn import RecordTurn
 from batchbook.batch.recovery import backup_store
+from batchbook.batch.systems import Actor, System
 from batchbook.batch.wording import shown_value
 from batchbook.config import BaseConfig
 from batchbook.errors import BatchbookError, CannotSave, ConfigurationError
@@ -77,18 +79,27 @@ class Turn:
         direction: Direction,
         clock: Callable[[], dt.datetime],
         warn: Callable[[str], None],
+        *,
+        system: System | None = None,
+        user: str = "",
     ) -> None:
+        """`system` is that of the records which the run changed; `user` turns it."""
         self._ledger = ledger
         self._run = run
         self._way = direction
         self._changes = RunChanges(ledger, run.id)
-        self._now = clock().isoformat(timespec="milliseconds")
-        self._id = new_run_id(ledger, clock(), direction.verb)
+        now = clock()
+        self._now = now.isoformat(timespec="milliseconds")
+        self._id = new_run_id(ledger, now, direction.verb)
         self._backups = backup_store(base, ledger.path_of(run.workbook))
         self._saves = SaveLog(ledger, self._id, run.workbook, lambda: self._now)
         self._done = Turned(self._id)
-        # What is taken out again does not depend on what stands beside it.
-        self._inputs = None if direction.back else InputsOf(ledger, run)
+        self._records: RecordTurn | None = None
+        if system is not None:
+            actor = Actor(user, now, self._id, base.zone)
+            self._records = RecordTurn(ledger, run, system, actor, direction.verb, direction.pair, back=direction.back)
+        # What is taken out again does not depend on what stands beside it. Records are looked at as a whole.
+        self._inputs = None if direction.back or system is not None else InputsOf(ledger, run)
         if self._inputs is not None and self._inputs.unknown:
             warn(
                 f"what run {run.id} read is not known (it is of an older batchbook, or its details were pruned): "
@@ -110,8 +121,8 @@ class Turn:
     def _applied(self, workbook: Path) -> Turned:
         saver = AtomicSaver(workbook, self._saves, self._backups, self._id)
         for _ in range(20):
-            with Book.open(workbook) as book:
-                edits = self._plan(book)
+            with Book.open(workbook, self._saves.indexes) as book:
+                edits = self._plan(book) if self._records is None else self._plan_records(self._records, book)
                 digest = book.digest
             if edits is None:
                 if self._saves.confirms():
@@ -169,6 +180,15 @@ class Turn:
         if not rows:
             return None
         return BookEdits(cells={table.sheet: self._cells(table)}, contents=contents)
+
+    def _plan_records(self, records: RecordTurn, book: Book) -> BookEdits | None:
+        self._saves.clear_plan()
+        self._done.kept.clear()
+        with self._there("wrote"):
+            turned = records.plan(book, self._changes, self._done.kept.append)
+        self._done.cells = turned.cells
+        self._saves.plan(turned.edits.changes)
+        return BookEdits(cells=turned.edits.rows()) if turned.edits.changes else None
 
     def _table(self, book: Book) -> Table:
         plan = self._run.settings.get("table") or {}

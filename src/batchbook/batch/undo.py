@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 
 from batchbook.batch.history import find_run, must_have_details
-from batchbook.batch.recovery import backup_store
+from batchbook.batch.inorder import in_order
+from batchbook.batch.systems import System
 from batchbook.batch.turning import REAPPLY, UNDO, Turn
+from batchbook.batch.waitingrecords import SYSTEM
 from batchbook.config import BaseConfig
 from batchbook.errors import CannotSave, UsageError
 from batchbook.storage.ledger import PENDING, Ledger, RunRecord
-from batchbook.storage.leftovers import sweep
-from batchbook.storage.lock import WorkbookLock
 from batchbook.storage.mending import must_know_changes
 from batchbook.storage.owners import check_not_open
-from batchbook.storage.pending import SettledPending, settle_pending
+from batchbook.storage.pending import SettledPending
 from batchbook.storage.runchanges import RunChanges
 from batchbook.storage.scratch import Spool
-from batchbook.storage.settling import settle_dead_holder, settle_intents
 
 Clock = Callable[[], dt.datetime]
 Warn = Callable[[str], None]
+Systems = Callable[[str], System | None]
+"""Gives a system by its name, None where it is not known: the ledger never names code."""
 
 
 @dataclass
@@ -55,10 +53,22 @@ class Reapplied:
     """Whether the run's finished save waited and was published as it is."""
 
 
-def undo_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clock: Clock, warn: Warn) -> Undone:
+def undo_run(
+    base: BaseConfig,
+    ledger: Ledger,
+    name: str,
+    *,
+    wait: float,
+    clock: Clock,
+    warn: Warn,
+    systems: Systems | None = None,
+    user: str = "",
+) -> Undone:
     """Undo a run by its id: cells that still hold what it wrote get back what they held before; the rest is listed.
 
-    UsageError where there is nothing to undo, CannotSave where its columns are gone.
+    Of a run that changed records, whole records are undone, as far as their system lets them; `systems` knows it, and
+    `user` is who its history names. UsageError where there is nothing to undo, or the system is not known, CannotSave
+    where columns are gone.
     """
     run = find_run(ledger, name)
     if run.unfinished and run.status != PENDING:
@@ -66,27 +76,39 @@ def undo_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clock:
     if run.status != PENDING:
         _must_have_changed(ledger, run)
     workbook = ledger.path_of(run.workbook)
-    with _in_order(base, ledger, workbook, wait, warn):
+    with in_order(base, ledger, workbook, wait, warn):
         check_not_open(workbook)
         run = find_run(ledger, run.id)
         if run.unfinished:
             raise _unfinished(run)
         _must_have_changed(ledger, run)
-        turned = Turn(base, ledger, run, UNDO, clock, warn).apply(workbook)
+        system = _system_of(run, systems)
+        turned = Turn(base, ledger, run, UNDO, clock, warn, system=system, user=user).apply(workbook)
         return Undone(run.id, turned.id, turned.cells, turned.kept)
 
 
-def reapply_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clock: Clock, warn: Warn) -> Reapplied:
+def reapply_run(
+    base: BaseConfig,
+    ledger: Ledger,
+    name: str,
+    *,
+    wait: float,
+    clock: Clock,
+    warn: Warn,
+    systems: Systems | None = None,
+    user: str = "",
+) -> Reapplied:
     """Put back what a run wrote, in cells that hold what they held before it; the rest is listed.
 
-    Where the run's finished save still waits to be published, it is published, and that is all. UsageError where the
+    Where the run's finished save still waits to be published, it is published, and that is all. Of a run that changed
+    records, whole records are put back; rows that it had added and that are gone are added anew. UsageError where the
     run wrote nothing, CannotSave where its columns are gone, or where its results are to be merged by its job.
     """
     run = find_run(ledger, name)
     if not run.unfinished:  # else a save of it may wait, of which nothing has changed yet
         _must_have_changed(ledger, run)
     workbook = ledger.path_of(run.workbook)
-    with _in_order(base, ledger, workbook, wait, warn) as settled:
+    with in_order(base, ledger, workbook, wait, warn) as settled:
         check_not_open(workbook)
         if SettledPending(run.id, "published") in settled:
             return Reapplied(run.id, None, _cells(ledger, run.id), published=True)
@@ -98,12 +120,27 @@ def reapply_run(base: BaseConfig, ledger: Ledger, name: str, *, wait: float, clo
                 f"Run its job, {run.job}, again with --resume-auto: that merges them first.",
             )
         _must_have_changed(ledger, run)
-        turned = Turn(base, ledger, run, REAPPLY, clock, warn).apply(workbook)
+        system = _system_of(run, systems)
+        turned = Turn(base, ledger, run, REAPPLY, clock, warn, system=system, user=user).apply(workbook)
         return Reapplied(run.id, turned.id, turned.cells, turned.kept)
 
 
 def _why(run: str, settled: Iterable[SettledPending]) -> str:
     return next((f": {one.why}" for one in settled if one.run == run and one.why), "")
+
+
+def _system_of(run: RunRecord, systems: Systems | None) -> System | None:
+    """The system whose records a run changed, None where it changed none."""
+    if not run.settings.get("tables"):
+        return None
+    name = str(run.settings.get(SYSTEM))
+    system = systems(name) if systems is not None else None
+    if system is None:
+        raise UsageError(
+            f"Run {run.id} changed records of the system {name!r}, which is not known here; nothing was changed.",
+            "Use a batchbook that has this system.",
+        )
+    return system
 
 
 def _unfinished(run: RunRecord) -> UsageError:
@@ -127,18 +164,3 @@ def _cells(ledger: Ledger, run: str) -> int:
     """How many cells (or rows of detail sheets) a run wrote."""
     changes = RunChanges(ledger, run)
     return sum(len(json.loads(change.after)) for sheet in changes.sheets() for change in changes.of(sheet))
-
-
-@contextmanager
-def _in_order(
-    base: BaseConfig, ledger: Ledger, workbook: Path, wait: float, warn: Warn
-) -> Iterator[list[SettledPending]]:
-    """The workbook's lock, with open saves settled and a waiting one published."""
-    on_dead = partial(settle_dead_holder, workbook, warn=warn)
-    with WorkbookLock(workbook, run=None, ledger=base.ledger, wait=wait, on_dead=on_dead):
-        settle_intents(ledger, workbook, warn)
-        backups = backup_store(base, workbook)
-        settled = settle_pending(ledger, workbook, backups, warn)
-        sweep(workbook, backups, warn)
-        backups.drop_live_links()
-        yield settled

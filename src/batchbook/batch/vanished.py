@@ -4,14 +4,16 @@ A cell that holds what it held before a save may just as well have been edited o
 difference is the whole: an old copy takes back everything that was written since it was opened, in every row and
 column, and so the newest saves first. Saves count as vanished, from the newest backwards, while hardly a cell of theirs
 still holds what they wrote, and most hold what they held before.
+
+Runs that change records write into several sheets, and add rows: one that is not there holds nothing again, as it did
+before. A person who deletes one looks the same; so here, too, it is the whole that tells.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 
 from batchbook.batch.checkpoints import shown_key
@@ -24,6 +26,7 @@ from batchbook.storage.wrotelog import (
     Wrote,
     WroteLog,
     clear_vanished,
+    count_changes,
     latest_saves,
     newest_digest,
     note_vanished,
@@ -33,8 +36,10 @@ from batchbook.tables.table import Table, TableRow, TableSpec
 from batchbook.xlsx import Book, digest_of
 from batchbook.xlsx.values import CellValue
 
-WINDOWS = (1, 10)
+WINDOWS = (1, 10, 100, 1000)
 """So many of the newest runs are looked at: more only where the newest one's writes are not there."""
+MOST_CHANGES = 100_000
+"""More than ten runs are looked at only where they changed no more rows than this: commands change one or two each."""
 FEWEST_ROWS = 3
 """Fewer rows than this are a person's doing."""
 MOST_THERE = 0.1
@@ -134,6 +139,9 @@ def look_for_vanished(ledger: Ledger, workbook: Path) -> Look:
             before, saves = saves, latest_saves(ledger, name, runs)
             if saves == before:
                 break  # there are no older ones
+            if runs > WINDOWS[1] and count_changes(ledger, saves) > MOST_CHANGES:
+                saves = before
+                break
             with Book.open(workbook) as book:
                 tallies, unknown = _tallies(ledger, book, saves)
                 gone = _gone(saves, tallies)
@@ -158,10 +166,14 @@ def _tallies(ledger: Ledger, book: Book, saves: Sequence[LatestSave]) -> tuple[T
     clear_vanished(ledger)
     tallies: Tallies = {}
     unknown: list[str] = []
-    by_table: Callable[[LatestSave], tuple[str, tuple[str, ...]]] = lambda save: (save.sheet, _key(save))  # noqa: E731
-    # Sorting keeps the order of the saves of one table.
-    for (sheet, key), some in groupby(sorted(saves, key=by_table), by_table):
+    by_table: dict[tuple[str, tuple[str, ...]], list[LatestSave]] = {}
+    for save in saves:
+        for one in _tables(save):
+            by_table.setdefault(one, []).append(save)
+    for (sheet, key), some in sorted(by_table.items()):
         wrote = WroteLog(ledger, sheet, [save.id for save in some])
+        if not wrote.columns():
+            continue
         try:
             table = Table(book, TableSpec(sheet, None, key, {}, (), tuple(wrote.columns())))
         except ConfigurationError as error:
@@ -173,8 +185,14 @@ def _tallies(ledger: Ledger, book: Book, saves: Sequence[LatestSave]) -> tuple[T
     return tallies, unknown
 
 
-def _key(save: LatestSave) -> tuple[str, ...]:
-    return tuple((json.loads(save.settings).get("table") or {}).get("key", ()))
+def _tables(save: LatestSave) -> list[tuple[str, tuple[str, ...]]]:
+    """The sheets that a save may have written into row by row, each with the headers of its key."""
+    settings = json.loads(save.settings)
+    records = settings.get("tables") or {}
+    found = [(sheet, tuple(one["key"])) for sheet, one in records.items()]
+    if save.sheet not in records:
+        found.append((save.sheet, tuple((settings.get("table") or {}).get("key", ()))))
+    return found
 
 
 def _look_at(ledger: Ledger, table: Table, wrote: WroteLog, tallies: Tallies) -> None:
@@ -182,6 +200,7 @@ def _look_at(ledger: Ledger, table: Table, wrote: WroteLog, tallies: Tallies) ->
         done = wrote.of(row.key_text)
         if not done:
             continue
+        wrote.found(row.key_text)
         held: dict[str, CellValue] = {}
         touched: dict[int, str] = {}
         for column, writes in _by_column(done).items():
@@ -205,6 +224,39 @@ def _look_at(ledger: Ledger, table: Table, wrote: WroteLog, tallies: Tallies) ->
                 tallies[save].examples.append(example)
         if held:
             note_vanished(ledger, table.sheet, row.key_text, canonical(held))
+
+    for key in wrote.missing():
+        _look_at_missing(table, key, wrote.of(key), tallies)
+
+
+def _look_at_missing(table: Table, key: str, done: Sequence[Wrote], tallies: Tallies) -> None:
+    """A row that is not there: if it was added, its cells hold nothing again. Of others nobody can say anything."""
+    added = next((place for place, one in enumerate(done) if _adds(table, one)), None)
+    if added is None:
+        return
+    touched: set[int] = set()
+    for writes in _by_column(done[added:]).values():
+        back = _taken_back(None, writes)
+        for place, (save, _, _) in enumerate(writes):
+            tally = tallies.setdefault(save, _Tally())
+            if back is None or place < back:
+                tally.there += back is not None
+                tally.other += back is None
+            else:
+                tally.back += 1
+                touched.add(save)
+    for save in touched:
+        tallies[save].rows += 1
+        if len(tallies[save].examples) < _EXAMPLES:
+            tallies[save].examples.append(f"the row {shown_key(key)} is no longer in {table.sheet}")
+
+
+def _adds(table: Table, one: Wrote) -> bool:
+    """Whether a save added the row: it filled the key cells."""
+    titles = {folded(table.title(name)) for name in table.spec.key}
+    before = {folded(title): value for title, value in json.loads(one.before).items()}
+    after = {folded(title): value for title, value in json.loads(one.after).items()}
+    return all(before.get(title) is None and after.get(title) is not None for title in titles)
 
 
 def _example(table: Table, row: TableRow, column: str, current: CellValue, after: CellValue) -> str:
@@ -273,6 +325,9 @@ def _may_be_more(saves: Sequence[LatestSave], tallies: Tallies, gone: Collection
     other = sum(tallies[save.id].other for save in saves if save.id in tallies)
     if saves and all(save.repeats for save in saves):
         return True
+    back, rows = (sum(getattr(one, name) for one in tallies.values()) for name in ("back", "rows"))
+    if 0 < rows < FEWEST_ROWS and there <= back:
+        return True  # what there is looks taken back, but is too little to tell
     return bool(saves) and (len(gone) == len(saves) or (other >= FEWEST_ROWS and there <= MOST_THERE * other))
 
 

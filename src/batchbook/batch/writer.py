@@ -24,6 +24,8 @@ from batchbook.batch.details import (
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.outcomes import TakenRow
 from batchbook.batch.planning import Planner, Reconciled
+from batchbook.batch.recordplan import RecordPlan
+from batchbook.batch.recordwork import RecordWork
 from batchbook.batch.waiting import closed_or_later, open_settled, wait_until_closed
 from batchbook.errors import (
     BatchbookError,
@@ -93,6 +95,7 @@ class WorkbookWriter:
         self._saves = SaveLog(ledger, log.run.id, log.run.workbook, manager.now)
         self._planner = Planner(self._job, ledger, log.run.workbook, self._saves, log, self._rejection)
         self._saver = AtomicSaver(target, self._saves, backups, log.run.id)
+        self._records = RecordWork.of(assembly.processor, manager, log)
         self._backed_up = False
         self._unverified: SpliceReceipt | None = None
         """The last save's receipt, where only what it had redone was verified."""
@@ -130,6 +133,7 @@ class WorkbookWriter:
                     raise
                 return None
             tried.reconciled = plan.reconciled or tried.reconciled
+            tried.moved = tried.moved or plan.again > 0
             if owner is not None and not self._log.nothing_pending():
                 # Rows have to be done again first: only what is complete is put by.
                 return Written(False, True, 0, plan.conflicts, 0.0, tried.reconciled)
@@ -215,11 +219,23 @@ class WorkbookWriter:
         else:
             self._planner.plan(table, details)
         self._saves.drop_listed()
+        records, again = self._plan_records(book)
         self._saves.plan_outcomes(self._log.seq)
         contents = self._contents(book, table, details, final)
         rows, conflicts = self._saves.plan_size()
-        edits = BookEdits(cells={table.sheet: self._cells(table)}, contents=contents) if rows or contents else None
-        return _Plan(edits, conflicts, reconciled)
+        # A system writes whole records: none of its jobs has columns of its own beside them.
+        cells = {table.sheet: self._cells(table)} if records is None else records.cells()
+        edits = BookEdits(cells=cells, contents=contents) if rows or contents else None
+        return _Plan(edits, conflicts, reconciled, again)
+
+    def _plan_records(self, book: Book) -> tuple[RecordPlan | None, int]:
+        """The changes of records, where the processor has a system, and how many rows have to be done again."""
+        if self._records is None:
+            return None, 0
+        try:
+            return self._records.plan(book, self._saves)
+        except ConfigurationError as error:
+            raise no_longer_fits(error) from error
 
     def _commit(self, found_out: list[StoredOutcome]) -> None:
         """Rows that turned out to be gone, or that can no longer be written, get new outcomes."""
@@ -275,6 +291,8 @@ class _Plan:
     edits: BookEdits | None
     conflicts: int
     reconciled: Reconciled | None
+    again: int = 0
+    """Rows whose changes of records no longer hold: they are pending again."""
 
     def build(self, book: Book, out: BinaryIO) -> SpliceReceipt:
         assert self.edits is not None

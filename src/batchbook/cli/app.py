@@ -7,9 +7,11 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextvars import copy_context
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from batchbook import __version__
 from batchbook.cli import backups, check, checkpoints, init, run, runs, status, unlock
@@ -18,8 +20,27 @@ from batchbook.cli.output import fill_streams, manner, note, out, show_error, sh
 from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, BatchbookError, UsageError
 from batchbook.hiding import hide, learn_environment
 
+_SYSTEMS = ("isbn",)
+"""Groups of verbs that are many: they are loaded when they are asked for, so that all others start as fast."""
+
+
+class _Verbs(TyperGroup):
+    """The verbs, with those of the systems."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *_SYSTEMS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _SYSTEMS:
+            return super().get_command(ctx, cmd_name)
+        group = typer.main.get_command(import_module(f"batchbook.cli.{cmd_name}").app)
+        group.name = cmd_name
+        return group
+
+
 app = typer.Typer(
     name="batchbook",
+    cls=_Verbs,
     help="Batch runs over Excel workbooks that never lose a row: durable, resumable, lossless.",
     no_args_is_help=True,
     add_completion=False,
@@ -69,8 +90,11 @@ def call(arguments: Sequence[str]) -> int:
     learn_environment(os.environ)
     hide_in_last_resort()
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    manner.json, manner.verbose = "--json" in own, "--verbose" in own
-    manner.verb = next((word for word in own if not word.startswith("-")), "")
+    format = _format(own)
+    manner.json, manner.csv = "--json" in own or format == "json", format == "csv"
+    manner.verbose = "--verbose" in own
+    words = [word for word in own if not word.startswith("-")]
+    manner.runs = words[:1] == ["run"] or words[:2] in (["isbn", "bulk"], ["isbn", "assign-due"])
     try:
         # What a verb sets for itself, such as the limits of its configuration, ends with it.
         return copy_context().run(_call, list(arguments))
@@ -88,6 +112,16 @@ def call(arguments: Sequence[str]) -> int:
         return _unexpected(error)
     finally:
         stop_log()
+
+
+def _format(arguments: Sequence[str]) -> str:
+    """What ``--format`` says, the last one where there are several."""
+    found = ""
+    for place, word in enumerate(arguments):
+        name, equals, value = word.partition("=")
+        if name == "--format":
+            found = value if equals else next(iter(arguments[place + 1 : place + 2]), "")
+    return found
 
 
 def _call(arguments: list[str]) -> int:

@@ -25,16 +25,18 @@ class Manner:
     """How this call prints; set once from the arguments."""
 
     json: bool = False
+    csv: bool = False
     verbose: bool = False
-    verb: str = ""
+    runs: bool = False
+    """Whether the verb runs a job: with ``--json`` its failures have the fields of a run as well."""
 
 
 manner = Manner()
 
 
 def say(text: str = "") -> None:
-    """A line of the result; nothing where the result is one JSON object."""
-    if not manner.json:
+    """A line of the result for people; nothing where the result is one JSON object or lines of CSV."""
+    if not (manner.json or manner.csv):
         out(plain(hide(text)))
 
 
@@ -160,9 +162,9 @@ def show_error(error: BatchbookError, *, json: bool = True) -> None:
 
 
 def show_error_json(error: dict[str, Any]) -> None:
-    """The one object of ``--json`` for a call that failed; that of ``run`` has the fields of a run."""
+    """The one object of ``--json`` for a call that failed; that of a run has the fields of a run."""
     if manner.json:
-        show_json({**(_RUN_FIELDS if manner.verb == "run" else {}), "error": error})
+        show_json({**(_RUN_FIELDS if manner.runs else {}), "error": error})
 
 
 _RUN_FIELDS: dict[str, Any] = {

@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from batchbook.cli import run_options as opt
 from batchbook.cli.logs import log_error, start_log
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from batchbook.batch.progress import Event, RowProblem
     from batchbook.batch.report import RunResult
     from batchbook.batch.start import StartRequest
+    from batchbook.config import JobConfig
+
+    Shown: TypeAlias = Callable[[RunResult, list[str], bool], None]
 
 
 def run(
@@ -131,6 +134,15 @@ def _run(job_file: Path, overrides: dict[str, object], request: dict[str, Any], 
 
     # A wrong job file is said before the engine is loaded.
     job = load_job(job_file, overrides)
+    return run_loaded(job, request, quiet=quiet)
+
+
+def run_loaded(job: JobConfig, request: dict[str, Any], *, quiet: bool, shown: Shown | None = None) -> int:
+    """Run a job, show its progress and what came of it; gives the exit code.
+
+    request: what a `StartRequest` is made of. shown: prints the result in the place of the object of ``--json`` or the
+    closing lines.
+    """
     if job.output is not None and job.output.suffix.lower() != job.workbook.suffix.lower():
         raise UsageError(
             f"The output {job.output.name} is a copy of {job.workbook.name} and needs its ending, "
@@ -158,7 +170,11 @@ def _run(job_file: Path, overrides: dict[str, object], request: dict[str, Any], 
         result = failed_before(job.job, str(job.workbook), error)
     finally:
         view.close()
-    return _finish(result, problems.lines(result), quiet=quiet)
+    if result.error is not None:
+        log_error(result.error)
+        show_error(result.error, json=False)
+    (shown or _show)(result, problems.lines(result), quiet)
+    return result.exit_code
 
 
 def _say_stopping() -> None:
@@ -198,16 +214,12 @@ class Problems:
         return [*lines, f"all of them: batchbook runs show {result.run_id}"] if lines and result.run_id else lines
 
 
-def _finish(result: RunResult, problems: list[str], *, quiet: bool) -> int:
-    if result.error is not None:
-        log_error(result.error)
-        show_error(result.error, json=False)
+def _show(result: RunResult, problems: list[str], quiet: bool) -> None:
     if manner.json:
         show_json(result.as_dict(spooled=True))
     elif not quiet and (result.run_id is not None or result.error is None):
         for line in (*summary(result.as_dict()), *problems):
             say(line)
-    return result.exit_code
 
 
 def _somebody_to_ask(start: StartRequest) -> bool:

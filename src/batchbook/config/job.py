@@ -80,16 +80,21 @@ class JobConfig:
 
 
 def load_job(
-    path: Path, overrides: Mapping[str, object] | None = None, environ: Mapping[str, str] = os.environ
+    path: Path,
+    overrides: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    folder: Path | None = None,
 ) -> JobConfig:
     """A job file as a checked job; ConfigurationError with everything that is wrong, in all its sources.
 
     Overrides name settings by dots (``{"batch.size": 20, "output": "x.xlsx"}``) and win over environment variables,
-    which win over the file, which wins over the defaults of the base configuration.
+    which win over the file, which wins over the defaults of the base configuration. folder: the base folder of a job
+    file that lies elsewhere, such as one that is installed with a system; left out: found above the job file.
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100 - a link in the path stays one
     file = read_settings(path)
-    base, findings = read_base(find_base(job_file=path), environ)
+    base, findings = read_base(folder or find_base(job_file=path), environ)
     layers = Layers()
     layers.add_defaults(base.defaults if base else {})
     layers.add_file(file)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from batchbook.errors import SaveFailed
+from batchbook.errors import SaveFailed, UsageError
 from batchbook.storage import files
 from batchbook.storage.private import share_new_file
 from batchbook.storage.temporary import temporary_for
@@ -43,6 +44,29 @@ def export_file(target: Path, build: Callable[[BinaryIO], Made], *, label: str =
         files.fsync_folder(target.parent)
     except OSError as error:
         raise _failed(f"{target} was written, but the disk did not confirm it", error) from error
+    return made
+
+
+def export_new(target: Path, build: Callable[[BinaryIO], Made]) -> Made:
+    """As `export_file` where nothing is there yet. Raises UsageError, and leaves it alone, where something is."""
+    taken = UsageError(f"{target} is there already; nothing was written.", "Give another name, or move it away.")
+    if os.path.lexists(target):
+        raise taken
+    try:
+        with temporary_for(target, f"new-{secrets.token_hex(4)}", _NEW_FILE) as temporary:
+            made = temporary.fill(build)
+            temporary.sync()
+            try:
+                files.link(temporary.path, target)
+            except FileExistsError:
+                raise taken from None
+            except OSError:  # a file system without second names
+                if os.path.lexists(target):
+                    raise taken from None
+                temporary.publish()
+        files.fsync_folder(target.parent)
+    except OSError as error:
+        raise _failed(f"{target} could not be written", error) from error
     return made
 
 

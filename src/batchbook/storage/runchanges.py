@@ -19,6 +19,8 @@ class RunChange:
     key: str
     before: str
     after: str
+    number: int = 0
+    """The row that it stood in when it was written last."""
     lost: bool = False
     """Whether its row was not found, as far as it was looked for."""
 
@@ -33,11 +35,12 @@ class RunChanges:
         with ledger.temporary():
             ledger.execute("DELETE FROM temp.run_changes")
             ledger.execute(
-                f"""INSERT INTO temp.run_changes (sheet, key, before, after)
-                   SELECT c.sheet, c.key, c.before, c.after FROM saves s JOIN changes c ON c.save = s.id
+                f"""INSERT INTO temp.run_changes (sheet, key, number, before, after)
+                   SELECT c.sheet, c.key, c.number, c.before, c.after FROM saves s JOIN changes c ON c.save = s.id
                    WHERE s.run = ? AND s.state IN ({among}) ORDER BY s.id
                    ON CONFLICT DO UPDATE SET before = merge_cells(excluded.before, before),
-                                             after = merge_cells(after, excluded.after)""",
+                                             after = merge_cells(after, excluded.after),
+                                             number = excluded.number""",
                 [run, *states],
             )
 
@@ -50,11 +53,12 @@ class RunChanges:
 
     def find(self, sheet: str, key: str) -> RunChange | None:
         """The change of one row, which counts as found from now on."""
-        row = self._ledger.one("SELECT before, after FROM temp.run_changes WHERE sheet = ? AND key = ?", [sheet, key])
+        sql = "SELECT before, after, number FROM temp.run_changes WHERE sheet = ? AND key = ?"
+        row = self._ledger.one(sql, [sheet, key])
         if row is None:
             return None
         self._ledger.execute("UPDATE temp.run_changes SET found = 1 WHERE sheet = ? AND key = ?", [sheet, key])
-        return RunChange(sheet, key, row[0], row[1])
+        return RunChange(sheet, key, *row)
 
     def leave(self, key: str, sheets: Iterable[str]) -> None:
         """The changes of one row in some sheets are not to be turned: they count as found, `of` leaves them out."""
@@ -68,9 +72,10 @@ class RunChanges:
 
     def of(self, sheet: str) -> Iterator[RunChange]:
         """All changes in a sheet but those that are left alone."""
-        sql = "SELECT sheet, key, before, after, NOT found FROM temp.run_changes WHERE sheet = ? AND found < 2"
+        sql = "SELECT sheet, key, before, after, number, NOT found FROM temp.run_changes WHERE sheet = ? AND found < 2"
         for row in self._ledger.query(sql, [sheet]):
-            yield RunChange(row[0], row[1], row[2], row[3], lost=bool(row[4]))
+            name, key, before, after, number, lost = row
+            yield RunChange(name, key, before, after, number, lost=bool(lost))
 
     def sheets(self) -> list[str]:
         """The sheets that were changed."""

@@ -236,13 +236,27 @@ class RunLog:
             )
         )
 
-    def outcomes(self, *, unsaved: bool = False) -> Iterator[StoredOutcome]:
-        """The outcomes that count, by place in the sheet; with `unsaved` those that are not in the workbook yet."""
+    def outcomes(self, *, unsaved: bool = False, by_ordinal: bool = False) -> Iterator[StoredOutcome]:
+        """The outcomes that count, by place in the sheet (or in the selection).
+
+        With `unsaved` those that are not in the workbook yet.
+        """
         sql = f"SELECT {OUTCOME_COLUMNS} FROM outcomes WHERE run = ? AND superseded = 0"
         if unsaved:
             sql += " AND save IS NULL"
-        for row in self.ledger.query(sql + " ORDER BY number, ordinal", [self.run.id]):
+        order = "ordinal" if by_ordinal else "number, ordinal"
+        for row in self.ledger.query(f"{sql} ORDER BY {order}", [self.run.id]):
             yield StoredOutcome(*row)
+
+    def unsaved_details(self) -> Iterator[str]:
+        """`details` of the outcomes that count and are not in the workbook yet, in the order in which they were made.
+
+        Outcomes without any are left out.
+        """
+        sql = """SELECT details FROM outcomes INDEXED BY outcomes_unsaved WHERE run = ? AND superseded = 0
+                 AND save IS NULL AND details <> '{}' ORDER BY seq, ordinal"""
+        for row in self.ledger.query(sql, [self.run.id]):
+            yield row[0]
 
     def unsaved(self) -> int:
         """How many outcomes are not in the workbook yet."""

@@ -84,6 +84,15 @@ class SaveLog:
             ((c.sheet, c.key, c.number, c.before, c.after) for c in changes),
         )
 
+    def plan_more(self, changes: Iterable[Change]) -> None:
+        """Add changes to the plan; a later one for the same sheet and key goes on from the earlier, at its place."""
+        self.ledger.execute_many(
+            """INSERT INTO temp.staged VALUES (?, ?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET before = merge_cells(excluded.before, before),
+                                         after = merge_cells(after, excluded.after)""",
+            ((c.sheet, c.key, c.number, c.before, c.after) for c in changes),
+        )
+
     def plan_conflicts(self, conflicts: Iterable[ConflictRecord]) -> None:
         """Add conflicts to the plan."""
         self.ledger.execute_many(

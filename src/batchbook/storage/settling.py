@@ -14,7 +14,7 @@ from batchbook.storage.lockfile import LockInfo
 from batchbook.storage.restored import settle_restore
 from batchbook.storage.savelog import open_intents, settle_abandoned, settle_damaged, settle_saved, settle_unsure
 from batchbook.storage.seals import faults
-from batchbook.storage.turns import TURN
+from batchbook.storage.turns import COMMAND, TURN
 
 
 def settle_intents(ledger: Ledger, workbook: Path, warn: Callable[[str], None] = lambda _: None) -> int:
@@ -35,18 +35,19 @@ def settle_intents(ledger: Ledger, workbook: Path, warn: Callable[[str], None] =
         else:
             # Somebody changed the file since: the merge finds out cell by cell what is there.
             settle_unsure(ledger, save.id)
-    _end_turns(ledger, ledger.name_of(workbook))
+    _end_runs_of_one_save(ledger, ledger.name_of(workbook))
     return len(intents)
 
 
-def _end_turns(ledger: Ledger, workbook: str) -> None:
-    """An undo or reapply that failed, or whose process died, was saved all the same and can be undone, or is over."""
+def _end_runs_of_one_save(ledger: Ledger, workbook: str) -> None:
+    """An undo, a reapply or a command that failed, or whose process died, was saved all the same, or is over."""
     with ledger.transaction():
         ledger.execute(
             f"""UPDATE runs SET status = CASE WHEN EXISTS
                 (SELECT 1 FROM saves s WHERE s.run = runs.id AND s.state = 'saved') THEN 'completed' ELSE 'cleared' END
                 WHERE workbook = ? AND status IN ('running', 'cleared')
-                      AND json_extract(settings, '$.{TURN}') IS NOT NULL""",
+                      AND (json_extract(settings, '$.{TURN}') IS NOT NULL
+                           OR json_extract(settings, '$.{COMMAND}') IS NOT NULL)""",
             [workbook],
         )
 

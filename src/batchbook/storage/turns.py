@@ -1,4 +1,7 @@
-"""Runs that undo or reapply another one: how they are told from a job's, and what becomes of one that did nothing."""
+"""Runs of one save, begun and ended in one go: commands, and those that undo or reapply another run.
+
+They are never resumed: one that failed, or whose process died before its save, did nothing and is over.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ TURN = "turn"
 """In the settings of a run that undoes or reapplies another one: which of the two."""
 REAPPLIES = "reapply"
 """The word for one that puts back what a run wrote."""
+COMMAND = "command"
+"""In the settings of a run that is a single command of a system: its verb. Turns of such a run have it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +33,14 @@ def turn_of(job: str, settings: Mapping[str, Any]) -> TurnOf | None:
     return TurnOf(str(verb), job.removeprefix(f"{verb} of ")) if verb else None
 
 
+def of_one_save(settings: Mapping[str, Any]) -> bool:
+    """Whether a run with these settings is a turn or a command."""
+    return TURN in settings or COMMAND in settings
+
+
 def did_nothing(ledger: Ledger, run: RunRecord) -> bool:
-    """Whether a run is a turn that changed nothing (yet): it failed, or its process died before its save."""
-    if turn_of(run.job, run.settings) is None:
+    """Whether a run of one save changed nothing (yet): it failed, or its process died before its save."""
+    if not of_one_save(run.settings):
         return False
     sql = """SELECT 1 FROM saves WHERE run = ?1 AND new <> '' AND state <> 'abandoned'
              UNION ALL SELECT 1 FROM pruned WHERE run = ?1 AND saves > 0"""
@@ -38,7 +48,7 @@ def did_nothing(ledger: Ledger, run: RunRecord) -> bool:
 
 
 def drop_turn(ledger: Ledger, run: str) -> bool:
-    """Remove the record of a turn that did nothing; False where a save was tried, so that it has to stay."""
+    """Remove the record of a run of one save that did nothing; False where a save was tried, so that it has to stay."""
     with ledger.transaction():
         # A file that such a save left behind is known by its record.
         if ledger.one("SELECT 1 FROM saves WHERE run = ? LIMIT 1", [run]) is not None:

@@ -67,6 +67,13 @@ def latest_saves(ledger: Ledger, workbook: str, runs: int) -> list[LatestSave]:
     return sorted(saves, key=lambda save: save.place, reverse=True)
 
 
+def count_changes(ledger: Ledger, saves: Sequence[LatestSave]) -> int:
+    """How many rows some saves changed."""
+    sql = "SELECT count(*) FROM json_each(?) s JOIN changes c ON c.save = s.value"
+    row = ledger.one(sql, [json.dumps([save.id for save in saves])])
+    return int(row[0]) if row else 0
+
+
 def _placed(ledger: Ledger, save: LatestSave) -> LatestSave:
     turn = turn_of(save.job, json.loads(save.settings))
     if turn is None or turn.verb != REAPPLIES:
@@ -93,6 +100,7 @@ class WroteLog:
         self._newness = {save: place for place, save in enumerate(saves)}
         with ledger.temporary():
             ledger.execute("DELETE FROM temp.wrote")
+            ledger.execute("DELETE FROM temp.wrote_found")
             for save in saves:
                 ledger.execute(
                     """INSERT INTO temp.wrote SELECT key, save, before, after FROM changes
@@ -109,6 +117,15 @@ class WroteLog:
         """What was done to one row, oldest first."""
         rows = self._ledger.query("SELECT save, before, after FROM temp.wrote WHERE key = ?", [key])
         return sorted((Wrote(*row) for row in rows), key=lambda one: -self._newness[one.save])
+
+    def found(self, key: str) -> None:
+        """The row is in the sheet."""
+        self._ledger.execute("INSERT OR IGNORE INTO temp.wrote_found VALUES (?)", [key])
+
+    def missing(self) -> list[str]:
+        """The keys of rows that were not found."""
+        sql = "SELECT DISTINCT key FROM temp.wrote WHERE key NOT IN (SELECT key FROM temp.wrote_found)"
+        return [row[0] for row in self._ledger.query(sql)]
 
 
 # --- what has vanished -----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,8 @@ from batchbook.xlsx import Book
 from batchbook.xlsx.values import CellValue
 
 _DELIMITERS = ",;\t"
+_LONGEST_FIELD = 1 << 26
+"""Characters. A cell holds no such text, but its row is refused by itself, and not the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class RowFile(Protocol):
 
     names: tuple[str, ...]
     """The own names of its columns."""
+    unused: tuple[str, ...]
+    """The headers of columns that nobody asked for."""
 
     def rows(self) -> Iterator[tuple[int, Mapping[str, CellLike | None]]]:
         """Line or row number, and cells by own name; rows empty in all these columns are left out."""
@@ -51,18 +56,35 @@ class RowFile(Protocol):
 class CsvRows:
     """A CSV file: UTF-8 with or without byte order mark; comma, semicolon or tab between fields."""
 
-    def __init__(self, path: Path, wanted: Mapping[str, Sequence[str]], *, others: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        wanted: Mapping[str, Sequence[str]],
+        optional: Mapping[str, Sequence[str]] = {},
+        *,
+        others: bool,
+        lenient: bool = False,
+    ) -> None:
+        """`lenient`: bytes that are no UTF-8 are given as lone surrogates, for whoever takes the rows to refuse."""
         self._path = path
+        self._errors = "surrogateescape" if lenient else "strict"
         with self._open() as lines, self._readable(1):
             self._delimiter = max(_DELIMITERS, key=lines.readline().count)
             lines.seek(0)  # a header may have line breaks of its own
             header = next(csv.reader(lines, delimiter=self._delimiter), [])
-        self._columns = _csv_columns(path, header, wanted, others=others)
+        texts = [(place, text) for place, text in enumerate(header) if text.strip()]
+        self._columns = _columns_of(path, texts, wanted, optional, others=others)
         self.names = tuple(self._columns)
+        self.unused = _unused(texts, self._columns)
 
     def _open(self) -> IO[str]:
+        csv.field_size_limit(_LONGEST_FIELD)
         try:
-            return self._path.open(encoding="utf-8-sig", newline="")
+            if self._path.open("rb").read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                raise ConfigurationError(
+                    f"The input {self._path.name} is in UTF-16.", 'Save it as "CSV UTF-8", or as an .xlsx file.'
+                )
+            return self._path.open(encoding="utf-8-sig", errors=self._errors, newline="")
         except OSError as error:
             raise ConfigurationError(
                 f"The input {self._path} cannot be read: {error.strerror}.", "Check the path."
@@ -92,48 +114,93 @@ class CsvRows:
             return next(reader, None)
 
 
-def _csv_columns(
-    path: Path, header: Sequence[str], wanted: Mapping[str, Sequence[str]], *, others: bool
+def _columns_of(
+    path: Path,
+    header: Sequence[tuple[int, str]],
+    wanted: Mapping[str, Sequence[str]],
+    optional: Mapping[str, Sequence[str]],
+    *,
+    others: bool,
+    row: int = 1,
 ) -> dict[str, int]:
+    """The place of each column by own name. Raises HeaderError with all that are missing or doubled."""
     columns: dict[str, int] = {}
     findings = []
-    for own, aliases in wanted.items():
+    for own, aliases in {**optional, **wanted}.items():
         names = {folded(alias) for alias in aliases}
-        places = [i for i, text in enumerate(header) if folded(text) in names]
+        places = [place for place, text in header if folded(text) in names]
         if len(places) == 1:
             columns[own] = places[0]
-        else:
+        elif places or own in wanted:
             what = f"stands in {len(places)} columns" if places else "is missing"
-            findings.append(Finding(f"the header {' or '.join(map(repr, aliases))} {what}", path.name, row=1))
+            findings.append(Finding(f"the header {' or '.join(map(repr, aliases))} {what}", path.name, row=row))
     if findings:
+        there = ", ".join(repr(text) for _, text in header[:30]) or "none"
         raise HeaderError(
-            f"The input {path.name} lacks headers that the job needs.", "Mend its first line.", findings=findings
+            f"The input {path.name} lacks headers that the job needs.",
+            f"Mend its first line; its headers are: {there}.",
+            findings=findings,
         )
     if others:
         taken = set(columns.values())
-        columns.update(
-            (text, i) for i, text in enumerate(header) if i not in taken and text.strip() and text not in columns
-        )
+        for place, text in header:
+            if place not in taken and text not in columns:
+                columns[text] = place
     return columns
+
+
+def _unused(header: Sequence[tuple[int, str]], columns: Mapping[str, int]) -> tuple[str, ...]:
+    taken = set(columns.values())
+    return tuple(text.strip() for place, text in header if place not in taken)
 
 
 class XlsxRows:
     """The first sheet of a workbook as input."""
 
-    def __init__(self, path: Path, wanted: Mapping[str, Sequence[str]], *, others: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        wanted: Mapping[str, Sequence[str]],
+        optional: Mapping[str, Sequence[str]] = {},
+        *,
+        others: bool,
+        lenient: bool = False,
+    ) -> None:
         self._path = path
         with Book.open(path) as book:
             self._sheet = book.sheets[0].name
-            self._header = find_header(book, self._sheet, wanted, others=others)
-        self.names = tuple(self._header.columns)
+            found = find_header(book, self._sheet, wanted, others=True)
+        self._row = found.row
+        texts = sorted((place, found.titles[name]) for name, place in found.columns.items())
+        self._columns = _columns_of(path, texts, wanted, optional, others=others, row=found.row)
+        self.names = tuple(self._columns)
+        self.unused = _unused(texts, self._columns)
 
     def rows(self) -> Iterator[tuple[int, Mapping[str, CellLike | None]]]:
         """The rows below the header."""
-        columns = self._header.columns
+        columns = self._columns
         with Book.open(self._path) as book:
             for number, cells in book.rows(self._sheet, set(columns.values())):
-                if number > self._header.row and any(map(filled, cells.values())):
+                if number > self._row and any(map(filled, cells.values())):
                     yield number, {name: cells.get(column) for name, column in columns.items()}
+
+
+def open_rows(
+    source: Path,
+    wanted: Mapping[str, Sequence[str]],
+    optional: Mapping[str, Sequence[str]] = {},
+    *,
+    others: bool = False,
+    lenient: bool = False,
+) -> RowFile:
+    """A file of rows: CSV by its ending, else the first sheet of a workbook.
+
+    wanted, optional: own names with their headers, that must and that may be there; others: all further columns too,
+    under their headers. Raises HeaderError with all headers that are missing or doubled, ConfigurationError where the
+    file cannot be read.
+    """
+    kind = CsvRows if source.suffix.lower() in (".csv", ".tsv", ".txt") else XlsxRows
+    return kind(source, wanted, optional, others=others, lenient=lenient)
 
 
 class InputTable(Table):
@@ -145,8 +212,7 @@ class InputTable(Table):
     def __init__(self, book: Book, spec: TableSpec, source: Path) -> None:
         super().__init__(book, replace(spec, reads=()))
         wanted = {name: spec.headers.get(name) or (name,) for name in dict.fromkeys((*spec.key, *(spec.reads or ())))}
-        kind = CsvRows if source.suffix.lower() in (".csv", ".tsv", ".txt") else XlsxRows
-        self._file: RowFile = kind(source, wanted, others=spec.reads is None)
+        self._file = open_rows(source, wanted, others=spec.reads is None)
         self._there = _SheetRows(super().rows())
         self._free = max(self.layout.last_row, self.header.row) + 1
         # Only now: what is read comes from the file, while the pass above was over the sheet.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Generic
 
 from batchbook.errors import Finding
@@ -19,6 +20,7 @@ from batchbook.tables.shapes import Shape, Values
 from batchbook.tables.staging import Staging
 from batchbook.xlsx import Book
 
+_PAGE = 500
 _MOST_FINDINGS = 200
 """So many findings an error carries; the others are counted."""
 _MEND = "Mend these cells in Excel or LibreOffice and save; then try again."
@@ -194,6 +196,26 @@ class RecordTable(Generic[R]):
         """The sheet's row of a record; None where there is none, or it is staged as a new one. Raises Unsound."""
         held = self.held(self._shape.canonical(key))
         return None if held is None else held.number
+
+    def numbers(self, key: tuple[str, ...]) -> list[int]:
+        """The sheet's rows that a canonical key stands in, sound or not; none of a record that is staged as new."""
+        sql = f"SELECT number FROM {self._shape.table} WHERE key = ? AND number IS NOT NULL ORDER BY number"
+        return [number for (number,) in self._shared.scratch.query(sql, (key_text(key),))]
+
+    def there(self, key: tuple[str, ...]) -> bool:
+        """Whether a canonical key stands in any row, sound or not, or is staged."""
+        sql = f"SELECT 1 FROM {self._shape.table} WHERE key = ? LIMIT 1"
+        return self._shared.scratch.one(sql, (key_text(key),)) is not None
+
+    def absent(self, texts: Iterable[str]) -> Iterator[str]:
+        """Those of some texts of key cells (`keys.key_text`) that no row's key cells have, letter by letter."""
+        table, scratch = self._shape.table, self._shared.scratch
+        scratch.execute(f"CREATE INDEX IF NOT EXISTS raw_of_{table} ON {table} (raw)")
+        each = iter(texts)
+        while page := list(islice(each, _PAGE)):
+            marks = ",".join("?" * len(page))
+            found = {raw for (raw,) in scratch.query(f"SELECT raw FROM {table} WHERE raw IN ({marks})", page)}
+            yield from (text for text in page if text not in found)
 
     # --- staging -------------------------------------------------------------------------------------------------
 

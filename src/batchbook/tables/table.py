@@ -25,6 +25,8 @@ class TableSpec:
     """None: every column with a header that is not written."""
     writes: tuple[str, ...]
     """The columns that may be written, marks included."""
+    changes: tuple[str, ...] = ()
+    """Columns that are read, and written by changes of records: they count as no input."""
 
     def wanted(self) -> dict[str, tuple[str, ...]]:
         """Every column that has to be there, with its headers."""
@@ -68,6 +70,7 @@ class Table:
             spec.reads if spec.reads is not None else tuple(n for n in self.header.columns if n not in written)
         )
         self.layout = book.layout(self.sheet)
+        self._no_inputs = frozenset((*spec.writes, *spec.changes))
 
     def column(self, name: str) -> int:
         """The 1-based column of an own name."""
@@ -117,8 +120,9 @@ class Table:
     def _row(self, number: int, cells: Mapping[int, Cell]) -> TableRow:
         key = self._key(cells)
         inputs = {name: cells.get(self.column(name)) for name in self.reads}
-        taken = {name: _held(cells.get(self.column(name))) for name in self.spec.writes}
-        return TableRow(number, key, Row(number, key, inputs, self.spec.writes), taken, self._problem(number, cells))
+        taken = {name: held_in(cells.get(self.column(name))) for name in self.spec.writes}
+        row = Row(number, key, inputs, self._no_inputs)
+        return TableRow(number, key, row, taken, self._problem(number, cells))
 
     def key_cells(self, number: int, key: Key) -> dict[str, CellValue]:
         """The key columns that have to be written with a row, by own name: none, the rows are there."""
@@ -144,7 +148,7 @@ def filled(cell: Cell) -> bool:
     return cell.uncalculated or cell.formula is not None or cell.value not in (None, "")
 
 
-def _held(cell: Cell | None) -> CellValue:
+def held_in(cell: Cell | None) -> CellValue:
     """What a written column holds: a formula that a person put there is no value, whatever it shows."""
     if cell is not None and cell.formula is not None and not isinstance(cell.value, Link):
         return Formula(cell.formula, cell.shown())

@@ -1,0 +1,146 @@
+"""Records that the machine wrote into a sheet and that the sheet no longer has: rows that a person deleted, or that an
+older copy of the workbook took back. What they stand for (a number that is never given twice) is not free again.
+
+The ledger's values last written tell which records there were: those whose key cells the machine filled, and did not
+empty again itself. To compare them with the sheet takes a look at each; so what was found is kept in the ledger for
+the state of the workbook that it was found in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from batchbook.batch.recordsheets import canonical_key
+from batchbook.config import BaseConfig
+from batchbook.storage import seals
+from batchbook.storage.celltexts import folded
+from batchbook.storage.ledger import Ledger
+from batchbook.tables.codec import dumps
+from batchbook.tables.records import RecordChange, RecordType
+from batchbook.tables.workspace import Workspace
+
+Key = tuple[str, ...]
+_FACT = "lost "
+
+
+class LostKeys(Collection[Key]):
+    """The canonical keys of the lost records of one type; found out when they are first asked for."""
+
+    def __init__(self, known: LostRecords, workspace: Workspace, kind: RecordType[Any]) -> None:
+        self._known = known
+        self._workspace = workspace
+        self._kind = kind
+        self._found: frozenset[Key] | None = None
+
+    def _keys(self) -> frozenset[Key]:
+        if self._found is None:
+            self._found = self._known.find(self._workspace, self._kind)
+        return self._found
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys()
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(sorted(self._keys()))
+
+    def __len__(self) -> int:
+        return len(self._keys())
+
+
+class LostRecords:
+    """What a ledger knows of lost records of one workbook in one state."""
+
+    def __init__(self, ledger: Ledger | None, workbook: str, digest: str) -> None:
+        """`workbook` is its name in the ledger, `digest` that of the state that was read; None: there is no ledger."""
+        self._ledger = ledger
+        self._workbook = workbook
+        self._place = _place(ledger, workbook)
+        self._digest = digest
+        self._kept: dict[str, list[Key]] = {}
+        """What is known of this state, by sheet of a type."""
+        fact = ledger.one("SELECT value FROM facts WHERE name = ?", [_FACT + workbook]) if ledger is not None else None
+        plain = json.loads(fact[0]) if fact is not None else {}
+        if (plain.get("digest"), plain.get("place")) == (digest, self._place):
+            self._kept = {sheet: [tuple(key) for key in keys] for sheet, keys in plain["sheets"].items()}
+
+    def of(self, workspace: Workspace, kind: RecordType[Any]) -> LostKeys:
+        """Those of a type; what is staged is not looked at."""
+        return LostKeys(self, workspace, kind)
+
+    def find(self, workspace: Workspace, kind: RecordType[Any]) -> frozenset[Key]:
+        """The keys of a type that are lost."""
+        if kind.sheet not in self._kept:
+            self._kept[kind.sheet] = sorted(self._look(workspace, kind))
+        return frozenset(self._kept[kind.sheet])
+
+    def _look(self, workspace: Workspace, kind: RecordType[Any]) -> Iterator[Key]:
+        table = workspace.table(kind)
+        titles = {folded(title) for name in kind.key for title in kind.column(name).headers}
+        for text in table.absent(self._written(table.sheet)):
+            key = canonical_key(kind, text)
+            if not table.there(key) and self._was_filled(table.sheet, text, titles):
+                yield key
+
+    def _written(self, sheet: str) -> Iterator[str]:
+        sql = "SELECT key FROM written WHERE workbook = ? AND sheet = ? COLLATE NOCASE"
+        for row in self._ledger.query(sql, [self._workbook, sheet]) if self._ledger is not None else ():
+            yield row[0]
+
+    def _was_filled(self, sheet: str, text: str, titles: set[str]) -> bool:
+        """Whether the machine filled the key cells of a row, and left them so; also where its record is damaged."""
+        assert self._ledger is not None
+        sql = "SELECT sheet, cells FROM written WHERE workbook = ? AND sheet = ? COLLATE NOCASE AND key = ?"
+        for named, sealed in self._ledger.query(sql, [self._workbook, sheet, text]):
+            cells = seals.unsealed(self._workbook, named, text, sealed)
+            if cells is None:
+                return True
+            if any(folded(title) in titles and value is not None for title, value in json.loads(cells).items()):
+                return True
+        return False
+
+    def keep(self, digest: str, changes: Iterable[RecordChange]) -> None:
+        """A save of these changes left the workbook in another state: keep for that what is known of this one.
+
+        Within a transaction.
+        """
+        if self._ledger is None or not self._kept:
+            return
+        new = {(change.sheet, change.key) for change in changes if change.before is None}
+        sheets = {sheet: [key for key in keys if (sheet, key) not in new] for sheet, keys in sorted(self._kept.items())}
+        place = _place(self._ledger, self._workbook)
+        text = dumps({"digest": digest, "place": place, "sheets": sheets})
+        self._ledger.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [_FACT + self._workbook, text])
+
+
+class LostRecordsRead(LostRecords):
+    """The same for somebody who only reads: the ledger is opened when it is asked for, and closed again."""
+
+    def __init__(self, base: BaseConfig, workbook: Path, digest: str) -> None:
+        self._base = base
+        self._path = workbook
+        self._state = digest
+
+    def find(self, workspace: Workspace, kind: RecordType[Any]) -> frozenset[Key]:
+        """The keys of a type that are lost."""
+        base = self._base
+        ledger = Ledger.reading(base.ledger, root=base.folder, allow_network=base.state.allow_network)
+        if ledger is None:
+            return frozenset()
+        with ledger:
+            return LostRecords(ledger, ledger.name_of(self._path), self._state).find(workspace, kind)
+
+
+def _place(ledger: Ledger | None, workbook: str) -> int:
+    """After which save the workbook is, as far as the ledger knows (see `restored`)."""
+    row = ledger.one("SELECT place FROM places WHERE workbook = ?", [workbook]) if ledger is not None else None
+    return int(row[0]) if row else 0
+
+
+def tell_lost(workspace: Workspace, lost: LostRecords, kinds: Iterable[RecordType[Any]]) -> None:
+    """Let a workspace know which records are lost; those of append-only types are not asked for."""
+    for kind in kinds:
+        if not kind.append_only:
+            workspace.set_lost(kind, lost.of(workspace, kind))

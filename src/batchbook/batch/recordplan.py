@@ -1,0 +1,101 @@
+"""From staged changes of records to a save: which cells of which sheets get what, and what the ledger keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from batchbook.storage.savelog import Change, SaveLog
+from batchbook.storage.scratch import Scratch
+from batchbook.tables.codec import canonical, decanonical
+from batchbook.tables.keys import key_text
+from batchbook.tables.records import RecordChange, RecordType
+from batchbook.tables.table import held_in
+from batchbook.tables.workspace import RecordTable, Workspace
+from batchbook.xlsx import Book, letters
+from batchbook.xlsx.values import CellValue
+
+
+class RecordPlan:
+    """A save of record changes on its way. A change that is taken twice for one record becomes one."""
+
+    def __init__(self, workspace: Workspace, types: Sequence[RecordType[Any]], saves: SaveLog) -> None:
+        self._saves = saves
+        self._workspace = workspace
+        self._kinds = {kind.sheet: kind for kind in types}
+        self._tables: dict[str, RecordTable[Any]] = {kind.sheet: workspace.table(kind) for kind in types}
+        self._first = {sheet: table.next_row for sheet, table in self._tables.items()}
+        self._next = dict(self._first)
+
+    def take(self, wanted: Sequence[RecordChange]) -> None:
+        """Plan what was staged since the last time; `wanted` is what was asked for.
+
+        What of that the workbook holds already is known from then on as written by the machine.
+        """
+        staged = self._workspace.take()
+        self._saves.plan_more([self._change(change) for change in staged])
+        there = {(change.sheet, change.key) for change in staged}
+        for change in wanted:
+            if (change.sheet, change.key) not in there:
+                one = self._change(change)
+                self._saves.plan_confirmed(one.sheet, one.key, one.after)
+
+    def _change(self, change: RecordChange) -> Change:
+        table = self._tables[change.sheet]
+        after = {table.title(name): value for name, value in change.after.items()}
+        before: dict[str, CellValue] = dict.fromkeys(after)
+        if change.before is not None:
+            before = {table.title(name): change.before[name] for name in change.after}
+        standing = table.standing_of(change.key)
+        assert standing is not None  # it was staged
+        number = standing.number
+        if number is None:
+            # Behind the last row; of a change to a record that is new itself, the number that it had first counts.
+            number = self._next[change.sheet]
+            self._next[change.sheet] += change.before is None
+        return Change(change.sheet, key_text(standing.key_cells), number, canonical(before), canonical(after))
+
+    def finish(self, book: Book) -> None:
+        """Let what is planned for rows that are there say what their cells hold as they stand, for an undo.
+
+        One pass over each sheet of which rows change.
+        """
+        for sheet in self._kinds:
+            if self._saves.plans_for(sheet):
+                self._saves.plan(self._as_they_stand(book, sheet))
+
+    def _as_they_stand(self, book: Book, sheet: str) -> Iterator[Change]:
+        columns, last = self._columns(sheet), self._first[sheet] - 1
+        planned = Scratch("CREATE TABLE planned (number INTEGER PRIMARY KEY, key TEXT, after TEXT);")
+        planned.execute_many(
+            "INSERT INTO planned VALUES (?, ?, ?)",
+            ((one.number, one.key, one.after) for one in self._saves.planned(sheet) if one.number <= last),
+        )
+        for number, cells in book.rows(sheet, set(columns.values())) if planned.count("planned") else ():
+            row = planned.one("SELECT key, after FROM planned WHERE number = ?", (number,))
+            if row is not None:
+                key, after = row
+                held = {title: held_in(cells.get(columns[title])) for title in decanonical(after)}
+                yield Change(sheet, key, number, canonical(held), after)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has to be written."""
+        return not any(self._saves.plans_for(sheet) for sheet in self._kinds)
+
+    def cells(self) -> dict[str, Iterator[tuple[int, dict[int, CellValue]]]]:
+        """By sheet that changes: its rows in order, cells by column."""
+        return {sheet: self._rows(sheet) for sheet in self._kinds if self._saves.plans_for(sheet)}
+
+    def place(self, sheet: str, number: int, title: str) -> str:
+        """A cell in words, such as ``F12``."""
+        return f"{letters(self._columns(sheet)[title])}{number}"
+
+    def _columns(self, sheet: str) -> dict[str, int]:
+        table = self._tables[sheet]
+        return {table.title(column.name): table.column(column.name) for column in self._kinds[sheet].columns}
+
+    def _rows(self, sheet: str) -> Iterator[tuple[int, dict[int, CellValue]]]:
+        columns = self._columns(sheet)
+        for change in self._saves.planned(sheet):
+            yield change.number, {columns[title]: value for title, value in decanonical(change.after).items()}

@@ -1,0 +1,150 @@
+"""What a run over a system's records needs besides its rows: the records as they are, and a plan that changes them."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from typing import Any
+
+from batchbook.batch.checkpoints import CheckpointManager, shown_key
+from batchbook.batch.lostkeys import LostRecords, tell_lost
+from batchbook.batch.processors import Processor
+from batchbook.batch.progress import CellChange
+from batchbook.batch.recorded import changes_in
+from batchbook.batch.recordplan import RecordPlan
+from batchbook.batch.systems import Actor, System
+from batchbook.batch.waitingrecords import WaitingRecords
+from batchbook.storage.runlog import RunLog, Selected, dropped
+from batchbook.storage.savelog import SaveLog
+from batchbook.storage.scratch import Spool
+from batchbook.tables.codec import decanonical
+from batchbook.tables.reading import find_places
+from batchbook.tables.records import RecordChange
+from batchbook.tables.shapes import Shape
+from batchbook.tables.workspace import Workspace
+from batchbook.xlsx import Book
+
+_PAGE = 1000
+
+
+def this_user() -> str:
+    """The system's name of the user, ``unknown`` where it has none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a process of a user that the system does not know
+        return "unknown"
+
+
+class RecordWork:
+    """The records of one run's system: as its processor sees them, and as its saves change them."""
+
+    def __init__(self, system: System, processor: Processor, manager: CheckpointManager, log: RunLog) -> None:
+        self._system = system
+        self._processor = processor
+        self._manager = manager
+        self._log = log
+        ledger, workbook = manager.ledger, log.run.workbook
+        self._others = WaitingRecords(ledger, workbook, system, but=log.run.id)
+
+    @classmethod
+    def of(cls, processor: Processor, manager: CheckpointManager, log: RunLog) -> RecordWork | None:
+        """What a processor with a system needs; None for another one."""
+        return cls(processor.system, processor, manager, log) if processor.system is not None else None
+
+    def read(self, book: Book) -> Workspace:
+        """The records of an opened workbook, with what other unfinished runs are still to bring in."""
+        workspace = Workspace.read(book, self._system.types)
+        tell_lost(workspace, LostRecords(self._manager.ledger, self._log.run.workbook, book.digest), self._system.types)
+        self._others.stage(workspace)
+        return workspace
+
+    def open(self, book: Book, actor: Actor) -> int:
+        """Let the processor see the records with all results that are not in the workbook yet.
+
+        Rows whose results no longer hold are pending again; gives how many.
+        """
+        workspace = self.read(book)
+        dropped_rows = self._stage(workspace)
+        workspace.take()
+        self._processor.opened(workspace, actor)
+        return dropped_rows
+
+    def plan(self, book: Book, saves: SaveLog) -> tuple[RecordPlan, int]:
+        """Plan a save of all unsaved results; gives the plan and how many rows have to be done again instead."""
+        workspace = self.read(book)
+        plan = RecordPlan(workspace, self._system.types, saves)
+        again = self._stage(workspace, plan)
+        plan.finish(book)
+        return plan, again
+
+    def changes(self, saves: SaveLog, plan: RecordPlan) -> Iterator[CellChange]:
+        """The cells that a plan changes, for people."""
+        for kind in self._system.types:
+            for change in saves.planned(kind.sheet):
+                before = decanonical(change.before)
+                for title, value in decanonical(change.after).items():
+                    cell = plan.place(kind.sheet, change.number, title)
+                    yield CellChange(kind.sheet, cell, shown_key(change.key), title, before.get(title), value)
+
+    def _stage(self, workspace: Workspace, plan: RecordPlan | None = None) -> int:
+        again = _Again()
+        for outcome in self._log.outcomes(unsaved=True, by_ordinal=True):
+            changes = changes_in(outcome.details)
+            if not changes:
+                continue
+            if not stage(workspace, changes):
+                again.add(Selected(outcome.ordinal, outcome.key, outcome.number))
+            elif plan is not None:
+                plan.take(changes)
+        return again.commit(self._log, self._manager)
+
+
+class _NoLongerHolds(Exception):
+    """Changes that cannot be staged as a whole."""
+
+
+def stage(workspace: Workspace, changes: list[RecordChange]) -> bool:
+    """Stage changes that belong together; gives whether all of them still hold, else none is staged."""
+    try:
+        with workspace.whole():
+            if workspace.apply(changes):
+                raise _NoLongerHolds
+    except _NoLongerHolds:
+        return False
+    return True
+
+
+class _Again:
+    """Rows that are to be done again, for their results no longer hold."""
+
+    def __init__(self) -> None:
+        self._spool = Spool()
+
+    def add(self, row: Selected) -> None:
+        self._spool.append([row.ordinal, row.key, row.number])
+
+    def commit(self, log: RunLog, manager: CheckpointManager) -> int:
+        for page in _pages(self._spool):
+            log.commit(0, manager.attempt, [dropped(Selected(*row)) for row in page], manager.now(), 0.0)
+        return len(self._spool)
+
+
+def _pages(rows: Spool) -> Iterator[list[Any]]:
+    page: list[Any] = []
+    for row in rows:
+        page.append(row)
+        if len(page) == _PAGE:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def record_settings(book: Book, system: System, user: str) -> dict[str, Any]:
+    """What a run's settings say of its system, and of how records are found again in its sheets."""
+    places = find_places(book, [Shape(kind, place) for place, kind in enumerate(system.types)])
+    tables = {
+        kind.sheet: {"key": [place.header.titles[name] for name in kind.key], "append_only": kind.append_only}
+        for kind, place in zip(system.types, places, strict=True)
+    }
+    return {"system": system.name, "tables": tables, "user": user}

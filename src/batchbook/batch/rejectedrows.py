@@ -1,0 +1,70 @@
+"""The rows of an input that came to nothing, as a file of the same columns: to be mended and brought in again."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from batchbook.batch.outcomes import Outcome
+from batchbook.batch.report import problems_of
+from batchbook.config import JobConfig
+from batchbook.storage.exporting import export_file
+from batchbook.storage.private import make_state_folder
+from batchbook.storage.runlog import RunLog
+from batchbook.tables.csvexport import field
+from batchbook.tables.inputfeed import ROW_COLUMN, WHY_COLUMN
+from batchbook.tables.inputs import RowFile, open_rows
+from batchbook.tables.row import CellLike
+
+_LEFT = (Outcome.REJECTED, Outcome.FAILED)
+
+
+def leave_rejected_rows(job: JobConfig, log: RunLog, source: Path) -> str | None:
+    """Write the rejected and failed rows of an input-only run beside its report; gives the path, None without any.
+
+    Raises SaveFailed or OSError where that cannot be written, ConfigurationError where the input cannot be read.
+    """
+    counts = log.counts()
+    if not any(counts.get(kind.value) for kind in _LEFT):
+        return None
+    rows = open_rows(source, {}, others=True, lenient=True)
+    target = job.base.reports / f"{log.run.id}-rejected.csv"
+    make_state_folder(target.parent)
+    export_file(target, lambda stream: _write(stream, rows, log), label="rejected", state=True)
+    return str(target)
+
+
+def _write(stream: BinaryIO, rows: RowFile, log: RunLog) -> None:
+    names = [name for name in rows.names if name not in (ROW_COLUMN, WHY_COLUMN)]
+    stream.write(codecs.BOM_UTF8)
+    stream.write(_line([*names, ROW_COLUMN, WHY_COLUMN]))
+    reasons = _reasons(log)
+    line, reason = next(reasons, (0, ""))
+    for number, cells in rows.rows():
+        if number == line:
+            # As they were given: with an apostrophe in front a text would come back as another one.
+            stream.write(_line([*(_field(cells.get(name)) for name in names), number, reason]))
+            line, reason = next(reasons, (0, ""))
+
+
+def _reasons(log: RunLog) -> Iterator[tuple[int, str]]:
+    for one in problems_of(log):
+        if one["outcome"] in _LEFT:
+            yield one["row"], one["reason"]
+
+
+def _field(cell: CellLike | None) -> object:
+    if cell is None:
+        return ""
+    return cell.value if isinstance(cell.value, str) else field(cell.value)
+
+
+def _line(fields: list[object] | list[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerow(fields)
+    # Bytes that are no UTF-8 are written as they stand in the input.
+    return text.getvalue().encode("utf-8", "surrogateescape")

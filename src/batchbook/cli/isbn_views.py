@@ -1,0 +1,249 @@
+"""`batchbook isbn list, show, search, upcoming, blocks`: what is in the workbook. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from batchbook.cli import isbn_options as opt
+from batchbook.cli.isbn_place import Desk, day_of, desk_for, today
+from batchbook.cli.isbn_shapes import headers_of, plain, records_listing, warn_of_unsound
+from batchbook.cli.listing import Formats, Listing, check_format, show_listing, write_csv
+from batchbook.cli.output import manner, say, show_json
+
+if TYPE_CHECKING:
+    from batchbook.isbn.queries import BlockUse
+    from batchbook.isbn.records import Assignment
+    from batchbook.tables.workspace import Workspace
+
+_SHORT = {
+    "isbn": "ISBN",
+    "status": "status",
+    "title": "title",
+    "book_id": "book id",
+    "format": "format",
+    "scheduled_date": "scheduled",
+    "priority": "priority",
+    "imprint": "imprint",
+    "publisher": "publisher",
+    "block": "block",
+    "assigned_at": "assigned at",
+    "published_at": "published at",
+    "reason": "reason",
+    "notes": "notes",
+}
+"""All fields of a number with what tables call them; in a table, columns in which nothing stands are left out."""
+
+
+def list_all(
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", help="Only numbers with this status; can be given again.", show_default=False),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="Scheduled on this day or later.", show_default=False)
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--until", metavar="DATE", help="Scheduled up to this day.", show_default=False)
+    ] = None,
+    imprint: opt.Imprint = None,
+    block: opt.Block = None,
+    book_format: opt.BookFormat = None,
+    sort: Annotated[
+        list[str] | None,
+        typer.Option("--sort", metavar="FIELD", help="Sort by a field, -FIELD downwards; can be given again."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.", show_default=False)] = None,
+    workbook: opt.Workbook = None,
+    format: opt.Format = Formats.TABLE,
+    json: opt.Json = False,
+) -> None:
+    """List numbers with all their fields.
+
+    \b
+    Examples:
+      batchbook isbn list
+      batchbook isbn list --status scheduled --from 2027-01-01 --until 2027-03-31 --sort scheduled_date
+      batchbook isbn list --imprint Harbour --format csv > harbour.csv
+    """
+    check_format(format, json)
+    desk = desk_for(workbook)
+
+    def found(workspace: Workspace) -> Iterable[Assignment]:
+        from itertools import islice
+
+        from batchbook.isbn.queries import Selection, assignments
+
+        selection = Selection(
+            statuses=tuple(status or ()),
+            start=day_of(desk.system, start, "--from"),
+            end=day_of(desk.system, end, "--until"),
+            imprint=imprint,
+            block=block,
+            format=book_format,
+            order=tuple(sort or ()),
+        )
+        return islice(assignments(workspace, desk.system, selection), limit)
+
+    _show_assignments(desk, found, "No number is like that.")
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="A part of a title, a book id or an ISBN.", show_default=False)],
+    workbook: opt.Workbook = None,
+    format: opt.Format = Formats.TABLE,
+    json: opt.Json = False,
+) -> None:
+    """Search in titles, book ids and ISBNs; hyphens and capitals do not matter.
+
+    \b
+    Examples:
+      batchbook isbn search river
+      batchbook isbn search 978160888
+    """
+    check_format(format, json)
+    desk = desk_for(workbook)
+
+    def found(workspace: Workspace) -> Iterable[Assignment]:
+        from batchbook.isbn.queries import search
+
+        return search(workspace, desk.system, text)
+
+    _show_assignments(desk, found, f"Nothing has {text!r} in title, book id or ISBN.")
+
+
+def upcoming(
+    days: Annotated[int, typer.Option("--days", min=0, metavar="N", help="Up to so many days ahead.")] = 30,
+    workbook: opt.Workbook = None,
+    format: opt.Format = Formats.TABLE,
+    json: opt.Json = False,
+) -> None:
+    """List the numbers that are scheduled within some days, overdue ones first.
+
+    \b
+    Examples:
+      batchbook isbn upcoming
+      batchbook isbn upcoming --days 90 --format json
+    """
+    check_format(format, json)
+    desk = desk_for(workbook)
+    day = today(desk.base)
+
+    def found(workspace: Workspace) -> Iterable[Assignment]:
+        from batchbook.isbn.queries import upcoming
+
+        return upcoming(workspace, desk.system, day, days)
+
+    _show_assignments(desk, found, f"Nothing is scheduled up to {days} days from {day}.")
+
+
+def _show_assignments(desk: Desk, found: Callable[[Workspace], Iterable[Assignment]], none: str) -> None:
+    workspace = desk.look()
+    kind = desk.system.assignments
+    unsound = warn_of_unsound(workspace, kind)
+    listing = records_listing("assignments", kind, lambda: found(workspace), none, _SHORT)
+    show_listing(listing, {"workbook": str(desk.workbook), "unsound": unsound})
+
+
+def show(
+    isbn: opt.Number,
+    workbook: opt.Workbook = None,
+    format: opt.Format = Formats.TABLE,
+    json: opt.Json = False,
+) -> None:
+    """Show all about one number: its fields, the steps that are allowed, its history.
+
+    With --format csv the history is left out.
+
+    \b
+    Examples:
+      batchbook isbn show 978-1-60888-000-3
+      batchbook isbn show 1608880001 --format json
+    """
+    from batchbook.isbn.queries import show
+
+    check_format(format, json)
+    desk = desk_for(workbook)
+    details = show(desk.look(), desk.system, isbn)
+    record = plain(desk.system.assignments, details.assignment)
+    history = [plain(desk.system.history, entry) for entry in details.history]
+    if manner.json:
+        show_json({"assignment": record, "steps": list(details.steps), "history": history, "error": None})
+    elif manner.csv:
+        write_csv(list(record), [record])
+    else:
+        for name, value in record.items():
+            if value is not None:
+                say(f"{_SHORT[name]}: {value}")
+        say(f"can become: {', '.join(details.steps) or 'nothing else'}")
+        headers = {name: header for name, header in headers_of(desk.system.history).items() if name != "isbn"}
+        show_listing(Listing("history", headers, lambda: history, "Its history is empty."))
+
+
+def blocks(
+    workbook: opt.Workbook = None,
+    format: opt.Format = Formats.TABLE,
+    json: opt.Json = False,
+) -> None:
+    """List the blocks: how many numbers they have, how many are taken, reserved and left.
+
+    Figures are counted from the rows.
+
+    \b
+    Examples:
+      batchbook isbn blocks
+      batchbook isbn blocks --format csv
+    """
+    from batchbook.isbn.queries import blocks
+
+    check_format(format, json)
+    desk = desk_for(workbook)
+    workspace = desk.look()
+    unsound = warn_of_unsound(workspace, desk.system.blocks, desk.system.assignments)
+    used = [block_line(desk, use) for use in blocks(workspace, desk.system)]
+    listing = Listing(
+        "blocks",
+        _BLOCKS,
+        lambda: used,
+        "There is no block yet: batchbook isbn add-block 978-1-60888",
+        shares=frozenset({"utilisation"}),
+    )
+    show_listing(listing, {"workbook": str(desk.workbook), "unsound": unsound})
+
+
+_BLOCKS = {
+    "block": "block",
+    "imprint": "imprint",
+    "publisher": "publisher",
+    "first": "first",
+    "last": "last",
+    "total": "total",
+    "used": "used",
+    "reserved": "reserved",
+    "available": "available",
+    "lost": "lost",
+    "utilisation": "taken",
+    "notes": "notes",
+}
+
+
+def block_line(desk: Desk, use: BlockUse) -> dict[str, object]:
+    """A block with its figures as plain values."""
+    return {
+        **plain(desk.system.blocks, use.block),
+        "used": use.used,
+        "reserved": use.reserved,
+        "available": use.available,
+        "lost": use.lost,
+        "utilisation": use.utilisation,
+        "by_status": dict(use.by_status),
+    }
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the group."""
+    app.command("list")(list_all)
+    for verb in (show, search, upcoming, blocks):
+        app.command(verb.__name__)(verb)

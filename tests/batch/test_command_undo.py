@@ -1,0 +1,225 @@
+"""Undo and reapply of what commands did to records: whole records or nothing of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from batchbook.batch.history import diff_run, find_run, show_run
+from batchbook.errors import CannotSave, UsageError
+from tests.batch.shelf import Bench, Shelf, change, take, take_next
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path / "w")
+
+
+def test_a_changed_record_gets_back_what_it_held_and_the_log_says_so(bench):
+    before = bench.items()
+    run = bench.do(take("0001", "new")).run
+    undone = bench.undo(run)
+    assert list(undone.kept) == []
+    assert undone.restored == 2
+    assert bench.items() == before
+    assert [row[1:] for row in bench.rows("Log")] == [["00-01", "take", "me"], ["00-01", f"undo of {run}", "me"]]
+
+
+def test_a_new_record_is_taken_out_and_its_number_is_free_again(bench):
+    run = bench.do(take_next("third")).run
+    bench.undo(run)
+    assert set(bench.items()) == {"00-01", "00-02"}
+    assert bench.do(take_next("other")).value == "0003"
+
+
+def test_an_undo_of_an_undo_puts_a_new_record_into_the_row_that_it_had(bench):
+    run = bench.do(take_next("third")).run
+    bench.do(take_next("fourth"))
+    rows = bench.rows()
+    undone = bench.undo(run)
+    again = bench.undo(undone.undo_run)
+    assert list(again.kept) == []
+    assert bench.rows() == rows
+    assert [row[2] for row in bench.rows("Log")] == ["take", "take", f"undo of {run}", f"undo of {undone.undo_run}"]
+
+
+def test_where_the_row_is_no_gap_any_more_the_record_comes_behind_the_last_one(bench):
+    undone = bench.undo(bench.do(take_next("third")).run)
+    bench.edit(lambda sheet: [sheet.cell(4, column, value) for column, value in ((1, "77-77"), (2, "free"))])
+    again = bench.undo(undone.undo_run)
+    assert list(again.kept) == []
+    assert [row[0] for row in bench.rows()] == ["00-01", "00-02", "77-77", "00-03"]
+
+
+def test_a_record_of_which_a_person_changed_a_column_is_left_as_a_whole_and_listed(bench):
+    run = bench.do(take("0001", "new")).run
+    bench.cell("C2", "mine")
+    undone = bench.undo(run)
+    assert undone.undo_run is None
+    (kept,) = undone.kept
+    assert "00-01 in Items is left as it is: C2 (Title) holds 'mine', not 'new'" in kept
+    assert bench.items()["00-01"] == ["taken", "mine"]
+    assert len(bench.rows("Log")) == 1
+
+
+def test_a_column_that_the_run_did_not_change_may_be_another_one(bench):
+    run = bench.do(take("0001")).run
+    bench.cell("C2", "mine")
+    assert list(bench.undo(run).kept) == []
+    assert bench.items()["00-01"] == ["free", "mine"]
+
+
+@pytest.mark.parametrize("place", ["D4", "E4"])
+def test_a_new_record_to_which_a_person_added_something_stays(bench, place):
+    run = bench.do(take_next("third")).run
+    bench.cell(place, 7)
+    undone = bench.undo(run)
+    assert undone.undo_run is None
+    assert f"{place} (" in next(iter(undone.kept))
+    assert "00-03" in bench.items()
+
+
+def test_a_persons_own_column_is_left_alone_by_undo_and_redo(bench):
+    run = bench.do(take_next("third")).run
+    bench.cell("F4", "my note")
+    undone = bench.undo(run)
+    assert bench.rows()[2] == [None, None, None, None, None, "my note"]
+    bench.undo(undone.undo_run)
+    assert bench.rows()[2] == ["00-03", "taken", "third", None, None, "my note"]
+
+
+def test_a_record_that_a_later_command_changed_is_left_as_it_is(bench):
+    first = bench.do(take("0001", "new")).run
+    bench.do(change("0001", title="newer"), "change")
+    assert len(bench.undo(first).kept) == 1
+    assert bench.items()["00-01"] == ["taken", "newer"]
+
+
+def test_rows_are_found_wherever_they_stand_by_then_and_however_their_key_is_written(bench):
+    run = bench.do(take("0001", "new")).run
+
+    def change_sheet(sheet):
+        sheet.insert_rows(2, 3)
+        sheet["A5"] = "0001"
+
+    bench.edit(change_sheet)
+    assert list(bench.undo(run).kept) == []
+    assert bench.items()["0001"] == ["free", "one"]
+
+
+def test_a_deleted_row_is_listed(bench):
+    run = bench.do(take("0001", "new")).run
+    bench.edit(lambda sheet: sheet.delete_rows(2))
+    undone = bench.undo(run)
+    assert (undone.undo_run, list(undone.kept)) == (None, ["00-01 in Items: the row is no longer there"])
+
+
+def test_a_record_that_the_system_refuses_is_listed_with_its_reason_and_no_log_says_otherwise(bench):
+    class Strict(Shelf):
+        refuses = frozenset({"0001"})
+
+    def both(workspace, actor):
+        take("0001")(workspace, actor)
+        take("0002")(workspace, actor)
+
+    run = bench.do(both).run
+    undone = bench.undo(run, systems=lambda _: Strict())
+    assert list(undone.kept) == ["00-01 in Items is left as it is: the shelf refuses"]
+    assert {code: row[0] for code, row in bench.items().items()} == {"00-01": "taken", "00-02": "free"}
+    assert [row[1] for row in bench.rows("Log")] == ["00-01", "00-02", "00-02"]
+
+
+def test_a_record_that_would_break_its_sheets_rules_is_left_as_it_is(bench):
+    run = bench.do(take("0001", "new")).run
+    with bench.ledger() as ledger:  # what it held before is none of the allowed states any more
+        ledger.execute("UPDATE changes SET before = replace(before, '\"free\"', '\"lent\"')")
+        save = ledger.one("SELECT max(id) FROM saves")[0]
+        from batchbook.storage.seals import NO_OUTCOMES, put_seal
+
+        with ledger.transaction():
+            put_seal(ledger, save, NO_OUTCOMES)
+    undone = bench.undo(run)
+    assert undone.undo_run is None
+    assert "is none of free, taken, gone" in next(iter(undone.kept))
+
+
+def test_without_its_system_nothing_is_done_by_halves(bench):
+    run = bench.do(take("0001", "new")).run
+    state = bench.book.read_bytes()
+    for systems in (None, lambda _: None):
+        with pytest.raises(UsageError, match="system 'shelf', which is not known here"):
+            bench.undo(run, systems=systems)
+    assert bench.book.read_bytes() == state
+    assert len(bench.runs()) == 1
+
+
+def test_where_a_header_is_gone_nothing_is_changed(bench):
+    run = bench.do(take("0001", "new")).run
+    bench.cell("B1", "Something")
+    with pytest.raises(CannotSave, match="no longer has what run") as caught:
+        bench.undo(run)
+    assert "'State'" in str(caught.value.findings[0])
+    assert len(bench.runs()) == 1
+
+
+def test_a_header_may_be_another_one_of_its_column_by_then(bench):
+    run = bench.do(take("0001", "new")).run
+    bench.cell("C1", "Name")
+    assert list(bench.undo(run).kept) == []
+    assert bench.items()["00-01"] == ["free", "one"]
+
+
+def test_after_an_older_copy_was_saved_over_it_reapply_puts_everything_back_the_log_too(bench):
+    old = bench.book.read_bytes()
+    runs = [bench.do(take("0001", "new")).run, bench.do(take_next("third")).run]
+    rows, log = bench.rows(), bench.rows("Log")
+    bench.book.write_bytes(old)
+    for run in runs:
+        assert list(bench.reapply(run).kept) == []
+    assert bench.rows() == rows
+    told = [f"reapply of {run}" for run in runs]
+    found = bench.rows("Log")
+    assert [row for row in found if row[2] not in told] == log
+    assert sorted(row[2] for row in found if row[2] in told) == sorted(told)
+
+
+def test_a_reapply_changes_nothing_where_everything_is_there(bench):
+    run = bench.do(take("0001", "new")).run
+    done = bench.reapply(run)
+    assert (done.reapply_run, done.restored, list(done.kept)) == (None, 0, [])
+
+
+def test_a_reapply_leaves_a_record_that_a_person_entered_since(bench):
+    old = bench.book.read_bytes()
+    run = bench.do(take_next("third")).run
+    bench.book.write_bytes(old)
+    bench.edit(lambda sheet: sheet.append(["0003", "free", "theirs"]))
+    done = bench.reapply(run)
+    assert any("0003" in text or "00-03" in text for text in done.kept)
+    assert bench.items()["0003"] == ["free", "theirs"]
+
+
+def test_what_a_command_did_is_shown_cell_by_cell_and_it_is_the_last_run(bench):
+    run = bench.do(take("0001", "new"), note="a note").run
+    with bench.ledger() as ledger:
+        found = {(one.sheet, one.key, one.column): (one.before, one.after) for one in diff_run(ledger, "last")}
+        assert found["Items", "00-01", "Title"] == ("one", "new")
+        assert found["Log", f"{run}.1", "What"] == (None, "take")
+        shown = show_run(ledger, run)
+        assert (shown["status"], shown["note"], shown["counted"]["saves"]) == ("completed", "a note", 1)
+        assert find_run(ledger, "last").id == run
+        assert find_run(ledger, run).summary["records"] == {
+            "Items": {"changed": 1, "new": 0}, "Log": {"changed": 0, "new": 1}
+        }  # fmt: skip
+
+
+def test_an_undo_whose_process_died_after_the_replace_is_settled_as_done(bench, monkeypatch):
+    from batchbook.storage.savelog import SaveLog
+
+    run = bench.do(take("0001", "new")).run
+    with monkeypatch.context() as patch:
+        patch.setattr(SaveLog, "saved", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            bench.undo(run)
+    bench.do(take("0002"))
+    assert bench.items()["00-01"] == ["free", "one"]
+    assert bench.runs() == [("shelf take", "completed"), (f"undo of {run}", "completed"), ("shelf take", "completed")]
