@@ -47,7 +47,7 @@ def take_step(
 
 
 def _must_not_be_lost(session: Session, isbn: str) -> None:
-    if (isbn,) in session.lost:
+    if session.is_lost(isbn):
         raise IsbnRefused(
             f"ISBN {session.show(isbn)} was given once, and its row is not in {session.workspace.file} any more.",
             "Put the row back from a backup (`batchbook backups`), or take another number.",
@@ -81,11 +81,11 @@ def edit(
 def _field(
     session: Session, actor: Actor, what: str, before: Assignment, after: Assignment, name: str, reason: str | None
 ) -> HistoryEntry:
-    texts = [
+    was, now = (
         None if value is None else shown_value(session.system, name, value)
         for value in (getattr(before, name), getattr(after, name))
-    ]
-    return session.record(actor, what, before.isbn, name, *texts, reason)
+    )
+    return session.record(actor, what, before.isbn, name, was, now, reason)
 
 
 def _must_be_nobodys(session: Session, before: Assignment, changed: Mapping[str, Any]) -> None:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from batchbook.batch.systems import Actor
+from batchbook.config import did_you_mean
 from batchbook.errors import Finding
+from batchbook.isbn.errors import WrongValues
+from batchbook.isbn.fields import read_fields, title_of
 from batchbook.isbn.outcomes import OnDifference, Scheduled, Wanted
+from batchbook.isbn.scheduling import held_for, schedule_number
+from batchbook.isbn.session import Session
 from batchbook.isbn.system import IsbnSystem
 from batchbook.tables.workspace import Workspace
-from batchbook.xlsx.values import CellValue
 
 NEEDED: Final = ("title", "book_id", "scheduled_date")
 """Columns that an import must have."""
 
 HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "title": ("Title",),
-    "book_id": ("Book ID", "BookID"),
+    "title": ("Title", "Book Title"),
+    "book_id": ("Book ID", "BookID", "Book Number"),
     "scheduled_date": ("Scheduled Date", "Scheduled", "Date", "Publication Date"),
     "imprint": ("Imprint",),
     "publisher": ("Publisher",),
-    "format": ("Format", "Product Form", "Binding"),
+    "format": ("Format", "Book Format", "Product Form", "Binding"),
     "priority": ("Priority",),
     "notes": ("Notes", "Note", "Comment"),
     "isbn": ("ISBN", "ISBN-13", "ISBN13"),
@@ -40,28 +44,69 @@ class Place:
     headers: Mapping[str, str] | None = None
     """Own name -> the header that the column has in the file."""
 
+    @property
+    def finding(self) -> Finding:
+        """A finding that says the place and nothing else."""
+        return Finding("", self.file, self.sheet, self.row)
+
+    def at(self, system: IsbnSystem, field: str, said: str, rule: str, value: object = None) -> Finding:
+        """A finding at a field of the row."""
+        title = title_of(system, field, self.headers)
+        return Finding(said, self.file, self.sheet, self.row, title, value, rule=rule)
+
+
+NOWHERE: Final = Place()
+
 
 def read_row(
-    system: IsbnSystem,
-    values: Mapping[str, CellValue],
-    shown: Mapping[str, str] | None = None,
-    place: Place = Place(),
+    system: IsbnSystem, values: Mapping[str, Any], shown: Mapping[str, str] | None = None, place: Place = NOWHERE
 ) -> tuple[Wanted | None, Sequence[Finding]]:
     """What a row (own names; texts or cell values) asks for, or None and every finding, all at once.
 
-    shown: what people see in the cells, where they are cells.
+    shown: what people see in the cells, where they are cells. Names that are not known are ignored.
     """
-    raise NotImplementedError
+    read, found = read_fields(
+        system, values, shown=shown, headers=place.headers, place=place.finding, names=tuple(HEADERS)
+    )
+    found += [
+        place.at(system, name, "is blank; a number cannot be scheduled without it", "required")
+        for name in NEEDED
+        if name in read and read[name] is None
+    ]
+    if found:
+        order = [title_of(system, name, place.headers) for name in HEADERS]
+        return None, sorted(found, key=lambda one: order.index(one.column or ""))
+    return Wanted(**read), ()
 
 
-def row_findings(
-    workspace: Workspace,
-    system: IsbnSystem,
-    wanted: Wanted,
-    place: Place = Place(),
-) -> Sequence[Finding]:
-    """What speaks against a sound row in this workbook: a given ISBN in no block, taken, or another book's."""
-    raise NotImplementedError
+def row_findings(workspace: Workspace, system: IsbnSystem, wanted: Wanted, place: Place = NOWHERE) -> Sequence[Finding]:
+    """What speaks against a given ISBN in this workbook: no block, lost, another book's; none where it fits."""
+    if wanted.isbn is None:
+        return ()
+    session = Session(workspace, system)
+    said = _against(session, wanted, session.read(wanted.isbn))
+    if said is None:
+        return ()
+    rule, text = said
+    return (place.at(system, "isbn", text, rule, wanted.isbn),)
+
+
+def _against(session: Session, wanted: Wanted, isbn: str) -> tuple[str, str] | None:
+    row = session.assignments.get(isbn)
+    if row is None:
+        if session.block_of(isbn) is None:
+            return "no-block", "is in none of the blocks"
+        return ("lost", "was given once, and its row is gone") if session.is_lost(isbn) else None
+    if row.status == "cancelled":
+        return "cancelled", "is cancelled and never given again"
+    if row.status == "available":
+        return None
+    held = held_for(session, wanted)
+    if held is not None and held.isbn == isbn:
+        return None
+    if row.book_id is None:
+        return ("taken", f"is {row.status} for no certain book") if row.status != "reserved" else None
+    return "taken", f"is {row.status} for book {row.book_id} ({row.format or 'no certain format'})"
 
 
 def schedule_row(
@@ -73,10 +118,48 @@ def schedule_row(
     on_difference: OnDifference = "refuse",
     what: str = "bulk",
 ) -> Scheduled:
-    """Schedule one imported row, whole or not at all."""
-    raise NotImplementedError
+    """Schedule one imported row, whole or not at all; raises what `service.schedule` raises."""
+    return schedule_number(Session(workspace, system), actor, wanted, on_difference, what)
 
 
-def own_names(headers: Sequence[str]) -> Mapping[str, str]:
-    """Own name -> header, for a file's headers. Raises WrongValues: needed ones are missing, one is there twice."""
-    raise NotImplementedError
+def own_names(
+    headers: Sequence[str],
+    wanted: Mapping[str, Sequence[str]] = HEADERS,
+    needed: Sequence[str] = NEEDED,
+    file: str | None = None,
+) -> Mapping[str, str]:
+    """Own name -> header, for a file's headers; those that are not known are left out.
+
+    Raises WrongValues with all that are wrong: needed ones are missing, one is there twice.
+    """
+    found: list[Finding] = []
+    named: dict[str, str] = {}
+    for own, aliases in wanted.items():
+        known = {_folded(alias) for alias in (own, *aliases)}
+        hits = [header for header in headers if _folded(header) in known]
+        if len(hits) > 1:
+            listed = ", ".join(repr(hit) for hit in hits)
+            found.append(Finding(f"stands there more than once: {listed}", file, column=aliases[0], rule="header"))
+        elif hits:
+            named[own] = hits[0]
+        elif own in needed:
+            near = did_you_mean(aliases[0], headers)
+            found.append(Finding(f"is missing{near}", file, column=aliases[0], rule="header"))
+    if found:
+        raise WrongValues(
+            "The columns of the file are not those of an import.",
+            f"Needed: {_firsts(wanted, needed)}. Known: {_firsts(wanted, wanted)}.",
+            findings=found,
+        )
+    return named
+
+
+def _firsts(wanted: Mapping[str, Sequence[str]], names: Iterable[str]) -> str:
+    return ", ".join(wanted[name][0] for name in names)
+
+
+_NOT_COUNTED: Final = str.maketrans("", "", " _-\u00a0\ufeff")
+
+
+def _folded(header: str) -> str:
+    return header.casefold().translate(_NOT_COUNTED)

@@ -32,7 +32,7 @@ def block_plan(
     if wrong:
         raise WrongValues(
             "This does not say which block is meant; nothing was changed.",
-            "Give the registrant prefix, such as 978-1-60888; or prefix, publisher code, and the first and last number.",
+            "Give the registrant prefix, such as 978-1-60888; or prefix, publisher code, first and last number.",
             findings=wrong,
         )
     if block is None:

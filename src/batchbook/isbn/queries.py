@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from batchbook.isbn.records import Assignment, Block, HistoryEntry
+from batchbook.config import did_you_mean
+from batchbook.errors import Finding
+from batchbook.isbn.errors import WrongValues
+from batchbook.isbn.records import STATUSES, Assignment, Block, HistoryEntry
+from batchbook.isbn.session import Session
+from batchbook.isbn.states import FREE, allowed
 from batchbook.isbn.system import IsbnSystem
+from batchbook.tables.filters import AnyOf, Between, Containing
+from batchbook.tables.kinds import Wrong
 from batchbook.tables.workspace import Workspace
 
 
@@ -39,7 +47,7 @@ class BlockUse:
     reserved: int
     available: int
     utilisation: float
-    by_status: dict[str, int]
+    by_status: Mapping[str, int]
     """Rows by status; untouched numbers have none."""
     lost: int = 0
     """Numbers that were given once and whose rows are gone; they are not given again."""
@@ -55,26 +63,122 @@ class Details:
     """The states that it can go to from here."""
 
 
-def assignments(workspace: Workspace, system: IsbnSystem, selection: Selection = Selection()) -> Iterator[Assignment]:
-    """The assignments of a selection. Raises WrongValues where it names a status, format or field that is not known."""
-    raise NotImplementedError
+_ALL = Selection()
+
+
+def assignments(workspace: Workspace, system: IsbnSystem, selection: Selection = _ALL) -> Iterator[Assignment]:
+    """The assignments of a selection. Raises WrongValues where it names a status, format, block or field not known."""
+    session = Session(workspace, system)
+    wanted = _wanted(session, selection)
+    return session.assignments.where(order=selection.order, **wanted)
+
+
+def _wanted(session: Session, selection: Selection) -> dict[str, Any]:
+    system, wrong = session.system, list[Finding]()
+    fields = [column.name for column in system.assignments.columns]
+    statuses = [_known("status", one, STATUSES, wrong) for one in selection.statuses]
+    for name in selection.order:
+        _known("order", name.removeprefix("-"), fields, wrong)
+    wanted: dict[str, Any] = {"status": AnyOf(statuses)} if statuses else {}
+    if selection.format is not None:
+        wanted["format"] = _known("format", selection.format, system.formats, wrong)
+    if selection.start is not None or selection.end is not None:
+        wanted["scheduled_date"] = Between(selection.start, selection.end)
+    if selection.imprint is not None:
+        wanted["imprint"] = AnyOf(_spellings(session, "imprint", selection.imprint))
+    if selection.block is not None:
+        names = [block.block for block in session.blocks.where()]
+        block = session.blocks.get(_known("block", selection.block, names, wrong))
+        wanted["isbn"] = Between(block.first, block.last) if block else None
+    if wrong:
+        raise WrongValues("This cannot be selected by.", "Give one of the values named.", findings=wrong)
+    return wanted
+
+
+def _known(name: str, value: str, known: Sequence[str], wrong: list[Finding]) -> str:
+    """The value as it is known, whatever its case."""
+    for one in known:
+        if one.casefold() == value.strip().casefold():
+            return one
+    listed = f"; known: {', '.join(known)}" if known else ""
+    wrong.append(Finding(f"is not known{did_you_mean(value, known)}{listed}", column=name, value=value, rule=name))
+    return value
+
+
+def _spellings(session: Session, field: str, value: str) -> list[str]:
+    """The values of a field that are this one, whatever their case."""
+    plain = " ".join(value.split()).casefold()
+    held = (held for (held,) in session.assignments.tally(field) if held is not None)
+    return [one for one in held if " ".join(one.split()).casefold() == plain]
 
 
 def search(workspace: Workspace, system: IsbnSystem, text: str) -> Iterator[Assignment]:
-    """Assignments with the text in title, book id or ISBN (hyphens or not, some digits of it are enough)."""
-    raise NotImplementedError
+    """Assignments with the text in ISBN (hyphens or not, some digits are enough), title or book id, in this order.
+
+    An ISBN-10 finds the number that it is. Raises WrongValues where the text is blank.
+    """
+    text = text.strip()
+    if not text:
+        raise WrongValues("There is nothing to search for.", "Give a part of a title, a book ID or an ISBN.")
+    return _found(Session(workspace, system), text)
+
+
+def _found(session: Session, text: str) -> Iterator[Assignment]:
+    questions: list[dict[str, Any]] = [{"title": Containing(text)}, {"book_id": Containing(text)}]
+    digits = text.replace("-", "").replace(" ", "")
+    try:
+        questions.insert(0, {"isbn": session.system.isbn.parse(text)})
+    except Wrong:
+        if digits.isascii() and digits.isdigit():
+            questions.insert(0, {"isbn": Containing(digits)})
+    told: set[str] = set()
+    for question in questions:
+        for row in session.assignments.where(**question):
+            if row.isbn not in told:
+                told.add(row.isbn)
+                yield row
 
 
 def show(workspace: Workspace, system: IsbnSystem, isbn: str) -> Details:
     """A number with its history. Raises UnknownIsbn."""
-    raise NotImplementedError
+    session = Session(workspace, system)
+    row = session.existing(session.read(isbn))
+    history = tuple(session.history.where(isbn=row.isbn, order=("at",)))
+    return Details(row, history, allowed(row.status))
 
 
 def upcoming(workspace: Workspace, system: IsbnSystem, today: dt.date, days: int) -> Iterator[Assignment]:
     """Scheduled numbers from today (overdue ones first) up to so many days ahead, by date and priority."""
-    raise NotImplementedError
+    if days < 0:
+        found = Finding("is not 0 or more", column="days", value=days, rule="range")
+        raise WrongValues("The number of days is wrong.", "Give 0 for today alone.", findings=[found])
+    try:
+        end = today + dt.timedelta(days=days)
+    except OverflowError:
+        end = dt.date.max
+    return Session(workspace, system).assignments.where(
+        status="scheduled", scheduled_date=Between(None, end), order=("scheduled_date", "priority", "isbn")
+    )
 
 
 def blocks(workspace: Workspace, system: IsbnSystem) -> list[BlockUse]:
     """The blocks in the sheet's order, with their figures."""
-    raise NotImplementedError
+    session = Session(workspace, system)
+    lost = list(session.lost_numbers())
+    return [_use(session, block, lost) for block in session.blocks.where()]
+
+
+def _use(session: Session, block: Block, lost: Sequence[str]) -> BlockUse:
+    counted = session.assignments.tally("status", isbn=Between(block.first, block.last))
+    by_status = {status: counted.get((status,), 0) for status in STATUSES}
+    used = sum(by_status.values()) - by_status[FREE]
+    gone = sum(block.first <= isbn <= block.last for isbn in lost)
+    return BlockUse(
+        block=block,
+        used=used,
+        reserved=by_status["reserved"],
+        available=block.total - used - gone,
+        utilisation=used / block.total,
+        by_status=by_status,
+        lost=gone,
+    )

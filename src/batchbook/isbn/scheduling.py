@@ -27,7 +27,7 @@ def schedule_number(
     held = held_for(session, wanted)
     if held is not None and wanted.isbn not in (None, held.isbn):
         raise Differs(
-            f"Book {wanted.book_id} has ISBN {session.show(held.isbn)} ({held.status}) for {_form(held.format)} already.",
+            f"Book {wanted.book_id} has {_named(session, held)} already.",
             "Leave the ISBN out to use that one.",
         )
     if held is not None and (held.status != "reserved" or wanted.isbn is None):
@@ -56,6 +56,10 @@ def held_for(session: Session, wanted: Wanted) -> Assignment | None:
     )
 
 
+def _named(session: Session, held: Assignment) -> str:
+    return f"ISBN {session.show(held.isbn)} ({held.status}) for {_form(held.format)}"
+
+
 def _form(form: str | None) -> str:
     return form or "no certain format"
 
@@ -76,8 +80,7 @@ def _again(
         return Scheduled("unchanged", held)
     if on_difference == "refuse":
         raise Differs(
-            f"Book {wanted.book_id} has ISBN {session.show(held.isbn)} ({held.status}) for {_form(held.format)} already,"
-            f" but {_listed(session, held, others)}.",
+            f"Book {wanted.book_id} has {_named(session, held)} already, but {_listed(session, held, others)}.",
             "Change it with `batchbook isbn update`, or say that differences are to be taken over.",
         )
     done = edit(session, actor, held, others, what, None)

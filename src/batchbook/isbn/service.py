@@ -135,28 +135,23 @@ def cancel(workspace: Workspace, system: IsbnSystem, actor: Actor, isbn: str, *,
     session = Session(workspace, system)
     given = _read(system, {"reason": reason})
     _must_have_reason(system, given)
-    return take_step(
-        session, actor, session.read(isbn), "cancelled", "cancel", reason=given["reason"], changes=given
-    )
+    return take_step(session, actor, session.read(isbn), "cancelled", "cancel", reason=given["reason"], changes=given)
 
 
 def publish(workspace: Workspace, system: IsbnSystem, actor: Actor, isbn: str) -> Changed:
     """An assigned number is published."""
     session = Session(workspace, system)
-    return take_step(
-        session, actor, session.read(isbn), "published", "publish", changes={"published_at": actor.now}
-    )
+    return take_step(session, actor, session.read(isbn), "published", "publish", changes={"published_at": actor.now})
 
 
 def due(workspace: Workspace, system: IsbnSystem, until: dt.date) -> Iterator[Assignment]:
     """The scheduled numbers up to a day, in the order in which they are to be assigned: date, priority, ISBN."""
-    rows = Session(workspace, system).assignments
-    return rows.where(status="scheduled", scheduled_date=Between(None, until), order=("scheduled_date", "priority", "isbn"))
+    return Session(workspace, system).assignments.where(
+        status="scheduled", scheduled_date=Between(None, until), order=("scheduled_date", "priority", "isbn")
+    )
 
 
-def _read(
-    system: IsbnSystem, values: Mapping[str, object], editable: Sequence[str] | None = None
-) -> dict[str, Any]:
+def _read(system: IsbnSystem, values: Mapping[str, object], editable: Sequence[str] | None = None) -> dict[str, Any]:
     """Values of fields. Raises WrongValues with all that is wrong; only `editable` ones and a reason are known."""
     known = (*editable, "reason") if editable is not None else tuple(values)
     given, found = read_fields(system, {name: value for name, value in values.items() if name in known})

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from batchbook.batch.systems import Actor
 from batchbook.isbn.allocation import by_preference, shortage
-from batchbook.isbn.errors import UnknownIsbn, WrongValues, wrong_value
+from batchbook.isbn.chronicle import is_given, life_of
+from batchbook.isbn.errors import UnknownIsbn, WrongValues, shortened, wrong_value
 from batchbook.isbn.freenumbers import FreeNumbers
 from batchbook.isbn.numbers import isbn_of
 from batchbook.isbn.records import Assignment, Block, HistoryEntry
+from batchbook.isbn.states import FREE
 from batchbook.tables.filters import Between
 from batchbook.tables.kinds import Wrong
 from batchbook.tables.workspace import RecordTable, Unsound, Workspace
@@ -60,7 +62,9 @@ class Session:
             return self.system.isbn.parse(isbn)
         except Wrong as wrong:
             found = wrong_value(self.system.assignments.column(column).header, isbn, wrong)
-            raise WrongValues(f"{isbn!r} {wrong.said}.", "Give the number as it is printed.", findings=[found]) from None
+            raise WrongValues(
+                f"{shortened(isbn)!r} {wrong.said}.", "Give the number as it is printed.", findings=[found]
+            ) from None
 
     def show(self, isbn: str) -> str:
         """An ISBN for people."""
@@ -92,13 +96,20 @@ class Session:
 
     def taken(self, isbn: str) -> bool:
         """Whether a number is not free to be given: it has a row that is not available, or is lost."""
-        if (isbn,) in self.lost:
-            return True
         try:
             row = self.assignments.get(isbn)
         except Unsound:
             return True
-        return row is not None and row.status != "available"
+        return self.is_lost(isbn) if row is None else row.status != FREE
+
+    def is_lost(self, isbn: str) -> bool:
+        """Whether a number without a row had one: the ledger knows it, or the history says that it is given."""
+        return (isbn,) in self.lost or is_given(life_of(self.history, isbn).status)
+
+    def lost_numbers(self) -> Iterator[str]:
+        """The numbers that the ledger knows to be lost and that have no row."""
+        known = self.lost if isinstance(self.lost, Collection) else ()
+        return (isbn for (isbn,) in known if self.assignments.standing(isbn) is None)
 
     def best_blocks(self, imprint: str | None, publisher: str | None) -> list[Block]:
         """The blocks, those first that suit an imprint and a publisher best."""
@@ -136,7 +147,7 @@ class Session:
 
     def available_rows(self, first: str, last: str) -> Iterator[str]:
         """The numbers between two that have a row and are available."""
-        return (row.isbn for row in self.assignments.where(status="available", isbn=Between(first, last)))
+        return (row.isbn for row in self.assignments.where(status=FREE, isbn=Between(first, last)))
 
     def rows_between(self, first: int, last: int) -> int:
         """How many numbers from one core to another have a row."""
@@ -154,7 +165,7 @@ class Session:
     ) -> HistoryEntry:
         """Stage a row of the history."""
         entry = HistoryEntry(
-            entry=f"{actor.run}.{self._next_entry(actor.run)}",
+            entry=self.next_entry(actor.run),
             at=actor.now,
             who=actor.user,
             what=what,
@@ -166,7 +177,8 @@ class Session:
         )
         return self.history.insert(entry)
 
-    def _next_entry(self, run: str) -> int:
+    def next_entry(self, run: str) -> str:
+        """The name of the next row of the history that a run writes."""
         last = self._memory.entries.get(run)
         if last is None:
             # All entries of a run begin with its name and a dot; the slash follows the dot.
@@ -174,4 +186,4 @@ class Session:
             numbers = (row.entry.removeprefix(f"{run}.") for row in rows)
             last = max((int(number) for number in numbers if number.isdecimal()), default=0)
         self._memory.entries[run] = last + 1
-        return last + 1
+        return f"{run}.{last + 1}"

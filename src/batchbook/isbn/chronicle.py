@@ -1,0 +1,63 @@
+"""What the history says of a number: the states that it went through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from batchbook.isbn.records import HistoryEntry
+from batchbook.isbn.states import FREE, SPENT
+from batchbook.tables.workspace import RecordTable
+
+UNDO: Final = "undo"
+REAPPLY: Final = "reapply"
+_ORDER: Final = ("isbn", "at")
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """The steps of one number, oldest first; rows of the same moment in the sheet's order."""
+
+    isbn: str
+    steps: tuple[HistoryEntry, ...]
+
+    @property
+    def status(self) -> str | None:
+        """The state that it is in by the history; None where it has none, being untouched."""
+        return self.steps[-1].after if self.steps else None
+
+    @property
+    def adopted(self) -> bool:
+        """Whether its state comes from an agency's list, which has no times."""
+        return any(step.what == "adopt" for step in self.steps)
+
+    def spent_besides(self, run: str) -> str | None:
+        """The state without a way back that it reached in another run; steps that were undone do not count."""
+        stood: list[HistoryEntry] = []
+        for step in self.steps:
+            taken_back = step.what == UNDO and [one for one in stood if one.after == step.before]
+            if taken_back:
+                stood.remove(taken_back[-1])
+            elif step.what != UNDO:
+                stood.append(step)
+        found = (step.after for step in stood if step.after in SPENT and not step.entry.startswith(f"{run}."))
+        return next(found, None)
+
+
+def life_of(history: RecordTable[HistoryEntry], isbn: str) -> Life:
+    """The steps of one number."""
+    return Life(isbn, tuple(history.where(isbn=isbn, field="status", order=_ORDER)))
+
+
+def lives(history: RecordTable[HistoryEntry]) -> Iterator[Life]:
+    """The steps of all numbers, by number."""
+    rows: Iterable[HistoryEntry] = history.where(field="status", order=_ORDER)
+    for isbn, steps in groupby(rows, key=lambda row: row.isbn):
+        yield Life(isbn, tuple(steps))
+
+
+def is_given(status: str | None) -> bool:
+    """Whether a number in this state is anybody's."""
+    return status not in (None, FREE)
