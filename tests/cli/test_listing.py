@@ -82,7 +82,7 @@ def test_csv_is_what_rfc_4180_says_and_no_text_passes_for_a_formula(
         ["'=1+1", "5", "0.25", "", "a,b"],
         ["naïve 漢字", "1200", "1.0", "", 'two\nlines "quoted"'],
     ]
-    assert out.startswith(b"name,count,share,blank,note\r\n'=1+1,5,0.25,,\"a,b\"\r\n")
+    assert out.startswith(b'name,count,share,blank,note\r\n\'=1+1,5,0.25,,"a,b"\r\n')
 
 
 @pytest.mark.parametrize("text", ["=A1", "+1", "-1", "@x", "\t=A1", " =A1", "＝A1"])
@@ -95,9 +95,7 @@ def test_each_sign_that_begins_a_formula_gets_an_apostrophe_in_csv(
     assert line[0] == f"'{text}"
 
 
-def test_nothing_else_is_on_standard_output_with_csv(
-    manner: output.Manner, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_else_is_on_standard_output_with_csv(manner: output.Manner, capsys: pytest.CaptureFixture[str]) -> None:
     manner.csv = True
     output.say("3 rows")
     output.note("a warning")
