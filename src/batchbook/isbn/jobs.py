@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from batchbook.batch.processors import JobContext, Processor, ReportWish, RowResult
 from batchbook.errors import Finding, Rejected
 from batchbook.isbn import bulk
-from batchbook.isbn.errors import IsbnRefused, NoneLeft
+from batchbook.isbn.allocation import NoNumberLeft
+from batchbook.isbn.errors import IsbnRefused
 from batchbook.isbn.headers import spelled
 from batchbook.isbn.jobreport import assign_due_report, bulk_report
 from batchbook.isbn.outcomes import OnDifference, Wanted
@@ -135,7 +136,7 @@ class BulkImport(_IsbnJob):
         try:
             with workspace.whole():
                 bulk.schedule_row(workspace, system, actor, wanted, on_difference=self.options.on_difference)
-        except NoneLeft as error:
+        except NoNumberLeft as error:
             self._short[wanted.format or ""] += 1
             raise Rejected(error.what) from error
         except (IsbnRefused, RecordRefused, Unsound) as error:
