@@ -38,10 +38,10 @@ class Judge:
     details: Mapping[str, DetailSheet]
     date1904: bool
     clock: Callable[[], dt.datetime]
-    records: bool = False
-    """Whether the processor has a system, whose records it may change."""
     known_details: Details = field(default_factory=dict)
     """What the detail sheets hold now."""
+    records: bool = False
+    """Whether the processor has a system, whose records it may change."""
 
     def result(self, taken: TakenRow, result: object) -> RowOutcome:
         """The outcome of a row whose processor returned; ContractError where it returned what it may not."""

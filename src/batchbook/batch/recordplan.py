@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from batchbook.storage.savelog import Change, SaveLog
+from batchbook.storage.scratch import Scratch
 from batchbook.tables.codec import canonical, decanonical
 from batchbook.tables.keys import key_text
 from batchbook.tables.records import RecordChange, RecordType
+from batchbook.tables.table import held_in
 from batchbook.tables.workspace import RecordTable, Workspace
-from batchbook.xlsx import letters
+from batchbook.xlsx import Book, letters
 from batchbook.xlsx.values import CellValue
 
 
@@ -22,7 +24,8 @@ class RecordPlan:
         self._workspace = workspace
         self._kinds = {kind.sheet: kind for kind in types}
         self._tables: dict[str, RecordTable[Any]] = {kind.sheet: workspace.table(kind) for kind in types}
-        self._next = {sheet: table.next_row for sheet, table in self._tables.items()}
+        self._first = {sheet: table.next_row for sheet, table in self._tables.items()}
+        self._next = dict(self._first)
 
     def take(self, wanted: Sequence[RecordChange]) -> None:
         """Plan what was staged since the last time; `wanted` is what was asked for.
@@ -51,6 +54,29 @@ class RecordPlan:
             number = self._next[change.sheet]
             self._next[change.sheet] += change.before is None
         return Change(change.sheet, key_text(standing.key_cells), number, canonical(before), canonical(after))
+
+    def finish(self, book: Book) -> None:
+        """Let what is planned for rows that are there say what their cells hold as they stand, for an undo.
+
+        One pass over each sheet of which rows change.
+        """
+        for sheet in self._kinds:
+            if self._saves.plans_for(sheet):
+                self._saves.plan(self._as_they_stand(book, sheet))
+
+    def _as_they_stand(self, book: Book, sheet: str) -> Iterator[Change]:
+        columns, last = self._columns(sheet), self._first[sheet] - 1
+        planned = Scratch("CREATE TABLE planned (number INTEGER PRIMARY KEY, key TEXT, after TEXT);")
+        planned.execute_many(
+            "INSERT INTO planned VALUES (?, ?, ?)",
+            ((one.number, one.key, one.after) for one in self._saves.planned(sheet) if one.number <= last),
+        )
+        for number, cells in book.rows(sheet, set(columns.values())) if planned.count("planned") else ():
+            row = planned.one("SELECT key, after FROM planned WHERE number = ?", (number,))
+            if row is not None:
+                key, after = row
+                held = {title: held_in(cells.get(columns[title])) for title in decanonical(after)}
+                yield Change(sheet, key, number, canonical(held), after)
 
     @property
     def empty(self) -> bool:

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from batchbook.batch.checkpoints import CheckpointManager, shown_key
+from batchbook.batch.lostkeys import LostRecords, tell_lost
 from batchbook.batch.processors import Processor
 from batchbook.batch.progress import CellChange
 from batchbook.batch.recorded import changes_in
 from batchbook.batch.recordplan import RecordPlan
 from batchbook.batch.systems import Actor, System
+from batchbook.batch.waitingrecords import WaitingRecords
 from batchbook.storage.runlog import RunLog, Selected, dropped
 from batchbook.storage.savelog import SaveLog
 from batchbook.storage.scratch import Spool
@@ -41,6 +43,8 @@ class RecordWork:
         self._processor = processor
         self._manager = manager
         self._log = log
+        ledger, workbook = manager.ledger, log.run.workbook
+        self._others = WaitingRecords(ledger, workbook, system, but=log.run.id)
 
     @classmethod
     def of(cls, processor: Processor, manager: CheckpointManager, log: RunLog) -> RecordWork | None:
@@ -48,8 +52,11 @@ class RecordWork:
         return cls(processor.system, processor, manager, log) if processor.system is not None else None
 
     def read(self, book: Book) -> Workspace:
-        """The records of an opened workbook."""
-        return Workspace.read(book, self._system.types)
+        """The records of an opened workbook, with what other unfinished runs are still to bring in."""
+        workspace = Workspace.read(book, self._system.types)
+        tell_lost(workspace, LostRecords(self._manager.ledger, self._log.run.workbook, book.digest), self._system.types)
+        self._others.stage(workspace)
+        return workspace
 
     def open(self, book: Book, actor: Actor) -> int:
         """Let the processor see the records with all results that are not in the workbook yet.
@@ -66,7 +73,9 @@ class RecordWork:
         """Plan a save of all unsaved results; gives the plan and how many rows have to be done again instead."""
         workspace = self.read(book)
         plan = RecordPlan(workspace, self._system.types, saves)
-        return plan, self._stage(workspace, plan)
+        again = self._stage(workspace, plan)
+        plan.finish(book)
+        return plan, again
 
     def changes(self, saves: SaveLog, plan: RecordPlan) -> Iterator[CellChange]:
         """The cells that a plan changes, for people."""

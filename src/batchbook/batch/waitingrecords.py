@@ -26,11 +26,13 @@ SYSTEM = "system"
 class WaitingRecords:
     """What unfinished runs over one workbook are still to bring into it."""
 
-    def __init__(self, ledger: Ledger, workbook: str, system: System) -> None:
-        """`workbook` is its name in the ledger."""
+    def __init__(self, ledger: Ledger, workbook: str, system: System, *, but: str = "") -> None:
+        """`workbook` is its name in the ledger; `but` is a run that brings its own in itself."""
         self._ledger = ledger
         self._runs = [
-            run for run in ledger.runs(workbook=workbook) if run.unfinished and run.settings.get(SYSTEM) == system.name
+            run
+            for run in ledger.runs(workbook=workbook)
+            if run.unfinished and run.id != but and run.settings.get(SYSTEM) == system.name
         ]
         self._touched = Scratch("CREATE TABLE touched (record TEXT PRIMARY KEY, run TEXT NOT NULL) WITHOUT ROWID;")
         for run in self._runs:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
 from batchbook.batch.systems import Actor
-from batchbook.errors import Finding
-from batchbook.isbn.bulk import Place
+from batchbook.errors import BatchbookError, Finding
+from batchbook.isbn.agencywords import format_of, status_of
+from batchbook.isbn.blocks import block_of_registrant
+from batchbook.isbn.bookings import edit
+from batchbook.isbn.bulk import NOWHERE, Place
+from batchbook.isbn.chronicle import ADOPT
+from batchbook.isbn.entering import enter_block
+from batchbook.isbn.errors import wrong_value
+from batchbook.isbn.fields import read_field
 from batchbook.isbn.records import Assignment, Block
+from batchbook.isbn.session import Session
+from batchbook.isbn.states import FREE
 from batchbook.isbn.system import IsbnSystem
+from batchbook.tables.kinds import Wrong
 from batchbook.tables.workspace import Workspace
-from batchbook.xlsx.values import CellValue
 
 HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
     "isbn": ("ISBN", "ISBN-13", "ISBN13", "EAN", "Identifier"),
@@ -21,16 +30,19 @@ HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
     "status": ("Status", "State", "Title Status"),
 }
 """The columns of an agency's list; isbn is needed."""
+NEEDED: Final = ("isbn",)
+_REASONS: Final = {"reserved": "reserved in the agency's list", "cancelled": "cancelled in the agency's list"}
 
 
 @dataclass(frozen=True, slots=True)
 class AgencyRow:
     """One row of an agency's list."""
 
-    values: Mapping[str, CellValue]
-    """Under own names."""
-    place: Place = Place()  # noqa: RUF009
+    values: Mapping[str, Any]
+    """Under own names: texts or cell values."""
+    place: Place = NOWHERE
     shown: Mapping[str, str] | None = None
+    """What people see in the cells, where they are cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +58,163 @@ class Adopted:
     """The block that was entered for it."""
 
 
-def adopt_row(
-    workspace: Workspace, system: IsbnSystem, actor: Actor, row: AgencyRow, *, what: str = "adopt"
-) -> Adopted:
-    """Take over one row, whole or not at all; the block of its registrant is entered where the workbook has none."""
-    raise NotImplementedError
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A sound row: what the agency says of a number."""
+
+    isbn: str
+    status: str
+    details: Mapping[str, Any]
+    """Title and format, where they are given."""
+
+
+class _Rejected(Exception):
+    """The row cannot be taken over; nothing of it is kept."""
+
+    def __init__(self, *findings: Finding) -> None:
+        super().__init__(findings)
+        self.findings = findings
+
+
+@dataclass(slots=True)
+class _Adoption:
+    """One row on its way."""
+
+    session: Session
+    actor: Actor
+    row: AgencyRow
+    what: str
+    warnings: list[Finding] = field(default_factory=list)
+    block: Block | None = None
+
+    def done(self) -> Adopted:
+        """Take it over. Raises _Rejected."""
+        listed = self._listed()
+        self._find_block(listed)
+        held = self.session.assignments.get(listed.isbn)
+        if held is None and listed.status == FREE:
+            return self._outcome(None, changed=False)
+        if held is None or held.status == FREE != listed.status:
+            return self._outcome(self._take_over(held, listed), changed=True)
+        return self._compare(held, listed)
+
+    def _outcome(self, assignment: Assignment | None, *, changed: bool) -> Adopted:
+        done = changed or self.block is not None
+        return Adopted("done" if done else "unchanged", self.row, assignment, tuple(self.warnings), self.block)
+
+    def _at(self, name: str, said: str, rule: str, value: object = None) -> Finding:
+        return self.row.place.at(self.session.system, name, said, rule, value)
+
+    def _warn(self, name: str, said: str, rule: str, value: object = None) -> None:
+        at = self._at(name, said, rule, value)
+        self.warnings.append(
+            Finding(at.message, at.file, at.sheet, at.row, at.column, at.value, rule=rule, warning=True)
+        )
+
+    def _listed(self) -> _Listed:
+        found: list[Finding] = []
+        read = {name: self._value(name, found) for name in HEADERS}
+        if read["isbn"] is None and not any(one.column == self._at("isbn", "", "").column for one in found):
+            found.append(self._at("isbn", "is blank", "required"))
+        status = read["status"] or ("assigned" if read["title"] else FREE)
+        if status == FREE and read["title"]:
+            said = "says that the number is free, but it has a title"
+            found.append(self._at("status", said, "status-ambiguous", self.row.values.get("status")))
+        if found:
+            raise _Rejected(*found)
+        if status not in (FREE, "reserved") and read["title"] is None:
+            self._warn("title", f"is blank, although the number is {status}", "title-blank")
+        details = {name: read[name] for name in ("title", "format") if read[name] is not None}
+        return _Listed(read["isbn"], status, details)
+
+    def _value(self, name: str, found: list[Finding]) -> Any:
+        system, value = self.session.system, self.row.values.get(name)
+        shown = None if self.row.shown is None else self.row.shown.get(name)
+        try:
+            if name not in ("format", "status"):
+                return read_field(system, name, value, shown)
+            text = read_field(system, "title", value, shown)
+            if text is None:
+                return None
+            return status_of(text) if name == "status" else format_of(text, system.formats)
+        except Wrong as wrong:
+            title = self._at(name, "", "").column or name
+            found.append(wrong_value(title, value, wrong, self.row.place.finding))
+            return None
+
+    def _find_block(self, listed: _Listed) -> None:
+        """Enter the block of the number's registrant where the workbook has none that holds the number."""
+        session = self.session
+        if session.block_of(listed.isbn) is not None:
+            return
+        parts = session.system.ranges.split(listed.isbn)
+        if parts is None:
+            said = f"is in no block, and its range is not known to the table ({session.system.ranges_date})"
+            raise _Rejected(self._at("isbn", f"{said}; enter its block first", "range-unknown", listed.isbn))
+        plan = block_of_registrant(parts.registrant_prefix, session.system.ranges)
+        entered = enter_block(session, self.actor, plan, what=self.what)
+        self.block = entered.block
+        self.warnings += entered.warnings
+
+    def _take_over(self, held: Assignment | None, listed: _Listed) -> Assignment:
+        """A number that was free for us is the agency's by its list: it gets the state that the list says."""
+        session, table = self.session, self.session.assignments
+        given = {**listed.details, "status": listed.status, "reason": _REASONS.get(listed.status)}
+        if held is None:
+            block = session.block_of(listed.isbn)
+            assert block is not None
+            after = table.insert(Assignment(**{"isbn": listed.isbn, "block": block.block, **given}))
+        else:
+            after = table.update(listed.isbn, **given)
+        before = held.status if held else None
+        session.record(self.actor, self.what, listed.isbn, "status", before, listed.status, given["reason"])
+        return after
+
+    def _compare(self, held: Assignment, listed: _Listed) -> Adopted:
+        """A number that has a state here: blanks are filled, contradictions are told."""
+        if listed.status == FREE != held.status:
+            said = f"is free by the list, but {held.status} in the workbook; it stays so"
+            self._warn("status", said, "status-behind", self.row.values.get("status"))
+            return self._outcome(held, changed=False)
+        wrong = []
+        if listed.status != held.status:
+            said = f"is {listed.status} by the list, but {held.status} in the workbook"
+            wrong.append(self._at("status", said, "status-differs", self.row.values.get("status")))
+        for name, value in listed.details.items():
+            has = getattr(held, name)
+            if has is not None and _plain(has) != _plain(value):
+                wrong.append(self._at(name, f"is not what the workbook has: {has}", f"{name}-differs", value))
+        if wrong:
+            raise _Rejected(*wrong)
+        blanks = {name: value for name, value in listed.details.items() if getattr(held, name) is None}
+        changed = edit(self.session, self.actor, held, blanks, self.what, None)
+        return self._outcome(changed.after, changed=changed.changed)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def adopt_row(workspace: Workspace, system: IsbnSystem, actor: Actor, row: AgencyRow, *, what: str = ADOPT) -> Adopted:
+    """Take over one row, whole or not at all; the block of its registrant is entered where the workbook has none.
+
+    Raises Unsound where rows of the workbook break the rules of their sheet.
+    """
+    session = Session(workspace, system)
+    session.must_be_sound()
+    try:
+        with workspace.whole():
+            return _Adoption(session, actor, row, what).done()
+    except _Rejected as rejected:
+        return Adopted("rejected", row, findings=rejected.findings)
+    except BatchbookError as error:
+        at = row.place.at(system, "isbn", error.what, error.code, row.values.get("isbn"))
+        return Adopted("rejected", row, findings=error.findings or (at,))
 
 
 def adopt(
-    workspace: Workspace, system: IsbnSystem, actor: Actor, rows: Iterable[AgencyRow], *, what: str = "adopt"
+    workspace: Workspace, system: IsbnSystem, actor: Actor, rows: Iterable[AgencyRow], *, what: str = ADOPT
 ) -> Iterator[Adopted]:
     """Take over rows, one after another. rows in = done + unchanged + rejected."""
-    raise NotImplementedError
+    for row in rows:
+        yield adopt_row(workspace, system, actor, row, what=what)

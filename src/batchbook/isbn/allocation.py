@@ -11,13 +11,14 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from batchbook.errors import BatchbookError, Finding
-from batchbook.isbn.blocks import Span, capacity, span_of
+from batchbook.errors import Finding
+from batchbook.isbn.errors import IsbnRefused
 from batchbook.isbn.numbers import isbn_of
 from batchbook.isbn.records import Block
+from batchbook.isbn.spans import Span, capacity, span_of
 
 
-class NoNumberLeft(BatchbookError):
+class NoNumberLeft(IsbnRefused):
     """Every number of every block is taken; nothing was changed."""
 
     code = "no-number-left"

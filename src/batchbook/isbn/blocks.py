@@ -1,18 +1,18 @@
-"""Blocks of numbers: what a registrant prefix stands for, which numbers are in a block, which blocks overlap."""
+"""Blocks of numbers as agencies give them: a registrant prefix, or a stretch of a registrant's numbers."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from batchbook.errors import Finding
-from batchbook.isbn.numbers import core_of, isbn_of
+from batchbook.isbn.numbers import isbn_of
 from batchbook.isbn.ranges import CORE, RangeTable
 from batchbook.isbn.reading import parse_text, plain_text
 from batchbook.isbn.records import Block
+from batchbook.isbn.spans import Span, span_of
 from batchbook.tables.kinds import Wrong
 from batchbook.tables.workspace import RecordRefused
 
@@ -20,23 +20,6 @@ MOST_CODE: Final = CORE - 3 - 1
 """Group and registrant have at most so many digits: one at least is left for the publication."""
 _CODE: Final = re.compile(r"\d+(?:-\d+)?", re.ASCII)
 _ADVICE: Final = "Give the registrant prefix with its hyphens, as the agency's letter has it, such as 978-1-60888."
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The numbers of a block: a name, and its first and last core, both included."""
-
-    name: str
-    first: int
-    last: int
-
-    @property
-    def total(self) -> int:
-        """How many numbers it has."""
-        return self.last - self.first + 1
-
-    def __contains__(self, core: int) -> bool:
-        return self.first <= core <= self.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +52,7 @@ def block_of_registrant(text: str, ranges: RangeTable) -> BlockPlan:
 
     Without hyphens the range table has to know where they stand. Raises RecordRefused with all that is wrong.
     """
-    plain = plain_text(text).replace(" ", "-").strip("-")
+    plain = _hyphens(text)
     prefix, _, code = plain.partition("-")
     if plain.isdecimal():
         prefix, code = plain[:3], plain[3:]
@@ -84,25 +67,38 @@ def block_of_registrant(text: str, ranges: RangeTable) -> BlockPlan:
     return BlockPlan(prefix, code, span, tuple(doubts))
 
 
-def block_of_range(prefix: str, publisher_code: str, start: str | int, end: str | int, ranges: RangeTable) -> BlockPlan:
+def block_of_range(
+    prefix: str,
+    publisher_code: str,
+    ranges: RangeTable,
+    *,
+    start: str | int | None = None,
+    end: str | int | None = None,
+    total: int | None = None,
+) -> BlockPlan:
     """The block from one publication number of a registrant to another, both included.
 
-    start, end: publication numbers (``0`` or ``000`` to ``999`` of a registrant with 1,000 numbers), or whole ISBNs.
-    Raises RecordRefused with all that is wrong.
+    start, end: publication numbers (``0`` or ``000`` to ``999`` of a registrant with 1,000 numbers), or whole ISBNs;
+    the registrant's first and last where left out. total: how many numbers it is to have, which says the end where
+    that is left out. Raises RecordRefused with all that is wrong.
     """
-    prefix, code = plain_text(prefix), plain_text(publisher_code).replace(" ", "-").strip("-")
+    prefix, code = plain_text(prefix), _hyphens(publisher_code)
     wrong = [
         *_wrong_prefix(prefix, code, "prefix", prefix),
         *_wrong_code(prefix, code, "publisher code", publisher_code, ranges),
     ]
+    if total is not None and total < 1:
+        wrong.append(Finding("a block has at least 1 number", column="total", value=total, rule="block-total"))
+        total = None
     # Positions can be looked at only where it is known how many digits they have.
     digits = code.replace("-", "")
-    width = CORE - 3 - len(digits) if digits.isdecimal() and 0 < len(digits) <= MOST_CODE else None
-    first, last = (
-        _publication(at, name, prefix + digits, width, wrong) for at, name in ((start, "start"), (end, "end"))
-    )
-    if first is not None and last is not None and last < first:
-        wrong.append(Finding(f"the end is before the start, {start}", column="end", value=end, rule="block-order"))
+    width = CORE - 3 - len(digits) if _CODE.fullmatch(code) and len(digits) <= MOST_CODE else None
+    first = 0 if start is None else _publication(start, "start", prefix + digits, width, wrong)
+    last = None if end is None else _publication(end, "end", prefix + digits, width, wrong)
+    if end is None and width is not None and first is not None:
+        last = 10**width - 1 if total is None else first + total - 1
+    if width is not None and first is not None and last is not None:
+        wrong += _wrong_extent(first, last, total, 10**width)
     if wrong or first is None or last is None:
         raise _refused(wrong)
     code, doubts = _code(prefix, code, ranges)
@@ -110,6 +106,22 @@ def block_of_range(prefix: str, publisher_code: str, start: str | int, end: str 
     complete = whole.total == last - first + 1
     name = whole.name if complete else f"{whole.name}:{first:0{width}d}-{last:0{width}d}"
     return BlockPlan(prefix, code, Span(name, whole.first + first, whole.first + last), tuple(doubts))
+
+
+def _hyphens(text: str) -> str:
+    return re.sub("[ -]+", "-", plain_text(text)).strip("-")
+
+
+def _wrong_extent(first: int, last: int, total: int | None, capacity: int) -> Iterator[Finding]:
+    """What is wrong with first and last publication number and the number of them that is stated."""
+    if last >= capacity:
+        said = f"the registrant has {capacity:,} numbers, so from {first:,} on there are {capacity - first:,}"
+        yield Finding(said, column="total", value=total, rule="block-too-small")
+    elif last < first:
+        yield Finding(f"the end is before the start, {first}", column="end", value=last, rule="block-order")
+    elif total is not None and total != last - first + 1:
+        said = f"there are {last - first + 1:,} numbers from start to end"
+        yield Finding(said, column="total", value=total, rule="block-total")
 
 
 def _refused(wrong: list[Finding]) -> RecordRefused:
@@ -127,15 +139,11 @@ def _wrong_whole(plain: str, ranges: RangeTable) -> Iterator[Finding]:
         isbn = parse_text(plain)
     except Wrong:
         return
-    parts = ranges.split(isbn) if len(plain.replace("-", "")) == 13 else None
-    if len(plain.replace("-", "")) == 13:
+    if plain.replace("-", "") == isbn:  # nine and ten digits are a prefix as well
+        parts = ranges.split(isbn)
         hint = f"; its registrant prefix is {parts.registrant_prefix}" if parts else ""
-        yield Finding(
-            f"is a whole ISBN, not a registrant prefix{hint}",
-            column="registrant prefix",
-            value=plain,
-            rule="block-code",
-        )
+        said = f"is a whole ISBN, not a registrant prefix{hint}"
+        yield Finding(said, column="registrant prefix", value=plain, rule="block-code")
 
 
 def _wrong_prefix(prefix: str, code: str, column: str, value: str) -> Iterator[Finding]:
@@ -215,11 +223,6 @@ def _of_isbn(text: str, head: str) -> str | None:
     return isbn[len(head) : CORE] if isbn.startswith(head) else None
 
 
-def span_of(block: Block) -> Span:
-    """The numbers of a block as its record has it."""
-    return Span(block.block, core_of(block.first), core_of(block.last))
-
-
 def faults_of(block: Block, ranges: RangeTable) -> list[Finding]:
     """Where the columns of a block do not fit each other; what the range table is against is a warning.
 
@@ -246,36 +249,3 @@ def faults_of(block: Block, ranges: RangeTable) -> list[Finding]:
             for doubt in doubts
         ]
     return wrong + code_faults
-
-
-def overlaps(spans: Iterable[Span]) -> Iterator[tuple[Span, Span]]:
-    """All pairs of spans that have numbers in common, by their first numbers."""
-    open_ones: list[Span] = []
-    for span in sorted(spans, key=lambda one: (one.first, one.last, one.name)):
-        open_ones = [one for one in open_ones if one.last >= span.first]
-        for one in open_ones:
-            yield one, span
-        open_ones.append(span)
-
-
-def capacity(spans: Iterable[Span]) -> int:
-    """How many numbers spans have together; one that is in several counts once."""
-    total, reached = 0, -1
-    for span in sorted(spans, key=lambda one: one.first):
-        total += max(0, span.last - max(span.first, reached + 1) + 1)
-        reached = max(reached, span.last)
-    return total
-
-
-class BlockIndex:
-    """Which block a number is of: the first, in the order given, of those that hold it."""
-
-    def __init__(self, spans: Sequence[Span]) -> None:
-        edges = sorted({edge for span in spans for edge in (span.first, span.last + 1)})
-        self._edges = edges
-        self._owners = [next((span for span in spans if edge in span), None) for edge in edges]
-
-    def of(self, core: int) -> Span | None:
-        """The block of a core; None where none holds it."""
-        at = bisect_right(self._edges, core) - 1
-        return self._owners[at] if at >= 0 else None

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from batchbook.errors import Finding
-from batchbook.isbn.blocks import BlockIndex, overlaps, span_of
 from batchbook.isbn.bookings import LIVING
 from batchbook.isbn.chronicle import Life, is_given, lives
 from batchbook.isbn.errors import shortened
 from batchbook.isbn.numbers import core_of
 from batchbook.isbn.records import Assignment
 from batchbook.isbn.session import Session
+from batchbook.isbn.spans import BlockIndex, overlaps, span_of
 from batchbook.tables.filters import AnyOf
 from batchbook.tables.workspace import RecordTable, Workspace
 

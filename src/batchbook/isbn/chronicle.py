@@ -12,7 +12,8 @@ from batchbook.isbn.states import FREE, SPENT
 from batchbook.tables.workspace import RecordTable
 
 UNDO: Final = "undo"
-REAPPLY: Final = "reapply"
+ADOPT: Final = "adopt"
+"""What the history calls an undo, and the taking over of an agency's list."""
 _ORDER: Final = ("isbn", "at")
 
 
@@ -31,7 +32,7 @@ class Life:
     @property
     def adopted(self) -> bool:
         """Whether its state comes from an agency's list, which has no times."""
-        return any(step.what == "adopt" for step in self.steps)
+        return any(step.what == ADOPT for step in self.steps)
 
     def spent_besides(self, run: str) -> str | None:
         """The state without a way back that it reached in another run; steps that were undone do not count."""

@@ -28,36 +28,23 @@ def block_plan(
     total: int | None,
 ) -> BlockPlan:
     """The block that is meant. Raises WrongValues or RecordRefused with all that is wrong."""
-    wrong = list(_wrong_choice(block, prefix, publisher_code, first, last, total))
+    wrong = list(_wrong_choice(block, prefix, publisher_code))
     if wrong:
         raise WrongValues(
             "This does not say which block is meant; nothing was changed.",
             "Give the registrant prefix, such as 978-1-60888; or prefix, publisher code, first and last number.",
             findings=wrong,
         )
-    if block is None:
-        block = f"{prefix}-{publisher_code}"
-    if first is None and last is None and total is None:
-        return block_of_registrant(block, ranges)
-    whole = block_of_registrant(block, ranges)
-    start = "0" if first is None else first
-    if last is not None:
-        return block_of_range(whole.prefix, whole.publisher_code, start, last, ranges)
-    if total is None:
-        return block_of_range(whole.prefix, whole.publisher_code, start, whole.total - 1, ranges)
-    begun = block_of_range(whole.prefix, whole.publisher_code, start, whole.total - 1, ranges)
-    end = begun.span.first - whole.span.first + total - 1
-    return block_of_range(whole.prefix, whole.publisher_code, start, end, ranges)
+    if (first, last, total) == (None, None, None):
+        return block_of_registrant(block or f"{prefix}-{publisher_code}", ranges)
+    if block is not None:
+        whole = block_of_registrant(block, ranges)
+        prefix, publisher_code = whole.prefix, whole.publisher_code
+    assert prefix is not None and publisher_code is not None
+    return block_of_range(prefix, publisher_code, ranges, start=first, end=last, total=total)
 
 
-def _wrong_choice(
-    block: str | None,
-    prefix: str | None,
-    publisher_code: str | None,
-    first: str | None,
-    last: str | None,
-    total: int | None,
-) -> Iterator[Finding]:
+def _wrong_choice(block: str | None, prefix: str | None, publisher_code: str | None) -> Iterator[Finding]:
     if block is not None:
         for name, value in (("prefix", prefix), ("publisher code", publisher_code)):
             if value is not None:
@@ -66,10 +53,6 @@ def _wrong_choice(
         for name, value in (("prefix", prefix), ("publisher code", publisher_code)):
             if value is None:
                 yield Finding("is missing", column=name, rule="required")
-    if total is not None and total < 1:
-        yield Finding("is not 1 or more", column="total", value=total, rule="block-total")
-    if total is not None and last is not None:
-        yield Finding("does not go together with the last number", column="total", value=total, rule="block-total")
 
 
 def enter_block(

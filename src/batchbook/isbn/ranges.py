@@ -170,11 +170,12 @@ def shipped_ranges() -> RangeTable:
 
 def _stdnum_groups() -> Iterable[Group]:
     for _, prefix, _, _, groups in numdb.get("isbn").prefixes:
-        for _, low, high, about, registrants in groups:
-            # An entry without registrants says of a range of groups how long they are; those in use follow one by one.
-            if low == high and registrants:
+        for _, group, _, about, registrants in groups:
+            # An entry without either says of a range of groups how long they are; the groups follow one by one. Some
+            # have an agency and no range of registrants yet.
+            if about or registrants:
                 ranges = tuple((first, last) for _, first, last, _, _ in registrants)
-                yield Group(prefix, low, about.get("agency", ""), ranges)
+                yield Group(prefix, group, about.get("agency", ""), ranges)
 
 
 def _heading() -> tuple[dt.datetime | None, str]:

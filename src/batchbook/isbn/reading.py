@@ -13,6 +13,7 @@ import re
 import unicodedata
 from typing import Final, NoReturn
 
+from stdnum import ean
 from stdnum import isbn as stdnum_isbn
 
 from batchbook.tables.kinds import CellValue, ErrorValue, Wrong
@@ -40,6 +41,8 @@ _SCIENTIFIC_ZEROS: Final = 7
 
 def parse_text(text: str) -> str:
     """The 13 digits of a text that is one ISBN. Raises Wrong."""
+    if _is_plain(digits := text.replace("-", "")):
+        return digits
     if len(text) > MOST_CHARACTERS:
         raise Wrong("digit-count", f"has {len(text):,} characters; an ISBN has 13 digits")
     bare = _bare(text)
@@ -53,6 +56,18 @@ def parse_text(text: str) -> str:
     if not _DIGITS.fullmatch(digits):
         _refuse(bare, digits)
     return _checked(digits)
+
+
+def _is_plain(digits: str) -> bool:
+    """Whether these are the digits of a right ISBN-13, as nearly all are; what it is not, the long way has to say."""
+    return (
+        len(digits) == 13
+        and digits.isascii()
+        and digits.isdecimal()
+        and digits.startswith(("978", "979"))
+        and not digits.startswith("9790")
+        and str(ean.calc_check_digit(digits[:12])) == digits[12]
+    )
 
 
 def parse_cell(value: CellValue, shown: str) -> str:
@@ -111,7 +126,7 @@ def _of_number(value: int | float) -> str:
     if value != value or value in (float("inf"), float("-inf")) or value != int(value) or value < 0:
         raise Wrong("fraction", "is a number, but no whole one")
     digits = str(int(value))
-    if len(digits) == 13:
+    if len(digits) >= 13:
         zeros = len(digits) - len(digits.rstrip("0"))
         if zeros >= _SCIENTIFIC_ZEROS or (zeros > _SAFE_ZEROS and not stdnum_isbn.is_valid(digits)):
             raise Wrong("digits-lost", f"ends in {zeros} zeros; {_LOST}")
@@ -149,12 +164,15 @@ def _checked(digits: str) -> str:
 
 def _refuse(bare: str, digits: str) -> NoReturn:
     """Say what is wrong with a text that is not one number alone."""
-    found = list(dict.fromkeys(map(_valid, _CANDIDATE.findall(bare))))
-    isbns = [isbn for isbn in found if isbn]
+    candidates = [_compact(candidate) for candidate in _CANDIDATE.findall(bare)]
+    isbns = [isbn for isbn in dict.fromkeys(map(_valid, candidates)) if isbn]
     if len(isbns) > 1:
         raise Wrong("two-isbns", f"holds {len(isbns)} ISBNs: {', '.join(isbns[:3])}; a cell holds one")
     if isbns:
         raise Wrong("note-with-number", f"holds more than the ISBN {isbns[0]}: move the rest to the notes")
+    for candidate in candidates:
+        if len(candidate) == 13:
+            _checked(candidate)  # says why it is none
     if not any(character.isdigit() for character in digits):
         raise Wrong("characters", "holds no digits; an ISBN has 13 digits")
     odd = list(dict.fromkeys(character for character in digits if character not in "0123456789"))
@@ -166,7 +184,7 @@ def _refuse(bare: str, digits: str) -> NoReturn:
 
 def _valid(candidate: str) -> str | None:
     try:
-        return _checked(_compact(candidate))
+        return _checked(candidate)
     except Wrong:
         return None
 

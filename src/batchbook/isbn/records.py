@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from batchbook.isbn.numbers import Isbn
+from batchbook.isbn.ranges import RangeTable
 from batchbook.tables.plainkinds import Date, Moment, Text, Whole
-from batchbook.tables.records import Column, Computed, RecordType, Reference
+from batchbook.tables.records import Column, Computed, R, RecordType, Reference
 
 STATUSES: Final = ("available", "reserved", "scheduled", "assigned", "published", "cancelled")
 FORMATS: Final = ("paperback", "hardcover", "ebook", "audiobook")
@@ -156,3 +157,11 @@ HISTORY: Final = RecordType(
         Column("reason", "Reason", Text(), "Why, where a reason was given.", owner="machine", width=60),
     ),
 )  # fmt: skip
+
+
+def with_ranges(kind: RecordType[R], ranges: RangeTable) -> RecordType[R]:
+    """A type whose ISBNs are written with the hyphens of this range table."""
+    columns = (
+        replace(column, kind=Isbn(ranges)) if isinstance(column.kind, Isbn) else column for column in kind.columns
+    )
+    return replace(kind, columns=tuple(columns))

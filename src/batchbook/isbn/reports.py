@@ -1,27 +1,27 @@
-"""Reports on an ISBN workbook: totals, breakdowns, utilisation, forecast, as plain values and as report sheets."""
+"""Reports on an ISBN workbook: totals, breakdowns, utilisation, forecast, as plain values."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
-from batchbook.isbn.queries import BlockUse
+from batchbook.isbn.forecast import Forecast, Takings
+from batchbook.isbn.numbers import isbn_of
+from batchbook.isbn.queries import BlockUse, blocks, upcoming
+from batchbook.isbn.records import STATUSES
+from batchbook.isbn.reportsheets import report_sheets
+from batchbook.isbn.session import Session
+from batchbook.isbn.spans import capacity, span_of
+from batchbook.isbn.states import FREE
 from batchbook.isbn.system import IsbnSystem
-from batchbook.tables.reportbook import ReportSheet
+from batchbook.tables.filters import Between
 from batchbook.tables.workspace import Workspace
 
+__all__ = ["Forecast", "Report", "report", "report_sheets"]
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """How long numbers last at the present rate; `lasts_until` is None where that is not known, `why` says why."""
-
-    available: int
-    per_day: float | None
-    """Numbers newly taken a day over the window; None where the history does not say."""
-    lasts_until: dt.date | None
-    why: str | None
+UPCOMING_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,11 @@ class Report:
 
     at: dt.datetime
     ranges_date: str
-    """Of the range table."""
+    """The range table and its date."""
     window_days: int
     """The days before `at` that the rate is taken from."""
     totals: Mapping[str, int]
+    """blocks; numbers (of all blocks, each counted once); used; available; lost; rows (with a state); no_block."""
     by_status: Mapping[str, int]
     by_month: Mapping[str, Mapping[str, int]]
     """By month of the scheduled date (``2026-11``; empty text: no date), then by status."""
@@ -44,19 +45,95 @@ class Report:
     """Of all blocks together."""
     block_forecasts: Mapping[str, Forecast]
     upcoming: int
+    """Numbers scheduled up to 30 days ahead, overdue ones included."""
     unsound: int
     """Rows that break a rule and are in none of the figures."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        raise NotImplementedError
+        plain: dict[str, Any] = _plain(asdict(self))
+        plain["blocks"] = [{**use.pop("block"), **use} for use in plain["blocks"]]
+        return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value.isoformat() if isinstance(value, dt.date) else value
 
 
 def report(workspace: Workspace, system: IsbnSystem, now: dt.datetime, *, window_days: int = 90) -> Report:
     """The report at a moment (with zone)."""
-    raise NotImplementedError
+    session = Session(workspace, system)
+    uses = blocks(workspace, system)
+    totals = _totals(session, uses)
+    takings = Takings.read(session.history, now, window_days)
+    table = session.assignments
+    counted = table.tally("status")
+    return Report(
+        at=now,
+        ranges_date=system.ranges_date,
+        window_days=window_days,
+        totals=totals,
+        by_status={status: counted.get((status,), 0) for status in STATUSES},
+        by_month=_groups(table.tally("scheduled_date", "status"), lambda day: f"{day:%Y-%m}"),
+        by_imprint=_groups(table.tally("imprint", "status"), str),
+        by_format=_groups(table.tally("format", "status"), str),
+        blocks=uses,
+        forecast=takings.forecast(totals["available"], None, None),
+        block_forecasts={
+            use.block.block: takings.forecast(use.available, use.block.first, use.block.last) for use in uses
+        },
+        upcoming=sum(1 for _ in upcoming(workspace, system, now.date(), UPCOMING_DAYS)),
+        unsound=sum(one.unsound for one in (session.blocks, session.assignments, session.history)),
+    )
 
 
-def report_sheets(report: Report) -> list[ReportSheet]:
-    """The report as sheets of a report workbook, with charts."""
-    raise NotImplementedError
+def _totals(session: Session, uses: Sequence[BlockUse]) -> dict[str, int]:
+    """Figures of all blocks together: a number of two blocks that overlap counts once."""
+    spans = [span_of(use.block) for use in uses]
+    rows = session.assignments.count()
+    free = session.assignments.count(status=FREE)
+    inside = used = 0
+    for first, last in _stretches([(span.first, span.last) for span in spans]):
+        within = Between(isbn_of(first), isbn_of(last))
+        count = session.assignments.count(isbn=within)
+        inside += count
+        used += count - session.assignments.count(status=FREE, isbn=within)
+    numbers = capacity(spans)
+    lost = sum(any(use.block.first <= isbn <= use.block.last for use in uses) for isbn in session.lost_numbers())
+    return {
+        "blocks": len(uses),
+        "numbers": numbers,
+        "used": used,
+        "available": numbers - used - lost,
+        "lost": lost,
+        "rows": rows,
+        "released": free,
+        "no_block": rows - inside,
+    }
+
+
+def _stretches(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans of cores without what they have in common."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def _groups(counted: Mapping[tuple[Any, ...], int], name: Callable[[Any], str]) -> dict[str, dict[str, int]]:
+    """Counts by a value's name, then by status in the order of the states; blanks last."""
+    groups: dict[str, dict[str, int]] = {}
+    for (value, status), count in counted.items():
+        group = groups.setdefault("" if value is None else name(value), {})
+        group[status] = group.get(status, 0) + count
+    if "" in groups:
+        groups[""] = groups.pop("")
+    order: tuple[str, ...] = STATUSES
+    return {name: {status: group[status] for status in order if status in group} for name, group in groups.items()}

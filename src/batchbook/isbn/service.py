@@ -63,7 +63,7 @@ def schedule(
 ) -> Scheduled:
     """Give a book's format a number: the one that it has, the one asked for, or the next free one of the best block.
 
-    Raises NoneLeft with the shortage in figures, and Differs where the book has a number with other details. `what`
+    Raises NoNumberLeft with the shortage in figures, and Differs where the book has a number with other details. `what`
     names the command in the history.
     """
     return schedule_number(Session(workspace, system), actor, wanted, on_difference, what)

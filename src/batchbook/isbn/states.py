@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from batchbook.errors import BatchbookError
+from batchbook.isbn.errors import IsbnRefused
 
 STEPS: Final[Mapping[str, tuple[str, ...]]] = {
     "available": ("reserved", "scheduled"),
@@ -34,7 +34,7 @@ SPENT: Final = frozenset({"assigned", "published", "cancelled"})
 """From these no steps lead back: the number is never available again."""
 
 
-class StepRefused(BatchbookError):
+class StepRefused(IsbnRefused):
     """A number cannot go from its state to the one that is wanted; nothing was changed."""
 
     code = "step-refused"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from pydantic import Field, ValidationError
@@ -17,14 +17,12 @@ from batchbook.errors import ConfigurationError, Finding
 from batchbook.isbn.checks import check
 from batchbook.isbn.numbers import Isbn
 from batchbook.isbn.rangemessage import ranges_in_use
-from batchbook.isbn.records import BLOCKS, FORMATS, HISTORY, Assignment, Block, HistoryEntry, assignments_type
+from batchbook.isbn.records import BLOCKS, FORMATS, HISTORY, assignments_type, with_ranges
 from batchbook.isbn.rules import assignment_rule, block_rule
 from batchbook.isbn.session import Memory
 from batchbook.isbn.turning import turned
-from batchbook.tables.records import RecordChange, RecordType
+from batchbook.tables.records import R, RecordChange, RecordType, Rule
 from batchbook.tables.workspace import Workspace
-
-R = TypeVar("R")
 
 
 class IsbnSettings(Settings):
@@ -51,17 +49,12 @@ class IsbnSystem(System):
         path = self.settings.ranges
         self.ranges = ranges_in_use(None if path is None else (base_folder or Path()) / path)
         self.isbn = Isbn(self.ranges)
-        self.blocks: RecordType[Block] = self._ruled(BLOCKS, block_rule(self.ranges))
-        assignments = assignments_type(tuple(dict.fromkeys((*FORMATS, *self.settings.formats))))
-        self.assignments: RecordType[Assignment] = self._ruled(assignments, assignment_rule)
-        self.history: RecordType[HistoryEntry] = self._ruled(HISTORY)
+        formats = tuple(dict.fromkeys((*FORMATS, *self.settings.formats)))
+        self.blocks = _ruled(with_ranges(BLOCKS, self.ranges), block_rule(self.ranges))
+        self.assignments = _ruled(with_ranges(assignments_type(formats), self.ranges), assignment_rule)
+        self.history = with_ranges(HISTORY, self.ranges)
         self.types = (self.blocks, self.assignments, self.history)
         self._memories: WeakKeyDictionary[Workspace, Memory] = WeakKeyDictionary()
-
-    def _ruled(self, kind: RecordType[R], *rules: Any) -> RecordType[R]:
-        """A record type whose numbers are written by this range table, with further rules."""
-        columns = (replace(one, kind=self.isbn) if isinstance(one.kind, Isbn) else one for one in kind.columns)
-        return replace(kind, columns=tuple(columns), rules=(*kind.rules, *rules))
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -91,6 +84,10 @@ class IsbnSystem(System):
     ) -> Turning:
         """What an undo or reapply has to leave, and the history rows that say what it does."""
         return turned(workspace, self, verb, run, changes, actor)
+
+
+def _ruled(kind: RecordType[R], rule: Rule[R]) -> RecordType[R]:
+    return replace(kind, rules=(*kind.rules, rule))
 
 
 def isbn_system(section: Mapping[str, Any], base_folder: Path | None = None, *, file: str = "") -> IsbnSystem:

@@ -71,8 +71,7 @@ class RecordTable(Generic[R]):
         self._shape = shape
         self._shared = shared
         self._questions = Questions(shared.scratch, shape)
-        self._book: Book | None = None
-        self._place: SheetPlace | None = None
+        self._standing: tuple[Book, SheetPlace] | None = None
 
     # --- asking --------------------------------------------------------------------------------------------------
 
@@ -148,37 +147,37 @@ class RecordTable(Generic[R]):
 
     def stands(self, book: Book, place: SheetPlace) -> None:
         """Told where the records are in a workbook."""
-        self._book, self._place = book, place
+        self._standing = book, place
 
     @property
     def sheet(self) -> str:
         """The sheet's name as it is in the workbook."""
-        return self._placed.sheet
+        return self._stands[1].sheet
 
     @property
     def header_row(self) -> int:
         """The row of the headers."""
-        return self._placed.header.row
+        return self._stands[1].header.row
 
     def title(self, name: str) -> str:
         """The header of a field as it stands in the sheet."""
-        return self._placed.header.titles[name]
+        return self._stands[1].header.titles[name]
 
     def column(self, name: str) -> int:
         """The 1-based column of a field."""
-        return self._placed.header.columns[name]
+        return self._stands[1].header.columns[name]
 
     @property
     def next_row(self) -> int:
         """The row behind the last one of the sheet, whatever that one holds; takes the book, still open."""
-        assert self._book is not None
-        return max(self._book.layout(self.sheet).last_row, self.header_row) + 1
+        book, place = self._stands
+        return max(book.layout(place.sheet).last_row, place.header.row) + 1
 
     @property
-    def _placed(self) -> SheetPlace:
-        if self._place is None:
+    def _stands(self) -> tuple[Book, SheetPlace]:
+        if self._standing is None:
             raise TypeError("this workspace was read from no workbook")
-        return self._place
+        return self._standing
 
     def key_of(self, *key: Any) -> tuple[str, ...]:
         """The canonical key, as RecordChange has it, of values of the key's fields."""

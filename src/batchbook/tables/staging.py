@@ -71,6 +71,7 @@ class Staging:
 
     def rests_on(self, shape: Shape[Any], which: int, columns: Sequence[ColumnShape]) -> None:
         """Changes of this row that are taken next say what these columns held before."""
+        self._step += 1
         self._scratch.execute_many(
             "INSERT INTO rested VALUES (?, ?, ?, ?)",
             ((self._step, shape.index, which, column.position) for column in columns),
@@ -79,17 +80,17 @@ class Staging:
     @contextmanager
     def whole(self) -> Iterator[None]:
         """Go back to where it began when an exception leaves it."""
-        mark = self._step
+        mark, taken = self._step, self._taken
         self._open += 1
         try:
             yield
         except BaseException:
-            self._go_back(mark)
+            self._go_back(mark, taken)
             raise
         finally:
             self._open -= 1
 
-    def _go_back(self, mark: int) -> None:
+    def _go_back(self, mark: int, taken: int) -> None:
         steps = self._scratch.query("SELECT sheet, id, before FROM staged WHERE step > ? ORDER BY step DESC", (mark,))
         for index, which, held in list(steps):
             shape = self._shapes[index]
@@ -98,8 +99,7 @@ class Staging:
                 self._scratch.execute(shape.insertion, json.loads(held))
         self._scratch.execute("DELETE FROM staged WHERE step > ?", (mark,))
         self._scratch.execute("DELETE FROM rested WHERE step > ?", (mark,))
-        self._step = mark
-        self._taken = min(self._taken, mark)
+        self._step, self._taken = mark, taken  # what was taken meanwhile counts for nothing
 
     def take(self) -> list[RecordChange]:
         """The net changes since the last time, by record, in the order of their first steps."""
@@ -111,7 +111,7 @@ class Staging:
         self._taken = self._step
         if not self._open:  # nobody can want to go back behind this
             self._scratch.execute("DELETE FROM staged")
-        self._scratch.execute("DELETE FROM rested")
+            self._scratch.execute("DELETE FROM rested")
         return changes
 
     def _nets(self) -> dict[tuple[int, int], _Net]:
@@ -121,7 +121,9 @@ class Staging:
         ):
             if (index, which) not in nets:
                 nets[index, which] = _Net(None if held is None else json.loads(held))
-        for index, which, position in self._scratch.query("SELECT sheet, id, position FROM rested"):
+        for index, which, position in self._scratch.query(
+            "SELECT sheet, id, position FROM rested WHERE step > ?", (self._taken,)
+        ):
             if (index, which) in nets:
                 nets[index, which].rested.add(position)
         return nets

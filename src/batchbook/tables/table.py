@@ -120,7 +120,7 @@ class Table:
     def _row(self, number: int, cells: Mapping[int, Cell]) -> TableRow:
         key = self._key(cells)
         inputs = {name: cells.get(self.column(name)) for name in self.reads}
-        taken = {name: _held(cells.get(self.column(name))) for name in self.spec.writes}
+        taken = {name: held_in(cells.get(self.column(name))) for name in self.spec.writes}
         row = Row(number, key, inputs, self._no_inputs)
         return TableRow(number, key, row, taken, self._problem(number, cells))
 
@@ -148,7 +148,7 @@ def filled(cell: Cell) -> bool:
     return cell.uncalculated or cell.formula is not None or cell.value not in (None, "")
 
 
-def _held(cell: Cell | None) -> CellValue:
+def held_in(cell: Cell | None) -> CellValue:
     """What a written column holds: a formula that a person put there is no value, whatever it shows."""
     if cell is not None and cell.formula is not None and not isinstance(cell.value, Link):
         return Formula(cell.formula, cell.shown())

@@ -80,9 +80,9 @@ class Workspace:
             check_references(shape, self._by_sheet, place, scratch, found)
 
     def table(self, kind: RecordType[R]) -> RecordTable[R]:
-        """The records of a type."""
+        """The records of a type: of its sheet and class, under the columns and rules that they were read by."""
         table = self._tables.get(kind.sheet)
-        if table is None or table.kind is not kind:
+        if table is None or table.kind.record is not kind.record:
             raise TypeError(f"the sheet {kind.sheet} was not read as records of {kind.record.__name__}")
         return table
 
