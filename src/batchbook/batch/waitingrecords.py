@@ -7,6 +7,7 @@ take counts as taken. The records that they change are the job's until then.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from batchbook.batch.recorded import changes_in
 from batchbook.batch.systems import System
@@ -23,31 +24,36 @@ SYSTEM = "system"
 """In the settings of a run that changes records: the name of its system."""
 
 
+class _NoLongerHolds(Exception):
+    """Changes that belong together, and of which one cannot be staged."""
+
+
 class WaitingRecords:
     """What unfinished runs over one workbook are still to bring into it."""
 
-    def __init__(self, ledger: Ledger, workbook: str, system: System, *, but: str = "") -> None:
-        """`workbook` is its name in the ledger; `but` is a run that brings its own in itself."""
+    def __init__(self, ledger: Ledger, workbook: str, system: System) -> None:
+        """`workbook` is its name in the ledger."""
         self._ledger = ledger
-        self._runs = [
-            run
-            for run in ledger.runs(workbook=workbook)
-            if run.unfinished and run.id != but and run.settings.get(SYSTEM) == system.name
-        ]
+        self._runs = [run for run in ledger.unfinished(workbook) if run.settings.get(SYSTEM) == system.name]
         self._touched = Scratch("CREATE TABLE touched (record TEXT PRIMARY KEY, run TEXT NOT NULL) WITHOUT ROWID;")
         for run in self._runs:
             self._touched.execute_many(
-                "INSERT OR IGNORE INTO touched VALUES (?, ?)", ((_name(change), run.id) for change in self._of(run))
+                "INSERT OR IGNORE INTO touched VALUES (?, ?)",
+                ((_name(change), run.id) for changes in self._of(run) for change in changes),
             )
 
-    def _of(self, run: RunRecord) -> Iterator[RecordChange]:
+    def _of(self, run: RunRecord) -> Iterator[list[RecordChange]]:
+        """What each row of a run's changes."""
         for details in RunLog(self._ledger, run).unsaved_details():
-            yield from changes_in(details)
+            yield changes_in(details)
 
     def stage(self, workspace: Workspace) -> None:
-        """Stage them, the oldest run's first. One that no longer holds is not staged: its job does its row again."""
+        """Stage them, the oldest run's first. Of a row of which one no longer holds none is: its job does it again."""
         for run in reversed(self._runs):
-            workspace.apply(self._of(run))
+            for changes in self._of(run):
+                with suppress(_NoLongerHolds), workspace.whole():
+                    if workspace.apply(changes):
+                        raise _NoLongerHolds
         workspace.take()
 
     def run_of(self, change: RecordChange) -> str | None:
