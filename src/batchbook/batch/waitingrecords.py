@@ -31,10 +31,12 @@ class _NoLongerHolds(Exception):
 class WaitingRecords:
     """What unfinished runs over one workbook are still to bring into it."""
 
-    def __init__(self, ledger: Ledger, workbook: str, system: System) -> None:
-        """`workbook` is its name in the ledger."""
+    def __init__(self, ledger: Ledger, workbook: str, system: System, *, but: str = "") -> None:
+        """`workbook` is its name in the ledger; `but` is a run that brings its own in itself."""
         self._ledger = ledger
-        self._runs = [run for run in ledger.unfinished(workbook) if run.settings.get(SYSTEM) == system.name]
+        self._runs = [
+            run for run in ledger.unfinished(workbook) if run.id != but and run.settings.get(SYSTEM) == system.name
+        ]
         self._touched = Scratch("CREATE TABLE touched (record TEXT PRIMARY KEY, run TEXT NOT NULL) WITHOUT ROWID;")
         for run in self._runs:
             self._touched.execute_many(
