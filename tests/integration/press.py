@@ -55,7 +55,9 @@ class Press(Folder):
             stderr.flush()
             return Called(code, out.getvalue().decode(), err.getvalue().decode())
 
-    def schedule(self, title: str, book_id: str, date: str = "2027-03-01", kind: str = "paperback", *more: str) -> Called:
+    def schedule(
+        self, title: str, book_id: str, date: str = "2027-03-01", kind: str = "paperback", *more: str
+    ) -> Called:
         return self.isbn(
             "schedule", "--title", title, "--book-id", book_id, "--date", date, "--book-format", kind, *more
         )

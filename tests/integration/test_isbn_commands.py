@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -69,7 +70,9 @@ def test_reserve_needs_a_reason_takes_the_next_free_number_and_release_gives_it_
     assert press.isbn("reserve").code == 2
     assert press.isbn("reserve", "--reason", " ").code == 2
     first = press.isbn("reserve", "--block", BLOCK, "--reason", "the boxed set", "--notes", "blue", "--json").json
-    assert first["assignment"] | {"status": "reserved", "reason": "the boxed set", "notes": "blue"} == first["assignment"]
+    assert (
+        first["assignment"] | {"status": "reserved", "reason": "the boxed set", "notes": "blue"} == first["assignment"]
+    )
     assert press.schedule("The River", "B-1", "2027-03-01", "paperback", "--json").json["assignment"]["isbn"] == SECOND
     assert press.isbn("reserve", THIRD, "--reason", "a certain one").code == 0
     assert press.isbn("release", FIRST, "--reason", "dropped").code == 0
@@ -147,7 +150,10 @@ def test_every_wrong_option_of_schedule_is_named_in_one_pass(press: Press) -> No
 
 def test_no_number_left_is_exit_code_1_with_the_shortage(tmp_path: Path) -> None:
     press = new_press(tmp_path / "press", block=None)
-    assert press.isbn("add-block", "--prefix", "978", "--publisher-code", "1-60888", "--start", "7", "--end", "7").code == 0
+    assert (
+        press.isbn("add-block", "--prefix", "978", "--publisher-code", "1-60888", "--start", "7", "--end", "7").code
+        == 0
+    )
     assert press.schedule("One", "B-1").code == 0
     refused = press.schedule("Two", "B-2", "2027-03-01", "paperback", "--json")
     assert refused.code == 1
@@ -185,7 +191,9 @@ def test_list_search_and_upcoming_find_numbers_in_table_json_and_csv(press: Pres
     assert [one["title"] for one in listed["assignments"]] == ["The Sea"]
     assert (listed["unsound"], listed["error"]) == (0, None)
     lines = rows_of(press.isbn("list", "--imprint", "Harbour", "--format", "csv").out)
-    assert [(line["isbn"], line["title"], line["scheduled_date"]) for line in lines] == [(FIRST, "'=River", "2020-03-01")]
+    assert [(line["isbn"], line["title"], line["scheduled_date"]) for line in lines] == [
+        (FIRST, "'=River", "2020-03-01")
+    ]
     table = press.isbn("list", "--sort", "-scheduled_date").out.splitlines()
     assert [line.split()[0] for line in table] == ["ISBN", SECOND, FIRST]
     assert FIRST in press.isbn("search", "RIVER").out
@@ -231,7 +239,8 @@ def test_rows_that_a_person_broke_are_left_out_with_a_warning_named_by_check_and
     checked = press.isbn("check", "--json")
     assert checked.code == 3
     found = checked.json["findings"][0]
-    assert (found["sheet"], found["row"], found["column"], found["value"]) == ("ISBN Assignments", 2, "Status", "lost")
+    place = (found["sheet"], found["row"], found["column"], found["value"])
+    assert place == ("ISBN Assignments", 2, "B (Status)", "lost")
     assert "lost" in press.isbn("check").out
     assert [line["level"] for line in rows_of(press.isbn("check", "--format", "csv").out)][:1] == ["error"]
     refused = press.schedule("The Hill", "B-3")
@@ -255,10 +264,10 @@ def test_the_report_has_figures_in_three_formats_and_a_workbook_that_is_not_repl
     assert {"part": "by_status", "name": "scheduled", "figure": "numbers", "value": "1"} in lines
     written = press.isbn("report", "--to", "report.xlsx")
     assert written.code == 0, written.err
-    book = openpyxl.load_workbook(press.path / "report.xlsx")
-    assert sum(len(sheet._charts) for sheet in book.worksheets) > 0
+    with zipfile.ZipFile(press.path / "report.xlsx") as archive:
+        assert [name for name in archive.namelist() if name.startswith("xl/charts/")]
     assert press.isbn("report", "--to", "report.xlsx").code == 0
-    book.save(press.path / "report.xlsx")
+    openpyxl.load_workbook(press.path / "report.xlsx").save(press.path / "report.xlsx")
     assert press.isbn("report", "--to", "report.xlsx").code == 2
     assert press.isbn("report", "--to", "data/isbn.xlsx").code == 2
 
