@@ -11,7 +11,7 @@ from batchbook.errors import Finding
 from batchbook.storage.scratch import Scratch
 from batchbook.tables.checking import Checker, Problem
 from batchbook.tables.findings import Findings, Trouble, shortened
-from batchbook.tables.keys import key_of_text, key_shown
+from batchbook.tables.keys import key_of_text, key_shown, key_text
 from batchbook.tables.querying import Questions
 from batchbook.tables.reading import SheetPlace
 from batchbook.tables.records import R
