@@ -1,12 +1,26 @@
 import datetime as dt
 from dataclasses import replace
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchbook.tables import RecordChange, RecordRefused, Unsound
-from tests.tables.library import LOG, SHELVES, TITLES, Entry, Shelf, Title, empty_library, read_library, records_of
+from batchbook.tables import RecordChange, RecordRefused, Unsound, Workspace
+from batchbook.xlsx import Book
+from tests.tables.library import (
+    LOG,
+    SHELVES,
+    TITLES,
+    TYPES,
+    Entry,
+    Shelf,
+    Title,
+    empty_library,
+    make_library,
+    read_library,
+    records_of,
+)
 
 DAY = dt.date(2026, 11, 22)
 
@@ -334,3 +348,32 @@ def test_changes_of_one_record_come_to_their_difference(series):
         {name: getattr(model["T1"], name) for name in names},
     )
     assert workspace.take() == ([expected] if names else [])
+
+
+def test_a_formula_that_a_person_put_in_a_cell_is_never_written_over(tmp_path):
+    def change(book):
+        book["Titles"]["C2"] = "=A2"
+
+    path = make_library(tmp_path / "b.xlsx", [["T1", "there"]], change=change)
+    calculated(path, "<v />", "<v>T1</v>")
+    with Book.open(path) as book:
+        workspace = Workspace.read(book, TYPES)
+    titles = workspace.table(TITLES)
+    assert titles.get("T1").title == "T1"
+    with pytest.raises(RecordRefused) as caught:
+        titles.update("T1", title="One")
+    assert refused(caught) == [("Title", "formula")]
+    change = RecordChange("Titles", ("T1",), {"title": "T1"}, {"title": "One"})
+    assert [finding.rule for finding in workspace.apply([change])] == ["formula"]
+    assert titles.update("T1", title="T1", status="lost").status == "lost"
+    assert [change.after for change in workspace.take()] == [{"status": "lost"}]
+
+
+def calculated(path, old, new):
+    """Put the result into the formula of a workbook, as Excel would."""
+    with ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["xl/worksheets/sheet2.xml"] = parts["xl/worksheets/sheet2.xml"].replace(b'<c r="C2">', b'<c r="C2" t="str">')
+    with ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content.replace(old.encode(), new.encode()))

@@ -88,17 +88,8 @@ class RecordSheet:
         return key_text(named(self.kind.key, values))
 
     def rows_at(self, book: Book, numbers: Collection[int]) -> dict[int, dict[int, Cell]]:
-        """The known cells of some rows, by row number; one pass over the sheet, as far as the last of them."""
-        found: dict[int, dict[int, Cell]] = {}
-        if not numbers:
-            return found
-        last = max(numbers)
-        for number, cells in book.rows(self.sheet, self.columns):
-            if number in numbers:
-                found[number] = cells
-            if number >= last and self.layout.ordered:
-                break
-        return found
+        """The known cells of some rows, by row number."""
+        return book.rows_at(self.sheet, numbers, self.columns)
 
 
 def title_of(column: Column, title: str) -> bool:

@@ -65,6 +65,9 @@ class RecordWork:
         workspace = self.read(book)
         dropped_rows = self._stage(workspace)
         workspace.take()
+        for kind in self._system.types:
+            # Found out now: rows are processed in another thread, where the ledger cannot be asked.
+            _ = () in workspace.lost(kind)
         self._processor.opened(workspace, actor)
         return dropped_rows
 

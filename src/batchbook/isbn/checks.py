@@ -87,7 +87,7 @@ def _side_by_side(
 
 def _unsound(session: Session, isbn: str) -> bool:
     """Whether a number has a row that breaks a rule: its findings are told elsewhere."""
-    return session.assignments.place(isbn) is not None
+    return session.assignments.there((isbn,))
 
 
 def _lost(session: Session, isbn: str, life: Life | None) -> Finding:

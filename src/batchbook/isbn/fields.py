@@ -58,6 +58,9 @@ def _check_text(name: str, text: str) -> None:
         raise Wrong("length", f"has {len(text):,} characters; at most {most:,} are allowed")
     allowed = _LINES if name in _MANY_LINES else frozenset[str]()
     for place, character in enumerate(text.strip(), 1):
+        if "\udc80" <= character <= "\udcff":  # how a byte of a CSV file that is no UTF-8 is read
+            byte = f"the byte 0x{ord(character) - 0xDC00:02X}"
+            raise Wrong("encoding", f"is not in UTF-8 ({byte} as its {place}. character); save the file as CSV UTF-8")
         if character not in allowed and unicodedata.category(character) in ("Cc", "Cs", "Cn", "Zl", "Zp"):
             said = "a line break" if character in "\n\r" else f"the control character U+{ord(character):04X}"
             raise Wrong("control-character", f"has {said} as its {place}. character; take it out")

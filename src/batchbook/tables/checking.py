@@ -9,7 +9,9 @@ from batchbook.storage.scratch import Scratch
 from batchbook.tables.findings import Trouble, shortened
 from batchbook.tables.keys import key_of_text, key_shown
 from batchbook.tables.reading import broken_rules, missing, refers_to_nothing
-from batchbook.tables.shapes import ColumnShape, Look, Shape, Values
+from batchbook.tables.shapes import ColumnShape, Held, Look, Shape, Values
+
+_FORMULA = "holds a formula in the sheet, which is never written over; put a value in its place"
 
 Problem = tuple[ColumnShape, Trouble]
 
@@ -32,8 +34,9 @@ class Checker:
             problems.append((shape.key[0], Trouble("key-taken", where, shortened(key_shown(key_of_text(key))))))
         return values, problems
 
-    def changed(self, shape: Shape[Any], old: Values, looks: Mapping[str, Look]) -> tuple[Values, list[Problem]]:
+    def changed(self, shape: Shape[Any], held: Held, looks: Mapping[str, Look]) -> tuple[Values, list[Problem]]:
         """The stored values of a record with changes, and all that is wrong with them."""
+        old = held.values
         columns = [shape[name] for name in looks]
         values = tuple(looks[c.name].stored if c.name in looks else old[c.position] for c in shape.columns)
         problems = list(self._of_values(shape, looks, columns, values))
@@ -41,6 +44,11 @@ class Checker:
             (column, Trouble("key", "names the record and is never changed", shortened(column.write(values[at]))))
             for column in shape.key
             if values[at := column.position] != old[at]
+        ]
+        problems += [
+            (column, Trouble("formula", _FORMULA, shortened(column.write(values[at]))))
+            for column in columns
+            if values[at := column.position] != old[at] and held.formulas & 1 << at
         ]
         return values, problems
 

@@ -55,7 +55,11 @@ class Findings:
         """`scratch` has the tables of `SCHEMA`; `sheets` are named by their place."""
         self._scratch = scratch
         self._file = file
-        self._sheets = sheets
+        self._sheets = list(sheets)
+
+    def name_sheet(self, sheet: int, name: str) -> None:
+        """Say how the sheet of a place is called in the workbook."""
+        self._sheets[sheet] = name
 
     def add(self, sheet: int, number: int, position: int, title: str, trouble: Trouble) -> None:
         """Keep one: place of the sheet, row, place of the column in its type, and the column in words."""

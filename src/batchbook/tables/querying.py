@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -107,7 +108,8 @@ def _term(column: ColumnShape, value: Any) -> tuple[str, list[Stored]]:
     if isinstance(value, AnyOf):
         stored = [column.store(one) for one in value.values if one is not None]
         blank = f" OR {column.sql} IS NULL" if any(one is None for one in value.values) else ""
-        return f"({column.sql} IN ({', '.join('?' * len(stored))}){blank})", stored
+        # As one value: SQLite takes no more than some thousand.
+        return f"({column.sql} IN (SELECT value FROM json_each(?)){blank})", [json.dumps(stored)]
     if isinstance(value, Between):
         return _range(column, value)
     if isinstance(value, Containing):

@@ -15,7 +15,7 @@ from batchbook.tables.keys import key_of_text, key_part, key_shown, key_text
 from batchbook.tables.kinds import Stored
 from batchbook.tables.shapes import ColumnShape, Look, Shape
 from batchbook.xlsx import Book, Cell, letters
-from batchbook.xlsx.values import CellValue
+from batchbook.xlsx.values import CellValue, Link
 
 _REMEMBERED = 2_000
 """So many values of a column are remembered: days, states and names are the same in many rows."""
@@ -84,12 +84,15 @@ class _SheetReader:
     def row(self, number: int, cells: Mapping[int, Cell]) -> tuple[Any, ...] | None:
         """The row as the type's table holds it; None where it is a gap."""
         values: list[Stored] = []
+        formulas = 0
         troubles: list[tuple[ColumnShape, Trouble]] = []
         for at, column, look_at in self._columns:
             cell = cells.get(at)
             if cell is None:
                 values.append(None)
                 continue
+            if cell.formula is not None and not isinstance(cell.value, Link):
+                formulas |= 1 << column.position
             stored, trouble = look_at(cell)
             values.append(stored)
             if trouble is not None:
@@ -102,7 +105,7 @@ class _SheetReader:
         for column, trouble in troubles:
             self._findings.add(self._shape.index, number, column.position, self._place.title(column), trouble)
         sound = all(trouble.warning for _, trouble in troubles)
-        return None, number, sound, self._shape.key_of(values), self._raw(cells), *values
+        return None, number, sound, self._shape.key_of(values), self._raw(cells), formulas, *values
 
     def _raw(self, cells: Mapping[int, Cell]) -> str:
         held = (cells.get(at) for _, at in self._key)

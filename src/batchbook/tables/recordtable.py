@@ -16,7 +16,7 @@ from batchbook.tables.querying import Questions
 from batchbook.tables.reading import SheetPlace
 from batchbook.tables.records import R
 from batchbook.tables.refusals import RecordRefused, Unsound
-from batchbook.tables.shapes import Shape, Values
+from batchbook.tables.shapes import Held, Shape
 from batchbook.tables.staging import Staging
 from batchbook.xlsx import Book
 
@@ -49,17 +49,6 @@ class Standing:
     key_cells: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A row of a record as scratch tables hold it."""
-
-    id: int
-    number: int | None
-    sound: bool
-    raw: str
-    values: Values
-
-
 class RecordTable(Generic[R]):
     """The records of one type, those that are staged included. Keys are given as values of the key's fields.
 
@@ -82,11 +71,9 @@ class RecordTable(Generic[R]):
 
     def held(self, key: tuple[str, ...]) -> Held | None:
         """The row of a canonical key, None where there is none. Raises Unsound where it breaks a rule."""
-        sql = f"SELECT id, number, sound, raw, {self._shape.names} FROM {self._shape.table} WHERE key = ?"
-        row = self._shared.scratch.one(sql, (key_text(key),))
-        if row is None:
+        held = self._shape.held(self._shared.scratch, key)
+        if held is None:
             return None
-        held = Held(row[0], row[1], bool(row[2]), row[3], row[4:])
         if not held.sound:
             self._refuse(key, held)
         return held
@@ -241,7 +228,7 @@ class RecordTable(Generic[R]):
         shape = self._shape
         held = self._there(key)
         looks = {name: shape[name].check(value) for name, value in changes.items()}
-        values, problems = self._shared.checker.changed(shape, held.values, looks)
+        values, problems = self._shared.checker.changed(shape, held, looks)
         problems += self._not_ours(changes)
         if problems:
             raise self._refused(f"The change of {key_shown(self._shape.canonical(key))}", problems, held.number)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeAlias
 
+from batchbook.storage.scratch import Scratch
 from batchbook.tables.findings import Trouble, shortened
 from batchbook.tables.keys import key_part, key_text
 from batchbook.tables.kinds import Stored, Wrong
@@ -25,6 +27,21 @@ class Look(NamedTuple):
 
 
 BLANK = Look(None)
+LEADING = 6
+"""What a row of a type's table begins with: id, number in the sheet, sound, canonical key, texts of its key cells, and
+the places of the columns (as bits) in which a person put a formula. Its values follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A row of a type's table; `formulas` are the places of the columns in which a person put one, as bits."""
+
+    id: int
+    number: int | None
+    sound: bool
+    raw: str
+    formulas: int
+    values: Values
 
 
 class ColumnShape:
@@ -118,7 +135,7 @@ class Shape(Generic[R]):
         columns = ", ".join(f"{column.sql} {column.kind.sql}" for column in self.columns)
         return (
             f"CREATE TABLE {self.table} (id INTEGER PRIMARY KEY, number INTEGER, sound INTEGER NOT NULL, key TEXT, "
-            f"raw TEXT, {columns});"
+            f"raw TEXT, formulas INTEGER NOT NULL, {columns});"
         )
 
     @cached_property
@@ -128,8 +145,8 @@ class Shape(Generic[R]):
 
     @cached_property
     def insertion(self) -> str:
-        """The SQL that puts in a row: id, number, sound, key, raw and the columns."""
-        return f"INSERT INTO {self.table} VALUES ({', '.join('?' * (5 + len(self.columns)))})"
+        """The SQL that puts in a whole row."""
+        return f"INSERT INTO {self.table} VALUES ({', '.join('?' * (LEADING + len(self.columns)))})"
 
     def record(self, values: Sequence[Stored]) -> R:
         """The record of stored values."""
@@ -154,6 +171,12 @@ class Shape(Generic[R]):
             raise TypeError(f"a key of {self.kind.sheet} has {len(self.key)} values ({', '.join(self.kind.key)})")
         return tuple(str(column.store(value)) for column, value in zip(self.key, key, strict=True))
 
+    def held(self, scratch: Scratch, key: tuple[str, ...]) -> Held | None:
+        """The (first) row of a canonical key."""
+        sql = f"SELECT id, number, sound, raw, formulas, {self.names} FROM {self.table} WHERE key = ?"
+        row = scratch.one(sql, (key_text(key),))
+        return None if row is None else Held(row[0], row[1], bool(row[2]), row[3], row[4], row[5:])
+
     def raw_key(self, values: Values) -> str:
         """The texts of the key cells as they are written for a new record."""
         return key_text(tuple(key_part(column.write(values[column.position])) for column in self.key))
@@ -161,7 +184,3 @@ class Shape(Generic[R]):
 
 def _shown(value: CellValue, code: str) -> str:
     return value.text if isinstance(value, Link) else shown(value, code)
-
-
-Titled: TypeAlias = Callable[[ColumnShape], str]
-"""A column in words."""

@@ -11,14 +11,12 @@ from typing import Any
 from batchbook.storage.scratch import Scratch
 from batchbook.tables.keys import key_of_text
 from batchbook.tables.records import RecordChange
-from batchbook.tables.shapes import ColumnShape, Shape, Values
+from batchbook.tables.shapes import LEADING, ColumnShape, Shape, Values
 
 SCHEMA = """
 CREATE TABLE staged (step INTEGER PRIMARY KEY, sheet INTEGER NOT NULL, id INTEGER NOT NULL, before TEXT);
 CREATE TABLE rested (step INTEGER NOT NULL, sheet INTEGER NOT NULL, id INTEGER NOT NULL, position INTEGER NOT NULL);
 """
-_LEADING = 5
-"""A row begins with id, number, sound, key and the key cells' texts; its values follow."""
 
 
 @dataclass(slots=True)
@@ -52,7 +50,7 @@ class Staging:
     def insert(self, shape: Shape[Any], values: Values) -> None:
         """A new row, behind all others."""
         key, raw = shape.key_of(values), shape.raw_key(values)
-        self._scratch.execute(shape.insertion, (None, None, 1, key, raw, *values))
+        self._scratch.execute(shape.insertion, (None, None, 1, key, raw, 0, *values))
         found = self._scratch.one(f"SELECT max(id) FROM {shape.table}")
         assert found is not None
         self._log(shape, found[0], None)
@@ -129,8 +127,8 @@ class Staging:
         return nets
 
     def _change(self, shape: Shape[Any], net: _Net, now: list[Any] | None) -> RecordChange | None:
-        old = None if net.before is None else net.before[_LEADING:]
-        new = None if now is None else now[_LEADING:]
+        old = None if net.before is None else net.before[LEADING:]
+        new = None if now is None else now[LEADING:]
         if old == new:
             return None
         row = net.before or now

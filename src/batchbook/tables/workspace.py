@@ -72,6 +72,7 @@ class Workspace:
     def _fill(self, book: Book, shapes: Sequence[Shape[Any]], places: Sequence[SheetPlace]) -> None:
         scratch, found = self._shared.scratch, self._shared.findings
         for shape, place in zip(shapes, places, strict=True):
+            found.name_sheet(shape.index, place.sheet)
             read_sheet(book, shape, place, scratch, found)
             self._shared.index_keys(shape)
             check_keys(shape, place, scratch, found)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from batchbook.errors import ConfigurationError, WorkbookDamaged
-from batchbook.xlsx.blocks import SheetIndex, SheetIndexes
+from batchbook.xlsx.blocks import Blocks, BlocksUnusable, SheetIndex, SheetIndexes
 from batchbook.xlsx.cells import Cell, Decoder
 from batchbook.xlsx.container import DAMAGED_ADVICE, Container, Entry
 from batchbook.xlsx.layout import ScannedLayout, SheetLayout, TableRange, scan_layout
 from batchbook.xlsx.package import Package
 from batchbook.xlsx.places import parse_range
 from batchbook.xlsx.quickrows import decoded_rows
+from batchbook.xlsx.rowsat import RowsAt
 from batchbook.xlsx.scan import SheetScan
 from batchbook.xlsx.stringtable import StringTable
 from batchbook.xlsx.styles import Styles
@@ -158,6 +160,25 @@ class Book:
         exact = Decoder(self.styles, self._shared_strings, date1904=self.date1904)
         with self.container.in_part(sheet.part):
             yield from decoded_rows(self.scan(sheet), exact, wanted)
+
+    def rows_at(
+        self, sheet: str, numbers: Collection[int], columns: Collection[int] | None = None
+    ) -> dict[int, dict[int, Cell]]:
+        """The cells of some rows, by row number, those that are not there left out; 1-based.
+
+        Where the sheet is laid down as blocks, and the book was opened with its index, only theirs are read.
+        """
+        which = self.sheet(sheet)
+        if not numbers:
+            return {}
+        exact = Decoder(self.styles, self._shared_strings, date1904=self.date1904)
+        rows = RowsAt(exact, numbers, None if columns is None else frozenset(columns))
+        with self.container.in_part(which.part):
+            index, entry = self.index(which.part), self.package.find(which.part)
+            if index is not None and entry is not None:
+                with suppress(BlocksUnusable):
+                    return rows.of_blocks(Blocks(self.container, entry, index))
+            return rows.of_sheet(self.scan(which))
 
     def layout(self, sheet: str) -> SheetLayout:
         """What is around the cells of a sheet; one quick pass, remembered."""

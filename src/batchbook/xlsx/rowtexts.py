@@ -29,12 +29,13 @@ class RowText(NamedTuple):
 class RowCutting:
     """Cuts the segments of one sheet into rows; those that are one empty tag are left out."""
 
-    def __init__(self, scan: SheetScan) -> None:
+    def __init__(self, scan: SheetScan, before: int = 0) -> None:
+        """`before` is the number of the row before the first one."""
         self._scan = scan
         self._mark = b"<%brow" % scan.prefix
         self._close = b"</%brow>" % scan.prefix
         self._known: set[bytes] = set()
-        self._before = 0
+        self._before = before
 
     def rows(self, segment: Segment) -> Iterable[RowText]:
         """The rows of the next segment. Raises WorkbookDamaged."""

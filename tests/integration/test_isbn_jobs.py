@@ -1,0 +1,327 @@
+"""`batchbook isbn bulk` and `assign-due`: messy files, killed runs, job files, what is left to read afterwards."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from batchbook.cli.starter import samples_folder
+from tests.integration.press import FIRST, SECOND, THIRD, Press, new_press
+
+HEADER = "title,book_id,scheduled_date,imprint,publisher,format,priority,notes,isbn"
+
+
+@pytest.fixture
+def press(tmp_path: Path) -> Press:
+    return new_press(tmp_path / "press")
+
+
+def rejected(press: Press, result: dict[str, Any]) -> dict[int, str]:
+    """By row of the input: the reason in the file of rejected rows."""
+    text = Path(result["rejected_rows"]).read_bytes().decode("utf-8-sig", "surrogateescape")
+    return {int(row["Input Row"]): row["Rejected Because"] for row in csv.DictReader(io.StringIO(text, newline=""))}
+
+
+def whole(result: dict[str, Any]) -> bool:
+    rows = result["rows"]
+    return bool(rows["selected"] == sum(count for name, count in rows.items() if name != "selected"))
+
+
+def test_numbers_are_given_by_date_then_priority_then_the_files_order(press: Press) -> None:
+    press.put(
+        "rows.csv",
+        f"{HEADER}\n"
+        "Late,B-1,2027-05-01,,,paperback,1,,\n"
+        "Second,B-2,2027-01-01,,,paperback,,,\n"
+        "Third,B-3,2027-01-01,,,paperback,2,,\n"
+        "First,B-4,2027-01-01,,,paperback,1,,\n",
+    )
+    done = press.isbn("bulk", "rows.csv", "--json")
+    assert done.code == 0, done.err
+    assert done.json["rows"]["done"] == 4
+    given = press.by_book()
+    order = sorted(given, key=given.__getitem__)
+    assert [book for book, _ in order] == ["B-4", "B-2", "B-3", "B-1"]
+    assert [row["What"] for row in press.sheet("ISBN History")][-4:] == ["bulk"] * 4
+
+
+def test_the_same_file_again_changes_nothing(press: Press) -> None:
+    press.put("rows.csv", f"{HEADER}\nRiver,B-1,2027-05-01,,,paperback,1,,\nSea,B-2,2027-05-01,,,ebook,,,\n")
+    assert press.isbn("bulk", "rows.csv").code == 0
+    before = press.isbns.read_bytes()
+    again = press.isbn("bulk", "rows.csv", "--json").json
+    assert (again["rows"]["unchanged"], again["rows"]["done"]) == (2, 0)
+    assert press.isbns.read_bytes() == before
+
+
+MESSY = (
+    "\ufeffTitle;Book_ID;Scheduled-Date;Format;Priority;Imprint;ISBN;Our own\r\n"
+    "Blank priority;B-1;2027-03-01;paperback;;Harbour;;x\r\n"  # row 2
+    "No such day;B-2;31/02/2027;paperback;9;;;\r\n"
+    "Two ways;B-3;03/04/2026;ebook;1;;;\r\n"
+    ";B-4;2027-05-05;scroll;;;;\r\n"
+    "Twice;B-5;2027-04-01;paperback;2;;;\r\n"  # row 6
+    "Twice;B-5;2027-04-01;paperback;2;;;\r\n"
+    "Otherwise;B-5;2027-06-01;paperback;2;;;\r\n"
+    "Wrong number;B-6;2027-04-01;paperback;2;;978-1-60888-900-1;\r\n"
+    "Digits lost;B-7;2027-04-01;paperback;2;;9.78E+12;\r\n"  # row 10
+    "Music;B-8;2027-04-01;paperback;2;;979-0-2600-0043-8;\r\n"
+    "Elsewhere;B-9;2027-04-01;paperback;2;;978-3-16-148410-0;\r\n"
+    '"=HYPERLINK(""x"")";B-10;1.4.2027;ebook;3;;;\r\n'
+    f"Long;B-11;2027-04-01;paperback;2;{'x' * 1_000_000};;\r\n"  # row 14
+    "Last;B-12;2027-04-01;ebook;2;;;\r\n"
+)
+
+
+def test_every_bad_row_is_told_with_column_value_and_rule_in_one_pass_and_every_good_one_is_scheduled(
+    press: Press,
+) -> None:
+    press.put("messy.csv", MESSY)
+    done = press.isbn("bulk", "messy.csv", "--json")
+    assert done.code == 3, done.err
+    assert whole(done.json)
+    reasons = rejected(press, done.json)
+    wanted = {
+        3: ("Scheduled Date", "31/02/2027", "Priority", "'9'"),
+        4: ("03/04/2026", "2026-04-03", "2026-03-04"),
+        5: ("Title", "blank", "Format", "'scroll'", "paperback"),
+        8: ("B-5",),
+        9: ("ISBN", "check digit", "978-1-60888-900-1"),
+        10: ("9.78E+12", "digits"),
+        11: ("979-0", "music"),
+        12: ("9783161484100", "block"),
+        14: ("Imprint", "1,000,000", "length"),
+    }
+    for row, words in wanted.items():
+        for word in words:
+            assert word.lower() in reasons[row].lower(), (row, word, reasons[row])
+    # 13: one reading only, for no year begins with its day.
+    assert set(reasons) - {13} == set(wanted)
+    assert max(map(len, reasons.values())) < 2000
+    given = press.by_book()
+    assert {book for book, _ in given} == {"B-1", "B-5", "B-12"} | ({"B-10"} - ({"B-10"} if 13 in reasons else set()))
+    assert len(given) == len(set(given.values()))
+    (first,) = (row for row in press.sheet() if row["Book ID"] == "B-1")
+    assert (first["Title"], first["Priority"], first["Imprint"]) == ("Blank priority", 2, "Harbour")
+    assert press.isbn("check").code == 0
+
+
+def test_the_rejected_rows_once_mended_can_be_brought_in_as_they_are(press: Press) -> None:
+    press.put("rows.csv", f"{HEADER}\nRiver,B-1,31/02/2027,,,paperback,1,,\nSea,B-2,2027-05-01,,,ebook,,,\n")
+    first = press.isbn("bulk", "rows.csv", "--json").json
+    path = Path(first["rejected_rows"])
+    press.put("mended.csv", path.read_bytes().replace(b"31/02/2027", b"28/02/2027"))
+    again = press.isbn("bulk", "mended.csv", "--json")
+    assert (again.code, again.json["rows"]["done"]) == (0, 1), again.err
+    assert {book for book, _ in press.by_book()} == {"B-1", "B-2"}
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])
+def test_another_encoding_is_never_read_as_other_letters(press: Press, encoding: str) -> None:
+    text = f"{HEADER}\nÜber Flüsse,B-1,2027-05-01,,,paperback,1,,\nSea,B-2,2027-05-01,,,ebook,,,\n"
+    press.put("rows.csv", text.encode(encoding))
+    done = press.isbn("bulk", "rows.csv", "--json")
+    titles = {row["Title"] for row in press.sheet()}
+    if encoding == "utf-8-sig":
+        assert (done.code, titles) == (0, {"Über Flüsse", "Sea"})
+    elif encoding == "utf-16":
+        assert (done.code, titles) == (2, set())
+        assert "UTF-16" in done.json["error"]["what"]
+    else:
+        assert (done.code, titles) == (3, {"Sea"})
+        reason = rejected(press, done.json)[2]
+        assert all(word in reason for word in ("Title", "not in UTF-8", "0xDC", "rule encoding"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "title"),
+        ("name,book\nx,y\n", "scheduled_date"),
+        ("title,book_id,scheduled_date,Title\nx,y,z,w\n", "2 columns"),
+    ],
+)
+def test_a_file_without_the_columns_is_exit_code_2_and_nothing_is_begun(press: Press, content: str, words: str) -> None:
+    press.put("rows.csv", content)
+    before = press.isbns.read_bytes()
+    refused = press.isbn("bulk", "rows.csv", "--json")
+    assert refused.code == 2
+    assert words.lower() in str(refused.json["error"]).lower()
+    assert press.isbns.read_bytes() == before
+
+
+def test_an_xlsx_file_brings_dates_and_numbers_as_cells(press: Press) -> None:
+    book = openpyxl.Workbook()
+    page = book.worksheets[0]
+    page.append(["Spring list"])
+    page.append(["Title", "Book ID", "Scheduled Date", "Format", "Priority", "ISBN"])
+    page.append(["River", 1001, dt.date(2027, 3, 1), "paperback", 1.0, 9781608889006])
+    page.append(["Sea", "B-2", dt.datetime(2027, 3, 2, 12, 30), "ebook", None, None])
+    page.append(["Hill", "B-3", dt.date(2027, 3, 3), "ebook", "high", 1608880001])
+    book.save(press.path / "rows.xlsx")
+    done = press.isbn("bulk", "rows.xlsx", "--json")
+    assert done.code == 3, done.err
+    assert press.by_book() == {("1001", "paperback"): "978-1-60888-900-6"}
+    reasons = rejected(press, done.json)
+    assert "time of day" in reasons[4]
+    assert "Priority" in reasons[5]
+
+
+def test_rows_for_which_no_number_is_left_are_rejected_with_the_shortage_and_the_others_kept(tmp_path: Path) -> None:
+    press = new_press(tmp_path / "press", block=None)
+    press.isbn("add-block", "--prefix", "978", "--publisher-code", "1-60888", "--start", "0", "--end", "1")
+    rows = "".join(f"T{n},B-{n},2027-01-{n:02},,,paperback,,,\n" for n in range(1, 5))
+    press.put("rows.csv", f"{HEADER}\n{rows}")
+    done = press.isbn("bulk", "rows.csv", "--json")
+    assert done.code == 3
+    assert (done.json["rows"]["done"], done.json["rows"]["rejected"]) == (2, 2)
+    assert any("2 rows got no number" in remark for remark in done.json["remarks"])
+    assert press.by_book() == {("B-1", "paperback"): FIRST, ("B-2", "paperback"): SECOND}
+
+
+def test_an_unsound_workbook_is_exit_code_2_with_every_bad_row_and_nothing_is_given(press: Press) -> None:
+    press.schedule("River", "B-1")
+    press.schedule("Sea", "B-2")
+    press.typed("ISBN Assignments", 2, "Status", "lost")
+    press.typed("ISBN Assignments", 3, "Priority", 9)
+    press.put("rows.csv", f"{HEADER}\nHill,B-3,2027-05-01,,,paperback,1,,\n")
+    before = press.isbns.read_bytes()
+    refused = press.isbn("bulk", "rows.csv", "--json")
+    assert refused.code == 2
+    assert len(refused.json["error"]["findings"]) == 2
+    assert press.isbns.read_bytes() == before
+
+
+def test_the_own_job_file_counts_where_there_is_one_and_the_report_has_what_was_given_and_rejected(
+    press: Press,
+) -> None:
+    jobs = press.path / "config" / "jobs"
+    jobs.mkdir()
+    text = (samples_folder() / "isbn-bulk.yaml").read_text()
+    (jobs / "isbn-bulk.yaml").write_text(
+        text.replace("# report: {to:", "report: {to:").replace("on_difference: refuse", "on_difference: update")
+    )
+    press.schedule("River", "B-1")
+    press.put(
+        "rows.csv", f"{HEADER}\nRiver,B-1,2027-05-01,,,paperback,1,,\nSea,B-2,2027-05-01,,,ebook,,,\nHill,,x,,,,,,\n"
+    )
+    done = press.isbn("bulk", "rows.csv", "--json").json
+    assert (done["rows"]["done"], done["rows"]["rejected"]) == (2, 1)
+    report = openpyxl.load_workbook(done["report_workbook"])
+    _, *given = report["Given"].iter_rows(values_only=True)
+    assert [(row[0], row[1], row[2]) for row in given] == [(2, "updated", FIRST), (3, "scheduled", SECOND)]
+    _, *problems = report["Problems"].iter_rows(values_only=True)
+    assert [row[0] for row in problems] == [4]
+    assert "Book ID" in problems[0][3]
+    summary = {row[0]: row[1] for row in report["Summary"].iter_rows(values_only=True) if row[0]}
+    assert "ISBN ranges" in summary
+    assert not any("could not be read" in str(value) for value in summary.values())
+
+
+def test_rows_of_books_with_other_details_are_changed_with_update_alone(press: Press) -> None:
+    press.schedule("River", "B-1")
+    press.put("rows.csv", f"{HEADER}\nRivers,B-1,2027-05-01,,,paperback,1,,\n")
+    assert press.isbn("bulk", "rows.csv").code == 3
+    assert press.sheet()[0]["Title"] == "River"
+    done = press.isbn("bulk", "rows.csv", "--update", "--json")
+    assert (done.code, done.json["rows"]["done"]) == (0, 1), done.err
+    assert press.sheet()[0]["Title"] == "Rivers"
+
+
+def test_what_is_due_is_assigned_once_and_the_rest_stays(press: Press) -> None:
+    press.schedule("Past", "B-1", "2020-03-01")
+    press.schedule("Today", "B-2", dt.datetime.now(dt.UTC).date().isoformat())
+    press.schedule("Later", "B-3", "2199-03-01")
+    press.isbn("reserve", "--reason", "kept")
+    done = press.isbn("assign-due", "--json")
+    assert done.code == 0, done.err
+    assert done.json["rows"]["done"] == done.json["rows"]["selected"] == 2
+    states = press.statuses()
+    assert [states[isbn] for isbn in (FIRST, SECOND, THIRD)] == ["assigned", "assigned", "scheduled"]
+    assert all(row["Assigned At"] for row in press.sheet() if row["Status"] == "assigned")
+    again = press.isbn("assign-due")
+    assert (again.code, "0 selected" in again.out, again.err) == (0, True, "")
+    assert press.isbn("assign-due", "--until", "2199-03-01").code == 0
+    assert press.statuses()[THIRD] == "assigned"
+    assert press.isbn("assign-due", "--until", "03/04/2199").code == 2
+
+
+def test_a_row_with_a_broken_date_is_rejected_by_assign_due_and_the_others_are_assigned(press: Press) -> None:
+    press.schedule("Past", "B-1", "2020-03-01")
+    press.schedule("Other", "B-2", "2020-03-01")
+    press.typed("ISBN Assignments", 2, "Scheduled Date", "next week")
+    done = press.isbn("assign-due", "--json")
+    assert done.code == 3
+    assert (done.json["rows"]["done"], done.json["rows"]["rejected"]) == (1, 1)
+    assert press.sheet()[1]["Status"] == "assigned"
+    shown = press.called("runs", "show", done.json["run_id"]).out
+    assert "next week" in shown
+
+
+def test_a_job_can_be_undone_and_its_run_shown_and_reported(press: Press) -> None:
+    press.put("rows.csv", f"{HEADER}\nRiver,B-1,2020-05-01,,,paperback,1,,\nSea,B-2,2027-05-01,,,ebook,,,\n")
+    first = press.isbn("bulk", "rows.csv", "--json").json["run_id"]
+    due = press.isbn("assign-due", "--json").json["run_id"]
+    assert press.called("runs", "report", due, "--to", "due.xlsx").code == 0
+    undone = press.called("runs", "undo", first, "--json")
+    assert undone.code == 0, undone.err
+    assert press.statuses() == {FIRST: "assigned"}, "a number that is assigned stays"
+    assert any(FIRST in line for line in undone.json["kept"])
+    assert press.isbn("check").code == 0
+
+
+@pytest.mark.parametrize("verb", ["bulk", "assign-due"])
+def test_a_dry_run_of_a_job_writes_nothing(press: Press, verb: str) -> None:
+    press.schedule("Past", "B-1", "2020-03-01")
+    press.put("rows.csv", f"{HEADER}\nSea,B-2,2027-05-01,,,ebook,,,\n")
+    before = press.isbns.read_bytes()
+    arguments = (verb, "rows.csv") if verb == "bulk" else (verb,)
+    tried = press.isbn(*arguments, "--dry-run", "--json")
+    assert (tried.code, tried.json["status"], tried.json["rows"]["done"]) == (0, "dry_run", 1), tried.err
+    assert press.isbns.read_bytes() == before
+
+
+def test_the_figures_of_a_job_are_one_line_of_csv(press: Press) -> None:
+    press.schedule("Past", "B-1", "2020-03-01")
+    done = press.isbn("assign-due", "--format", "csv")
+    (line,) = csv.DictReader(io.StringIO(done.out, newline=""))
+    assert (line["status"], line["selected"], line["done"], line["rejected"]) == ("completed", "1", "1", "0")
+
+
+def test_a_bulk_import_that_was_killed_goes_on_with_the_same_numbers(press: Press) -> None:
+    count = 400
+    rows = "".join(f"T{n},B-{n},2027-01-01,,,paperback,,,\n" for n in range(count))
+    press.put("rows.csv", f"{HEADER}\n{rows}")
+    kills = 0
+    for _ in range(20):
+        process = press.start("isbn", "bulk", "rows.csv", "--json")
+        time.sleep(0.8 + 0.15 * kills)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            kills += 1
+        process.communicate()
+        if process.returncode == 0:
+            break
+    else:
+        raise AssertionError("never came to an end")
+    given = press.by_book()
+    assert len(given) == count
+    assert [given[f"B-{n}", "paperback"] for n in range(count)] == sorted(given.values()), "in the file's order"
+    assert len(press.sheet("ISBN History")) == count + 1, "a row for each number, and the block"
+    assert press.isbn("blocks", "--json").json["blocks"][0]["available"] == 1000 - count
+    assert press.isbn("check").code == 0
+
+
+def test_the_jobs_of_the_sample_are_those_that_come_along(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    for name in ("isbn-bulk.yaml", "isbn-assign-due.yaml"):
+        assert (samples_folder() / name).read_bytes() == (root / "config" / "jobs" / name).read_bytes()
