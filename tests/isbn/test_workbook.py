@@ -25,7 +25,9 @@ from batchbook.isbn.records import (
 )
 from batchbook.isbn.sample import AS_OF, sample_records
 from batchbook.isbn.workbook import NOTES, new_isbn_workbook
+from batchbook.storage import edit_workbook
 from batchbook.tables.newbook import READ_ME
+from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
 from tests.tables.test_newbook import SOFFICE, shown_in_libreoffice
 
@@ -148,22 +150,27 @@ def test_the_history_of_the_sample_leads_by_allowed_steps_to_what_the_rows_say(
         assert (one.reason is not None) == (state in ("reserved", "cancelled"))
 
 
-def test_the_sample_reads_back_as_the_records_that_it_was_made_from() -> None:
+def test_the_sample_reads_back_without_findings_as_the_records_that_it_was_made_from() -> None:
     records = sample_records()
     with Book.open(SAMPLE) as book:
-        for kind in (BLOCKS, ASSIGNMENTS, HISTORY):
-            rows = [cells for _, cells in book.rows(kind.sheet)][1:]
-            read = [
-                kind.record(
-                    **{
-                        column.name: column.kind.read(cells[n].value, cells[n].shown)
-                        for n, column in enumerate(kind.columns, 1)
-                        if n in cells and cells[n].value is not None
-                    }
-                )
-                for cells in rows
-            ]
-            assert read == records[kind.sheet]
+        workspace = Workspace.read(book, (BLOCKS, ASSIGNMENTS, HISTORY))
+    assert list(workspace.findings) == []
+    for kind in (BLOCKS, ASSIGNMENTS, HISTORY):
+        assert list(workspace.table(kind).where()) == records[kind.sheet]
+
+
+def test_a_workbook_without_records_reads_without_findings_and_its_first_record_is_in_its_first_row(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "new.xlsx"
+    with path.open("wb") as file:
+        new_isbn_workbook(file)
+    for _ in range(2):
+        with Book.open(path) as book:
+            workspace = Workspace.read(book, (BLOCKS, ASSIGNMENTS, HISTORY))
+        assert list(workspace.findings) == []
+        edit_workbook(path, path, {"ISBN Assignments": {"A2": "978-1-60888-000-3", "B2": "cancelled"}})
+    assert workspace.table(ASSIGNMENTS).place("9781608880003") == 2
 
 
 @pytest.mark.libreoffice
