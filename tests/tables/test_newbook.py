@@ -155,8 +155,8 @@ def test_rows_that_are_appended_look_like_those_above(tmp_path: Path) -> None:
 
 def test_formats_are_there_for_rows_that_people_add() -> None:
     sheet = load(write())["Orders"]
-    formats = [sheet.column_dimensions[letter].number_format for letter in "CDF"]
-    assert formats == ["yyyy-mm-dd", "0", "@"]
+    formats = [sheet.column_dimensions[letter].number_format for letter in "ACDFG"]
+    assert formats == ["@", "yyyy-mm-dd", "0", "@", "@"]
     assert [sheet.column_dimensions[letter].width for letter in "CG"] == [10, 40]
 
 
@@ -223,11 +223,18 @@ def test_a_text_that_no_cell_can_hold_is_refused_by_its_place_and_leaves_nothing
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with pytest.raises(UsageError, match=r"Record 2 of sheet Orders has a value in Note .* holds 32767"):
+    with pytest.raises(UsageError, match=r"Record 2 of sheet Orders cannot be written, for its Note: .* holds 32767"):
         write(records={"Orders": [Order("1"), Order("2", note="y" * 32_768)]})
     assert list(tmp_path.iterdir()) == []
     longest = load(write(records={"Orders": [Order("2", note="y" * 32_767)]}))["Orders"]["G2"].value
     assert longest == "y" * 32_767
+
+
+def test_a_day_that_no_cell_can_hold_is_refused_by_its_place() -> None:
+    with pytest.raises(
+        UsageError, match="Record 1 of sheet Orders cannot be written, for its Day of the Order: is before"
+    ):
+        write(records={"Orders": [Order("1", day=dt.date(1815, 6, 18))]})
 
 
 def test_the_same_input_gives_the_same_bytes_and_no_name_of_a_user_or_machine() -> None:

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from batchbook.errors import UsageError
 from batchbook.tables.bookout import discard_sheets, save_book
+from batchbook.tables.kinds import Wrong
 from batchbook.tables.newlooks import HEADERS, Look, Looks, NotWritable, column_look, dress, prepare_print
 from batchbook.tables.newreadme import Note, write_read_me
 from batchbook.tables.newrules import colours, listed, validation
@@ -213,10 +214,10 @@ class _Page:
             try:
                 written: CellValue = None if value is None else column.kind.write(value)
                 cells.append(None if written is None else self._looks.cell(self._page, written, look))
-            except NotWritable as problem:
+            except (NotWritable, Wrong) as problem:
+                said = problem.said if isinstance(problem, Wrong) else problem
                 raise UsageError(
-                    f"Record {count} of sheet {self._kind.sheet} has a value in {column.header} that no cell can hold: "
-                    f"{problem}.",
+                    f"Record {count} of sheet {self._kind.sheet} cannot be written, for its {column.header}: {said}.",
                     "Change it, and try again.",
                 ) from None
         for formula, look in zip(self._formulas, self._computed_looks, strict=True):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from batchbook.tables.plainkinds import Date
+from batchbook.tables.plainkinds import Date, Text
 from batchbook.tables.records import Colour, Column
 from batchbook.xlsx.cellxml import check_value, hex_escaped
+from batchbook.xlsx.dates import serial
 from batchbook.xlsx.values import CellValue
 
 INK = "FF1F3864"
@@ -59,10 +61,12 @@ HEADERS = {owner: Look(True, 11, "FFFFFFFF", fill, wrap=True, level="center") fo
 def column_look(column: Column) -> Look:
     """How the cells of a column look, those included that are not there yet.
 
-    No text is wrapped: LibreOffice does not make a row as high as its text needs when a command added it.
+    Columns of texts are formatted as text, so that what people type stays what they typed: 1-2 is no day in February,
+    and 0042 keeps its zeros. No text is wrapped: LibreOffice does not make a row as high as its text needs when a
+    command added it.
     """
     side = {"INTEGER": "right", "REAL": "right"}.get(column.kind.sql, "left" if isinstance(column.kind, Date) else "")
-    return Look(format=column.kind.format, side=side)
+    return Look(format="@" if isinstance(column.kind, Text) else column.kind.format, side=side)
 
 
 @dataclass
@@ -75,14 +79,12 @@ class Looks:
         """A cell for a sheet that is being written; texts stay texts, whatever they begin with. Raises NotWritable."""
         from openpyxl.cell import WriteOnlyCell
 
-        problem = check_value(value)
-        if problem:
-            raise NotWritable(problem)
+        _check(value)
         cell: Any = WriteOnlyCell(page, None)
         if isinstance(value, str):
             # Not by `value`: that takes no escapes, and cuts what is too long with them.
             cell._value, cell.data_type = hex_escaped(value), "s"
-            look = replace(look, quoted=value[:1] in QUOTED)
+            look = replace(look, quoted=True) if value.startswith(QUOTED) else look
         else:
             cell.value = value
         cell._style = self._style(page, look)
@@ -104,6 +106,18 @@ class Looks:
             dress(cell, look)
             self._made[look] = cell._style
         return self._made[look]
+
+
+def _check(value: CellValue) -> None:
+    if isinstance(value, dt.date):
+        try:
+            serial(value, date1904=False)
+        except ValueError as refused:
+            raise NotWritable(str(refused)) from None
+        return
+    problem = check_value(value)
+    if problem:
+        raise NotWritable(problem)
 
 
 def dress(one: Any, look: Look) -> None:
