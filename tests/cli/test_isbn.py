@@ -14,7 +14,8 @@ import typer
 from typer.testing import CliRunner
 
 from batchbook.cli.app import app, call
-from batchbook.cli.isbn_place import who
+from batchbook.cli.output import manner
+from batchbook.cli.places import who
 from batchbook.errors import UsageError
 
 VERBS = (
@@ -22,6 +23,13 @@ VERBS = (
     "show", "search", "upcoming", "report", "bulk", "adopt", "assign-due", "check",
 )  # fmt: skip
 CHANGING = ("add-block", "schedule", "assign", "reserve", "release", "update", "cancel", "publish", "adopt")
+
+
+@pytest.fixture(autouse=True)
+def manner_of_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How a call prints is set for the process, and must not be left to other tests."""
+    for name in ("json", "csv", "verbose", "runs"):
+        monkeypatch.setattr(manner, name, False)
 
 
 def shown_help(*words: str) -> str:
@@ -106,7 +114,8 @@ def test_bad_usage_is_exit_code_2_and_a_sentence(
     out, err = capsys.readouterr()
     assert words in out + err
     assert "Traceback" not in err
-    assert list(tmp_path.iterdir()) == []
+    # A job has a log of its own, as `run` has.
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] in ([], ["batchbook.log"])
 
 
 @pytest.mark.parametrize("line", ["isbn list", "isbn assign", "isbn assign x --workbook nowhere.xlsx"])

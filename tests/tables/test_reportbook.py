@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from batchbook.errors import SaveFailed, UsageError, WorkbookInUse
 from batchbook.storage import files
 from batchbook.storage.private import Access, accessible
-from batchbook.tables import reportbook
+from batchbook.tables import reportbook, reportcells
 from batchbook.tables.reportbook import (
     ReportFile,
     ReportMark,
@@ -117,7 +117,7 @@ def test_links_are_links_only_where_they_lead_to_the_web_and_as_many_as_a_sheet_
 
 
 def test_secrets_are_hidden(tmp_path, monkeypatch):
-    monkeypatch.setattr(reportbook, "hide", lambda text: text.replace("hunter22", "***"))
+    monkeypatch.setattr(reportcells, "hide", lambda text: text.replace("hunter22", "***"))
     write(tmp_path / "out.xlsx", [["=hunter22", Link("https://x.example/hunter22", "go")]])
     sheet = openpyxl.load_workbook(tmp_path / "out.xlsx")["Rows"]
     assert (sheet["A2"].value, sheet["B2"].hyperlink.target) == ("=***", "https://x.example/***")

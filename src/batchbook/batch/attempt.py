@@ -198,7 +198,7 @@ class Attempt:
                     False,
                 )
             )
-            if not counts.selected:
+            if not counts.selected and not self._assembly.processor.chooses:
                 self._warn("no row is selected: see `select:`, --keys, --start-row and --end-row")
             if begun.settle_first:
                 self._save(final=False)

@@ -235,6 +235,7 @@ class _Command(Generic[T]):
             try:
                 vanished = vanished or self._vanished(ledger)
                 decided = self._decide(ledger, actor)
+                self.first = decided.changes if self.first is None else self.first
                 if not decided.edits.changes:
                     return Done(decided.value, None, (), tuple(self.warnings))
                 receipt = _Run(self, ledger, actor, decided, vanished).save()

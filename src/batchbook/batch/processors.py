@@ -173,6 +173,11 @@ class Processor:
         """Give back what is held; called once, at the end of a run."""
 
     @property
+    def chooses(self) -> bool:
+        """Whether this processor overrides `selects`: that nothing is to be done is nothing to warn of then."""
+        return type(self).selects is not Processor.selects
+
+    @property
     def takes_batches(self) -> bool:
         """Whether `process_batch` is what this processor overrides."""
         return type(self).process_batch is not Processor.process_batch

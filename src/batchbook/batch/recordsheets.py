@@ -120,7 +120,7 @@ def canonical_key(kind: RecordType[Any], text: str) -> tuple[str, ...]:
 
 def tables_of(sheets: Iterable[RecordSheet]) -> dict[str, dict[str, Any]]:
     """What a run's settings keep under ``tables``: how the rows of each sheet are named, and whether they stay."""
-    return {one.sheet: {"key": one.key_titles, "append_only": one.kind.append_only} for one in sheets}
+    return {one.kind.sheet: {"key": one.key_titles, "append_only": one.kind.append_only} for one in sheets}
 
 
 @dataclass
@@ -150,7 +150,7 @@ class RecordEdits:
         """Write cells of a row, given under the columns' own names."""
         titles, columns = sheet.header.titles, sheet.header.columns
         held, wanted = ({titles[name]: value for name, value in side.items()} for side in (before, after))
-        self.changes.append(Change(sheet.sheet, key, number, canonical(held), canonical(wanted)))
+        self.changes.append(Change(sheet.kind.sheet, key, number, canonical(held), canonical(wanted)))
         self.cells.setdefault(sheet.sheet, {})[number] = {columns[name]: value for name, value in after.items()}
 
 

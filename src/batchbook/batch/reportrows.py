@@ -8,7 +8,7 @@ from typing import Any
 
 from batchbook.storage.scratch import Scratch
 from batchbook.tables.codec import pack, unpack
-from batchbook.tables.reportbook import ReportCell, Toned
+from batchbook.tables.reportbook import Formatted, ReportCell, Toned
 
 _PLACES = 4
 
@@ -46,11 +46,16 @@ class OrderedRows:
 
 
 def _packed(cell: ReportCell) -> list[Any]:
+    if isinstance(cell, Formatted):
+        return [pack(cell.value), cell.tone, cell.format]
     return [pack(cell.value), cell.tone] if isinstance(cell, Toned) else [pack(cell)]
 
 
 def _unpacked(plain: list[Any]) -> ReportCell:
     value = unpack(plain[0])
+    if len(plain) > 2:
+        assert isinstance(value, int | float)
+        return Formatted(value, plain[2], plain[1])
     return Toned(value, plain[1]) if len(plain) > 1 else value
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from batchbook.batch.recorded import changes_in
+from batchbook.batch.recorded import changes_in, stage_whole
 from batchbook.batch.systems import System
 from batchbook.errors import CannotSave
 from batchbook.storage.ledger import Ledger, RunRecord
@@ -30,24 +30,25 @@ class WaitingRecords:
         """`workbook` is its name in the ledger; `but` is a run that brings its own in itself."""
         self._ledger = ledger
         self._runs = [
-            run
-            for run in ledger.runs(workbook=workbook)
-            if run.unfinished and run.id != but and run.settings.get(SYSTEM) == system.name
+            run for run in ledger.unfinished(workbook) if run.id != but and run.settings.get(SYSTEM) == system.name
         ]
         self._touched = Scratch("CREATE TABLE touched (record TEXT PRIMARY KEY, run TEXT NOT NULL) WITHOUT ROWID;")
         for run in self._runs:
             self._touched.execute_many(
-                "INSERT OR IGNORE INTO touched VALUES (?, ?)", ((_name(change), run.id) for change in self._of(run))
+                "INSERT OR IGNORE INTO touched VALUES (?, ?)",
+                ((_name(change), run.id) for changes in self._of(run) for change in changes),
             )
 
-    def _of(self, run: RunRecord) -> Iterator[RecordChange]:
+    def _of(self, run: RunRecord) -> Iterator[list[RecordChange]]:
+        """What each row of a run's changes."""
         for details in RunLog(self._ledger, run).unsaved_details():
-            yield from changes_in(details)
+            yield changes_in(details)
 
     def stage(self, workspace: Workspace) -> None:
-        """Stage them, the oldest run's first. One that no longer holds is not staged: its job does its row again."""
+        """Stage them, the oldest run's first. Of a row of which one no longer holds none is: its job does it again."""
         for run in reversed(self._runs):
-            workspace.apply(self._of(run))
+            for changes in self._of(run):
+                stage_whole(workspace, changes)
         workspace.take()
 
     def run_of(self, change: RecordChange) -> str | None:

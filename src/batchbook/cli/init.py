@@ -13,6 +13,9 @@ from batchbook.cli.options import Json
 from batchbook.cli.output import manner, say, show_json
 from batchbook.errors import UsageError
 
+_NEEDS_INPUT = "isbn-bulk.yaml"
+"""A job that does nothing without a file that it is given."""
+
 
 def init(
     folder: Annotated[Path, typer.Argument(help="The folder; made where there is none.", show_default=False)],
@@ -42,7 +45,8 @@ def init(
         show_json({"folder": str(folder), "files": sorted(plan), "error": None})
     say(f"Laid down in {folder}: {', '.join(sorted(plan))}")
     for job in jobs:
-        say(f"Try: cd {folder} && batchbook run {job}")
+        if not job.endswith(_NEEDS_INPUT):
+            say(f"Try: cd {folder} && batchbook run {job}")
 
 
 def _check_free(folder: Path, plan: dict[str, bytes]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from batchbook.cli import output
-from batchbook.cli.places import base_for
+from batchbook.cli.places import base_for, who
 from batchbook.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,7 +73,11 @@ def desk_for(workbook: Path | None) -> Desk:
     from batchbook.isbn.system import isbn_system
 
     base = base_for(workbook)
-    return Desk(base, chosen_workbook(base, workbook), isbn_system(base.sections["isbn"], base.folder))
+    return Desk(
+        base,
+        chosen_workbook(base, workbook),
+        isbn_system(base.sections["isbn"], base.folder, file=str(base.file or "")),
+    )
 
 
 def chosen_workbook(base: BaseConfig, given: Path | None) -> Path:
@@ -88,17 +92,6 @@ def chosen_workbook(base: BaseConfig, given: Path | None) -> Path:
         f"Give --workbook FILE, or write `workbooks: {{isbn: data/isbn.xlsx}}` into {where}; "
         "`batchbook isbn new FILE` makes an empty one.",
     )
-
-
-def who(given: str | None) -> str:
-    """The name that the history gets: the one given, else the system's user."""
-    if given is not None:
-        if not given.strip():
-            raise UsageError("--user is empty.", "Give a name, or leave the option out for the system's user.")
-        return given.strip()
-    from batchbook.batch.recordwork import this_user
-
-    return this_user()
 
 
 def today(base: BaseConfig) -> dt.date:

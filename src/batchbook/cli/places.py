@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batchbook.errors import UsageError
+
 if TYPE_CHECKING:
     from batchbook.config import BaseConfig
 
@@ -26,3 +28,14 @@ def base_for(workbook: Path | None = None) -> BaseConfig:
     if base.file is not None or base.ledger.exists():
         start_log(base)
     return base
+
+
+def who(given: str | None = None) -> str:
+    """The name that a history gets: the one given, else the system's user."""
+    from batchbook.batch.recordwork import this_user
+
+    if given is None:
+        return this_user()
+    if not given.strip():
+        raise UsageError("--user is empty.", "Give a name, or leave the option out for the system's user.")
+    return given.strip()

@@ -270,6 +270,6 @@ def summary(result: dict[str, Any]) -> list[str]:
             f"not in the workbook yet: it is open ({pending['open_in']}); the finished save lies in {pending['file']}"
         )
         lines.append(pending["advice"])
-    named = ("workbook", "output", "report", "report_workbook")
+    named = ("workbook", "output", "report", "report_workbook", "rejected_rows")
     lines += [f"{name.replace('_', ' ')}: {path}" for name in named if (path := result.get(name))]
     return lines

@@ -12,7 +12,7 @@ import typer
 
 from batchbook.cli.options import Csv, Json, Run, To, Wait
 from batchbook.cli.output import manner, note, others_print_beside, say, show_json, show_table
-from batchbook.cli.places import WAIT_SECONDS, base_for
+from batchbook.cli.places import WAIT_SECONDS, base_for, who
 
 if TYPE_CHECKING:
     from batchbook.config import BaseConfig
@@ -200,9 +200,12 @@ def undo(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
     """Give the cells that still hold what a run wrote back what they held before; the others are listed."""
     from batchbook.batch.controller import local_now
     from batchbook.batch.undo import undo_run
+    from batchbook.cli.systems import systems_of
 
     with ledger_here() as (base, ledger):
-        undone = undo_run(base, ledger, run, wait=wait, clock=local_now, warn=lambda text: note(f"warning: {text}"))
+        undone = undo_run(
+            base, ledger, run, wait=wait, clock=local_now, warn=_warn, systems=systems_of(base), user=who()
+        )
     if manner.json:
         show_json({**_named(undone), "error": None})
         return
@@ -221,9 +224,12 @@ def reapply(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
     """
     from batchbook.batch.controller import local_now
     from batchbook.batch.undo import reapply_run
+    from batchbook.cli.systems import systems_of
 
     with ledger_here() as (base, ledger):
-        done = reapply_run(base, ledger, run, wait=wait, clock=local_now, warn=lambda text: note(f"warning: {text}"))
+        done = reapply_run(
+            base, ledger, run, wait=wait, clock=local_now, warn=_warn, systems=systems_of(base), user=who()
+        )
     if manner.json:
         show_json({**_named(done), "error": None})
         return
@@ -235,6 +241,10 @@ def reapply(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
     else:
         say(f"run {done.run} reapplied: {done.restored} cells were put back (recorded as run {done.reapply_run})")
     _some("left alone, because they were changed since", done.kept)
+
+
+def _warn(text: str) -> None:
+    note(f"warning: {text}")
 
 
 def _line(record: Any) -> dict[str, Any]:

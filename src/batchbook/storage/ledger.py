@@ -345,7 +345,7 @@ class Ledger:
         All of it where a run over that workbook (its name here) is to be taken up again or settled; otherwise only
         the values last written matter.
         """
-        wrong = self.check("" if any(run.unfinished for run in self.runs(workbook=workbook)) else "written")
+        wrong = self.check("" if self.unfinished(workbook) else "written")
         if wrong:
             raise self._damaged("; ".join(wrong[:3]).rstrip("."))
 
@@ -393,9 +393,15 @@ class Ledger:
         )
         return [_record(row) for row in rows]
 
-    def unfinished(self, workbook: str, job: str) -> list[RunRecord]:
-        """Runs of this job over this workbook that could be taken up, newest first."""
-        return [run for run in self.runs(workbook=workbook, job=job) if run.unfinished]
+    def unfinished(self, workbook: str, job: str | None = None) -> list[RunRecord]:
+        """Runs (of this job) over this workbook that could be taken up, newest first."""
+        # Not by `runs`: with commands a workbook has many thousand, of which these are a few.
+        rows = self.query(
+            f"""SELECT * FROM runs WHERE workbook = ?1 AND (?2 IS NULL OR job = ?2)
+                AND status IN ({", ".join(f"'{one}'" for one in UNFINISHED)}) ORDER BY started DESC, id DESC""",
+            [workbook, job],
+        )
+        return [_record(row) for row in rows]
 
     def update_run(self, run: str, **columns: Any) -> None:
         """Set columns of a run; within a transaction."""

@@ -1,0 +1,23 @@
+"""The systems that this installation has, for verbs that find a system's name in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from batchbook.batch.systems import System
+    from batchbook.config import BaseConfig
+
+
+def systems_of(base: BaseConfig) -> Callable[[str], System | None]:
+    """Gives the system of a name, by its settings in a base configuration; None where there is no such system."""
+
+    def find(name: str) -> System | None:
+        if name != "isbn":
+            return None
+        from batchbook.isbn.system import isbn_system
+
+        return isbn_system(base.sections["isbn"], base.folder, file=str(base.file or ""))
+
+    return find

@@ -1,0 +1,85 @@
+"""Files of reports: where one may go, and how it says that it is one, so that only reports are replaced."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from defusedxml.ElementTree import fromstring
+
+from batchbook.errors import UsageError
+from batchbook.storage.links import followed
+from batchbook.storage.owners import check_not_open
+
+MAKER = "batchbook"
+KEYWORD = "batchbook-report"
+"""In a report's properties; `category` there is the run that it is about."""
+_MOST_PROPERTIES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """Where a report goes, and what its properties say."""
+
+    path: Path
+    """As `report_target` gave it, or a file that is not there."""
+    run: str
+    title: str
+    label: str = "report"
+    """Part of the temporary file's name."""
+    state: bool = False
+    """Whether it is state, which is not for everybody to read (see `storage.private`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMark:
+    """What a report's properties say: the run that it is about, and whether somebody saved it since it was made."""
+
+    run: str
+    edited: bool
+
+
+def report_mark(path: Path) -> ReportMark | None:
+    """The mark of a report made by batchbook; None where the file is something else or cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo("docProps/core.xml").file_size > _MOST_PROPERTIES:
+                return None
+            root = fromstring(archive.read("docProps/core.xml"))
+    except Exception:  # noqa: BLE001 - of a damaged file anything; it is no report to be replaced then
+        return None
+    said = {element.tag.rpartition("}")[2]: element.text or "" for element in root}
+    if said.get("keywords") != KEYWORD:
+        return None
+    return ReportMark(said.get("category", ""), said.get("lastModifiedBy") != MAKER)
+
+
+def report_target(path: Path) -> Path:
+    """The file that a person means by a path for a report.
+
+    Raises UsageError where it cannot be one, or holds anything but a report as batchbook made it; WorkbookInUse where
+    somebody has that report open.
+    """
+    target = followed(path)
+    for named in {path, target}:
+        if named.suffix.lower() != ".xlsx":
+            raise UsageError(
+                f"{named} is not the name of a report workbook, so nothing was written.",
+                "Give a file whose name ends in .xlsx.",
+            )
+    if not target.parent.is_dir():
+        raise UsageError(f"There is no folder {target.parent}.", "Make it first, or give a file in another folder.")
+    if target.exists():
+        mark = report_mark(target) if target.is_file() else None
+        if mark is None:
+            raise UsageError(
+                f"{target} is there and is no report made by batchbook, so it is not replaced.", "Give another name."
+            )
+        if mark.edited:
+            raise UsageError(
+                f"{target} is a report that somebody has saved since it was made, so it is not replaced.",
+                "Give another name, or move that file away.",
+            )
+        check_not_open(target)
+    return target
