@@ -362,9 +362,9 @@ def test_a_formula_that_a_person_put_in_a_cell_is_never_written_over(tmp_path):
     assert titles.get("T1").title == "T1"
     with pytest.raises(RecordRefused) as caught:
         titles.update("T1", title="One")
-    assert refused(caught) == [("Title", "formula")]
+    assert refused(caught) == [("Title", "cell")]
     change = RecordChange("Titles", ("T1",), {"title": "T1"}, {"title": "One"})
-    assert [finding.rule for finding in workspace.apply([change])] == ["formula"]
+    assert [finding.rule for finding in workspace.apply([change])] == ["cell"]
     assert titles.update("T1", title="T1", status="lost").status == "lost"
     assert [change.after for change in workspace.take()] == [{"status": "lost"}]
 

@@ -11,7 +11,7 @@ from batchbook.tables.keys import key_of_text, key_shown
 from batchbook.tables.reading import broken_rules, missing, refers_to_nothing
 from batchbook.tables.shapes import ColumnShape, Held, Look, Shape, Values
 
-_FORMULA = "holds a formula in the sheet, which is never written over; put a value in its place"
+_FIXED = "cannot be written: it holds a formula, or lies in merged cells or an array formula; give it a cell of its own"
 
 Problem = tuple[ColumnShape, Trouble]
 
@@ -46,9 +46,9 @@ class Checker:
             if values[at := column.position] != old[at]
         ]
         problems += [
-            (column, Trouble("formula", _FORMULA, shortened(column.write(values[at]))))
+            (column, Trouble("cell", _FIXED, shortened(column.write(values[at]))))
             for column in columns
-            if values[at := column.position] != old[at] and held.formulas & 1 << at
+            if values[at := column.position] != old[at] and held.fixed & 1 << at
         ]
         return values, problems
 

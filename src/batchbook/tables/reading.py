@@ -14,7 +14,7 @@ from batchbook.tables.header import Header, HeaderError, find_header
 from batchbook.tables.keys import key_of_text, key_part, key_shown, key_text
 from batchbook.tables.kinds import Stored
 from batchbook.tables.shapes import ColumnShape, Look, Shape
-from batchbook.xlsx import Book, Cell, letters
+from batchbook.xlsx import Book, Cell, SheetLayout, letters
 from batchbook.xlsx.values import CellValue, Link
 
 _REMEMBERED = 2_000
@@ -59,7 +59,7 @@ def read_sheet(book: Book, shape: Shape[Any], place: SheetPlace, scratch: Scratc
     """Put all rows of a sheet into the type's table; one pass. A row of totals is no record."""
     header = place.header
     totals = book.totals_row(place.sheet, header.row, header.columns[shape.kind.key[0]])
-    reader = _SheetReader(shape, place, findings)
+    reader = _SheetReader(shape, place, findings, book.layout(place.sheet))
     rows = (
         reader.row(number, cells)
         for number, cells in book.rows(place.sheet, set(header.columns.values()))
@@ -71,7 +71,8 @@ def read_sheet(book: Book, shape: Shape[Any], place: SheetPlace, scratch: Scratc
 class _SheetReader:
     """The rows of one sheet."""
 
-    def __init__(self, shape: Shape[Any], place: SheetPlace, findings: Findings) -> None:
+    def __init__(self, shape: Shape[Any], place: SheetPlace, findings: Findings, layout: SheetLayout) -> None:
+        self._locked = None if layout.free else layout.locked
         self._shape = shape
         self._findings = findings
         self._place = place
@@ -84,7 +85,7 @@ class _SheetReader:
     def row(self, number: int, cells: Mapping[int, Cell]) -> tuple[Any, ...] | None:
         """The row as the type's table holds it; None where it is a gap."""
         values: list[Stored] = []
-        formulas = 0
+        fixed = 0 if self._locked is None else self._locked_in(number)
         troubles: list[tuple[ColumnShape, Trouble]] = []
         for at, column, look_at in self._columns:
             cell = cells.get(at)
@@ -92,7 +93,7 @@ class _SheetReader:
                 values.append(None)
                 continue
             if cell.formula is not None and not isinstance(cell.value, Link):
-                formulas |= 1 << column.position
+                fixed |= 1 << column.position
             stored, trouble = look_at(cell)
             values.append(stored)
             if trouble is not None:
@@ -105,7 +106,12 @@ class _SheetReader:
         for column, trouble in troubles:
             self._findings.add(self._shape.index, number, column.position, self._place.title(column), trouble)
         sound = all(trouble.warning for _, trouble in troubles)
-        return None, number, sound, self._shape.key_of(values), self._raw(cells), formulas, *values
+        return None, number, sound, self._shape.key_of(values), self._raw(cells), fixed, *values
+
+    def _locked_in(self, number: int) -> int:
+        """The places of the columns that are locked in a row, as bits."""
+        assert self._locked is not None
+        return sum(1 << column.position for at, column, _ in self._columns if self._locked(number, at) is not None)
 
     def _raw(self, cells: Mapping[int, Cell]) -> str:
         held = (cells.get(at) for _, at in self._key)

@@ -34,13 +34,13 @@ the places of the columns (as bits) in which a person put a formula. Its values 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A row of a type's table; `formulas` are the places of the columns in which a person put one, as bits."""
+    """A row of a type's table; `fixed` are the places of the columns whose cells cannot be written, as bits."""
 
     id: int
     number: int | None
     sound: bool
     raw: str
-    formulas: int
+    fixed: int
     values: Values
 
 
@@ -135,7 +135,7 @@ class Shape(Generic[R]):
         columns = ", ".join(f"{column.sql} {column.kind.sql}" for column in self.columns)
         return (
             f"CREATE TABLE {self.table} (id INTEGER PRIMARY KEY, number INTEGER, sound INTEGER NOT NULL, key TEXT, "
-            f"raw TEXT, formulas INTEGER NOT NULL, {columns});"
+            f"raw TEXT, fixed INTEGER NOT NULL, {columns});"
         )
 
     @cached_property
@@ -173,7 +173,7 @@ class Shape(Generic[R]):
 
     def held(self, scratch: Scratch, key: tuple[str, ...]) -> Held | None:
         """The (first) row of a canonical key."""
-        sql = f"SELECT id, number, sound, raw, formulas, {self.names} FROM {self.table} WHERE key = ?"
+        sql = f"SELECT id, number, sound, raw, fixed, {self.names} FROM {self.table} WHERE key = ?"
         row = scratch.one(sql, (key_text(key),))
         return None if row is None else Held(row[0], row[1], bool(row[2]), row[3], row[4], row[5:])
 
