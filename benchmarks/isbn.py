@@ -242,8 +242,10 @@ def main() -> int:
         large = one_row(work, options.sheet)
         print(f"reading {large['rows']:,} assignments: {large['read_seconds']:.2f} s, {large['read_mib']:.0f} MiB;"
               f" openpyxl {large['openpyxl_seconds']:.2f} s, {large['openpyxl_mib']:.0f} MiB")  # fmt: skip
-        print(f"one-row commit there: first {large['first_commit'] * 1000:.0f} ms,"
-              f" later {large['later_commit'] * 1000:.0f} ms; a save of one cell {large['save_floor'] * 1000:.0f} ms")  # fmt: skip
+        first_ms, later_ms, floor_ms = (large[k] * 1000 for k in ("first_commit", "later_commit", "save_floor"))
+        print(
+            f"one-row commit there: first {first_ms:.0f} ms, later {later_ms:.0f} ms; saving one cell {floor_ms:.0f} ms"
+        )
         together = at_once(work, options.each)
         print(f"two processes at once, {together['commands']:,} commands: {together['seconds']:.1f} s,"
               f" {together['commands_per_second']:.1f} a second; all numbers distinct, history complete")  # fmt: skip

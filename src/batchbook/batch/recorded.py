@@ -8,6 +8,7 @@ from typing import Any
 
 from batchbook.tables.codec import pack, unpack
 from batchbook.tables.records import RecordChange
+from batchbook.tables.workspace import Workspace
 from batchbook.xlsx.values import CellValue
 
 RECORDS = "records"
@@ -31,6 +32,21 @@ def changes_in(details: str) -> list[RecordChange]:
         for place, key, before, after in content.get(RECORDS, ()):
             found.append((place, RecordChange(sheet, tuple(key), _unpacked(before), _unpacked(after) or {})))
     return [change for _, change in sorted(found, key=lambda pair: pair[0])]
+
+
+class _NoLongerHolds(Exception):
+    """Changes that belong together, and of which one cannot be staged."""
+
+
+def stage_whole(workspace: Workspace, changes: Iterable[RecordChange]) -> bool:
+    """Stage changes that belong together; gives whether all of them still hold, else none is staged."""
+    try:
+        with workspace.whole():
+            if workspace.apply(changes):
+                raise _NoLongerHolds
+    except _NoLongerHolds:
+        return False
+    return True
 
 
 def _packed(cells: Mapping[str, CellValue] | None) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from batchbook.batch.checkpoints import CheckpointManager, shown_key
 from batchbook.batch.lostkeys import LostRecords, tell_lost
 from batchbook.batch.processors import Processor
 from batchbook.batch.progress import CellChange
-from batchbook.batch.recorded import changes_in
+from batchbook.batch.recorded import changes_in, stage_whole
 from batchbook.batch.recordplan import RecordPlan
 from batchbook.batch.systems import Actor, System
 from batchbook.batch.waitingrecords import WaitingRecords
@@ -19,7 +19,6 @@ from batchbook.storage.savelog import SaveLog
 from batchbook.storage.scratch import Spool
 from batchbook.tables.codec import decanonical
 from batchbook.tables.reading import find_places
-from batchbook.tables.records import RecordChange
 from batchbook.tables.shapes import Shape
 from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
@@ -95,26 +94,11 @@ class RecordWork:
             changes = changes_in(outcome.details)
             if not changes:
                 continue
-            if not stage(workspace, changes):
+            if not stage_whole(workspace, changes):
                 again.add(Selected(outcome.ordinal, outcome.key, outcome.number))
             elif plan is not None:
                 plan.take(changes)
         return again.commit(self._log, self._manager)
-
-
-class _NoLongerHolds(Exception):
-    """Changes that cannot be staged as a whole."""
-
-
-def stage(workspace: Workspace, changes: list[RecordChange]) -> bool:
-    """Stage changes that belong together; gives whether all of them still hold, else none is staged."""
-    try:
-        with workspace.whole():
-            if workspace.apply(changes):
-                raise _NoLongerHolds
-    except _NoLongerHolds:
-        return False
-    return True
 
 
 class _Again:

@@ -7,9 +7,8 @@ take counts as taken. The records that they change are the job's until then.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 
-from batchbook.batch.recorded import changes_in
+from batchbook.batch.recorded import changes_in, stage_whole
 from batchbook.batch.systems import System
 from batchbook.errors import CannotSave
 from batchbook.storage.ledger import Ledger, RunRecord
@@ -22,10 +21,6 @@ from batchbook.tables.workspace import Workspace
 
 SYSTEM = "system"
 """In the settings of a run that changes records: the name of its system."""
-
-
-class _NoLongerHolds(Exception):
-    """Changes that belong together, and of which one cannot be staged."""
 
 
 class WaitingRecords:
@@ -53,9 +48,7 @@ class WaitingRecords:
         """Stage them, the oldest run's first. Of a row of which one no longer holds none is: its job does it again."""
         for run in reversed(self._runs):
             for changes in self._of(run):
-                with suppress(_NoLongerHolds), workspace.whole():
-                    if workspace.apply(changes):
-                        raise _NoLongerHolds
+                stage_whole(workspace, changes)
         workspace.take()
 
     def run_of(self, change: RecordChange) -> str | None:

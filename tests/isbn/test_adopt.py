@@ -1,0 +1,137 @@
+"""Taking over an agency's list: numbers with titles, blocks recognised, free numbers left free."""
+
+import pytest
+
+from batchbook.isbn.adopt import AgencyRow, adopt
+from batchbook.isbn.agencywords import FORMAT_WORDS, STATUS_WORDS, format_of, status_of
+from batchbook.isbn.bulk import Place
+from batchbook.isbn.numbers import isbn_of
+from batchbook.isbn.records import FORMATS
+from tests.isbn.desks import BLOCK, Desk, small_desk, wanted
+
+FIRST, SECOND, THIRD = "978-1-60888-000-3", "978-1-60888-001-0", "978-1-60888-002-7"
+
+
+def take_over(desk, *rows):
+    listed = [
+        AgencyRow(dict(zip(("isbn", "title", "format", "status"), row, strict=True)), Place("list.csv", None, number))
+        for number, row in enumerate(rows, 2)
+    ]
+    return list(adopt(desk.workspace, desk.system, desk.actor, listed))
+
+
+def one(desk, *row):
+    (done,) = take_over(desk, row)
+    return done
+
+
+def states(desk):
+    return {row.isbn[9:12]: row.status for row in desk.rows}
+
+
+def test_numbers_come_with_titles_and_the_block_of_their_registrant_and_free_ones_stay_free():
+    desk = Desk()
+    done = take_over(
+        desk,
+        ("978-1-60888-000-3", "The River", "Paperback / softback", "Published"),
+        ("9781608880010", "The Sea", "E-Book", "Active"),
+        ("1-60888-002-8", "", "", "Available"),
+        ("978-1-4028-9462-6", "Elsewhere", "hardback", "assigned"),
+    )
+    assert [row.outcome for row in done] == ["done", "done", "unchanged", "done"]
+    assert [row.block.block if row.block else None for row in done] == [BLOCK, None, None, "978-1-4028"]
+    assert [(row.title, row.format, row.status, row.block, row.assigned_at) for row in desk.rows] == [
+        ("Elsewhere", "hardcover", "assigned", "978-1-4028", None),
+        ("The River", "paperback", "published", BLOCK, None),
+        ("The Sea", "ebook", "published", BLOCK, None),
+    ]
+    assert desk.schedule(wanted()).assignment.isbn == "9781608880027"
+    assert desk.faults() == []
+    assert {(entry.what, entry.field) for entry in desk.history} == {
+        ("adopt", "status"), ("adopt", "block"), ("schedule", "status"),
+    }  # fmt: skip
+
+
+def test_a_list_that_is_taken_over_again_changes_nothing():
+    desk = Desk()
+    rows = [(FIRST, "A", "ebook", "published"), (SECOND, "", "", "reserved"), (THIRD, "", "", "")]
+    take_over(desk, *rows)
+    desk = desk.saved()
+    assert [done.outcome for done in take_over(desk, *rows)] == ["unchanged"] * 3
+    assert desk.workspace.take() == []
+
+
+def test_a_row_without_a_status_is_assigned_where_it_has_a_title_and_free_where_not():
+    desk = small_desk()
+    take_over(desk, (FIRST, "A", "", ""), (SECOND, "", "", None))
+    assert states(desk) == {"000": "assigned"}
+
+
+def test_reserved_and_cancelled_numbers_have_a_reason_and_are_not_given():
+    desk = small_desk()
+    take_over(desk, (FIRST, "", "", "on hold"), (SECOND, "X", "", "Withdrawn"))
+    assert [row.reason for row in desk.rows] == ["reserved in the agency's list", "cancelled in the agency's list"]
+    assert desk.schedule(wanted()).assignment.isbn == "9781608880027"
+
+
+def test_every_row_that_is_wrong_is_rejected_with_all_that_is_wrong_and_nothing_of_it_is_kept():
+    desk = Desk()
+    done = take_over(
+        desk,
+        ("978-1-60888-000-4", "x\x00", "papyrus", "gone fishing"),
+        ("", "T", "", "published"),
+        (THIRD, "Title", "ebook", "available"),
+        ("978-9999999-99-5", "T", "ebook", "published"),
+    )
+    assert [row.outcome for row in done] == ["rejected"] * 4
+    found = [[(f.row, f.column, f.rule) for f in row.findings] for row in done]
+    assert found[:3] == [
+        [(2, "ISBN", "check-digit"), (2, "Title", "control-character"), (2, "Format", "not-allowed"),
+         (2, "Status", "not-allowed")],
+        [(3, "ISBN", "required")],
+        [(4, "Status", "status-ambiguous")],
+    ]  # fmt: skip
+    assert desk.workspace.take() == []
+    assert desk.workspace.table(desk.system.blocks).count() == 0
+
+
+def test_a_number_whose_range_is_not_known_wants_its_block_first():
+    done = one(Desk(), isbn_of(978_999_999_999), "T", "ebook", "published")
+    assert [f.rule for f in done.findings] == ["range-unknown"]
+
+
+def test_a_number_that_was_released_here_is_taken_over_and_blanks_are_filled():
+    desk = small_desk()
+    desk.schedule(wanted())
+    desk.release(FIRST)
+    assert one(desk, FIRST, "", "", "published").outcome == "done"
+    assert [f.rule for f in one(desk, FIRST, "", "", "published").findings] == ["title-blank"]
+    assert one(desk, FIRST, "Now known", "ebook", "published").assignment.title == "Now known"
+
+
+def test_what_contradicts_the_workbook_is_rejected_and_a_list_that_lags_behind_only_warns():
+    desk = small_desk()
+    desk.schedule(wanted())
+    assert [f.rule for f in one(desk, FIRST, "Title of B-1", "ebook", "published").findings] == ["status-differs"]
+    lagging = one(desk, FIRST, "", "", "available")
+    assert (lagging.outcome, [f.warning for f in lagging.findings]) == ("unchanged", [True])
+    desk.assign(FIRST)
+    other = one(desk, FIRST, "Another", "paperback", "assigned")
+    assert [f.rule for f in other.findings] == ["title-differs", "format-differs"]
+    assert states(desk) == {"000": "assigned"}
+
+
+def test_rows_in_are_done_unchanged_and_rejected():
+    desk = Desk()
+    rows = [(FIRST, "A", "ebook", "published"), (FIRST, "A", "ebook", "published"), (FIRST, "B", "ebook", "published")]
+    assert [done.outcome for done in take_over(desk, *rows)] == ["done", "unchanged", "rejected"]
+
+
+@pytest.mark.parametrize("state", sorted(STATUS_WORDS))
+def test_each_word_means_one_state(state):
+    assert all(status_of(word.upper()) == state for word in (state, *STATUS_WORDS[state]))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_each_word_means_one_format(form):
+    assert all(format_of(f" {word.title()} ", FORMATS) == form for word in (form, *FORMAT_WORDS[form]))
