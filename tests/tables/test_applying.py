@@ -163,3 +163,11 @@ def test_changes_that_went_through_the_ledgers_text_are_the_same_changes(titles,
     again = empty_library()
     assert again.apply(changes) == []
     assert records_of(again) == records_of(workspace)
+
+
+def test_a_record_in_the_place_of_one_that_was_taken_out_is_another_one(tmp_path):
+    workspace = read_library(tmp_path, [["T1", "there"]])
+    workspace.apply([RecordChange("Titles", ("T1",), {"status": "there"}, NOTHING)])
+    workspace.table(TITLES).insert(Title(code="T2", status="lost"))
+    assert [(change.key, change.before is None) for change in workspace.take()] == [(("T1",), False), (("T2",), True)]
+    assert workspace.table(TITLES).place("T2") is None

@@ -124,7 +124,7 @@ class Whole(Kind[int]):
 
 @dataclass(frozen=True)
 class Date(Kind[dt.date]):
-    """A day without a time.
+    """A day without a time, from 1904 on: cells of some workbooks hold none before that.
 
     order: how texts such as 03/04/2026 are read; refused as ambiguous where it is None.
     """
@@ -138,22 +138,25 @@ class Date(Kind[dt.date]):
         if isinstance(value, dt.datetime):
             if value.time() != dt.time():
                 raise Wrong("date", "has a time of day; a day without one is wanted")
-            return value.date()
+            return self._ranged(value.date())
         if isinstance(value, dt.date):
-            return value
+            return self._ranged(value)
         if isinstance(value, int | float) and not isinstance(value, bool) and len(shown) != _YYYYMMDD:
             raise Wrong("date", "is a number, not a date; give the cell a date format, or type it as 2026-11-22")
         return self.parse(text_of(value, shown))
 
     def parse(self, text: str) -> dt.date:
         """The day of a text such as ``2026-11-22`` (see `dates.parse_date`)."""
-        return parse_date(text, self.order)
+        return self._ranged(parse_date(text, self.order))
 
-    def write(self, value: dt.date) -> CellValue:
-        """The date. Raises Wrong for days before 1904, which cells of some workbooks cannot hold."""
+    def _ranged(self, value: dt.date) -> dt.date:
         if value < _FIRST_DAY:
             raise Wrong("range", "is before 1904, and cells of some workbooks hold no such date")
         return value
+
+    def write(self, value: dt.date) -> CellValue:
+        """The date."""
+        return self._ranged(value)
 
     def store(self, value: dt.date) -> Stored:
         """ISO text, which sorts by time."""

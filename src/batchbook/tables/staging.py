@@ -37,6 +37,7 @@ class Staging:
         self._step = 0
         self._taken = 0
         self._open = 0
+        self._free: dict[int, int] = {}
 
     def _log(self, shape: Shape[Any], which: int, before: Sequence[Any] | None) -> None:
         self._step += 1
@@ -49,11 +50,18 @@ class Staging:
 
     def insert(self, shape: Shape[Any], values: Values) -> None:
         """A new row, behind all others."""
-        key, raw = shape.key_of(values), shape.raw_key(values)
-        self._scratch.execute(shape.insertion, (None, None, 1, key, raw, 0, *values))
-        found = self._scratch.one(f"SELECT max(id) FROM {shape.table}")
-        assert found is not None
-        self._log(shape, found[0], None)
+        which = self._free_id(shape)
+        self._free[shape.index] = which + 1
+        row = (which, None, 1, shape.key_of(values), shape.raw_key(values), 0, *values)
+        self._scratch.execute(shape.insertion, row)
+        self._log(shape, which, None)
+
+    def _free_id(self, shape: Shape[Any]) -> int:
+        """An id that no row ever had: whatever comes in the place of one that was taken out is another record."""
+        if shape.index not in self._free:
+            found = self._scratch.one(f"SELECT max(id) FROM {shape.table}")
+            self._free[shape.index] = ((found[0] if found else None) or 0) + 1
+        return self._free[shape.index]
 
     def update(self, shape: Shape[Any], which: int, changed: Sequence[tuple[ColumnShape, Any]]) -> None:
         """New values of some columns of a row, given by its id."""
@@ -64,6 +72,7 @@ class Staging:
 
     def remove(self, shape: Shape[Any], which: int) -> None:
         """Take a row out."""
+        self._free_id(shape)  # seen while the row is there
         self._log(shape, which, self._row(shape, which))
         self._scratch.execute(f"DELETE FROM {shape.table} WHERE id = ?", (which,))
 
