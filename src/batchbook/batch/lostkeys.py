@@ -73,33 +73,32 @@ class LostRecords:
     def find(self, workspace: Workspace, kind: RecordType[Any]) -> frozenset[Key]:
         """The keys of a type that are lost."""
         if kind.sheet not in self._kept:
-            self._kept[kind.sheet] = sorted(self._look(workspace, kind))
+            self._kept[kind.sheet] = sorted(set(self._look(workspace, kind)))
         return frozenset(self._kept[kind.sheet])
 
     def _look(self, workspace: Workspace, kind: RecordType[Any]) -> Iterator[Key]:
         table = workspace.table(kind)
         titles = {folded(title) for name in kind.key for title in kind.column(name).headers}
-        for text in table.absent(self._written(table.sheet)):
-            key = canonical_key(kind, text)
-            if not table.there(key) and self._was_filled(table.sheet, text, titles):
-                yield key
+        for sheet in {kind.sheet, table.sheet}:  # jobs without a system name it as it stands in the workbook
+            for text in table.absent(self._written(sheet)):
+                key = canonical_key(kind, text)
+                if not table.there(key) and self._was_filled(sheet, text, titles):
+                    yield key
 
     def _written(self, sheet: str) -> Iterator[str]:
-        sql = "SELECT key FROM written WHERE workbook = ? AND sheet = ? COLLATE NOCASE"
+        sql = "SELECT key FROM written WHERE workbook = ? AND sheet = ?"
         for row in self._ledger.query(sql, [self._workbook, sheet]) if self._ledger is not None else ():
             yield row[0]
 
     def _was_filled(self, sheet: str, text: str, titles: set[str]) -> bool:
         """Whether the machine filled the key cells of a row, and left them so; also where its record is damaged."""
         assert self._ledger is not None
-        sql = "SELECT sheet, cells FROM written WHERE workbook = ? AND sheet = ? COLLATE NOCASE AND key = ?"
-        for named, sealed in self._ledger.query(sql, [self._workbook, sheet, text]):
-            cells = seals.unsealed(self._workbook, named, text, sealed)
-            if cells is None:
-                return True
-            if any(folded(title) in titles and value is not None for title, value in json.loads(cells).items()):
-                return True
-        return False
+        sql = "SELECT cells FROM written WHERE workbook = ? AND sheet = ? AND key = ?"
+        row = self._ledger.one(sql, [self._workbook, sheet, text])
+        cells = seals.unsealed(self._workbook, sheet, text, row[0]) if row is not None else None
+        if cells is None:
+            return True
+        return any(folded(title) in titles and value is not None for title, value in json.loads(cells).items())
 
     def keep(self, digest: str, changes: Iterable[RecordChange]) -> None:
         """A save of these changes left the workbook in another state: keep for that what is known of this one.
