@@ -1,4 +1,4 @@
-"""A folder with an ISBN workbook, and the commands on it: in this process, where nothing speaks for one of their own."""
+"""A folder with an ISBN workbook, and commands on it: in this process, where nothing speaks for one of their own."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_whatever_text_is_read_gives_a_right_number_or_a_rule(text):
 
 @given(isbns, st.sampled_from(["9.78E+12", "9780000000000", ""]))
 def test_a_number_cell_counts_with_all_its_digits_whatever_it_shows(isbn, shown):
-    assume(not isbn.endswith("0" * 7))
+    assume(not isbn.endswith("0" * 6))
     assert parse_cell(int(isbn), shown) == isbn
     assert parse_cell(float(isbn), shown) == isbn
 
@@ -158,9 +158,10 @@ def test_a_text_with_an_exponent_that_has_all_digits_is_read():
     assert refused("9.781608880004E+12")[0] == "check-digit"
 
 
-@given(isbns, st.integers(0, 5))
+@given(isbns, st.integers(0, 7))
 def test_a_number_cell_that_came_from_a_text_with_an_exponent_has_lost_digits(isbn, places):
     value = float(f"{float(isbn):.{places}E}")
+    assume(places < 7 or not stdnum_isbn.is_valid(f"{value:.0f}"))
     assert refused(value, "9.78E+12")[0] == "digits-lost"
     assert refused(int(value), "9.78E+12")[0] == "digits-lost"
 

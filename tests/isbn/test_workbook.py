@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 import runpy
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -12,6 +13,7 @@ import openpyxl
 import pytest
 from stdnum import isbn as stdnum_isbn
 
+from batchbook.cli.app import call
 from batchbook.isbn.records import (
     ASSIGNMENTS,
     BLOCKS,
@@ -73,6 +75,14 @@ def test_a_new_workbook_has_the_three_sheets_without_records_and_a_read_me() -> 
         assert [cell.value for cell in book[kind.sheet][1]] == headers
     said = {cell.value for row in book[READ_ME].iter_rows() for cell in row}
     assert said >= {*STATUSES, *(note.heading for note in NOTES), *(kind.help for kind in (BLOCKS, HISTORY))}
+
+
+def test_the_read_me_names_the_verbs_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["isbn", "--help"]) == 0
+    verbs = re.findall(r"^  ([a-z-]+)  ", capsys.readouterr().out, re.MULTILINE)
+    (commands,) = (note for note in NOTES if note.heading == "Commands")
+    named = [verb for line in commands.lines if not isinstance(line, str) for verb in line[0].split(", ")]
+    assert sorted(named) == sorted(verbs)
 
 
 def test_formats_of_the_publisher_are_in_the_drop_down() -> None:

@@ -35,8 +35,11 @@ _LOST: Final = (
 )
 _SAFE_ZEROS: Final = 4
 """So many zeros at the end of a number cell with a wrong check digit are no sign of digits that were lost."""
-_SCIENTIFIC_ZEROS: Final = 7
-"""A number of 13 digits that was shown as 9.78161E+12 and read back ends in so many zeros."""
+_SCIENTIFIC_ZEROS: Final = 6
+"""A number of 13 digits that was written as 9.781609E+12 (C's %e) or shorter and read back ends in so many zeros.
+
+It is refused even where the last of them happens to be the right check digit, as in one of ten cases.
+"""
 
 
 def parse_text(text: str) -> str:

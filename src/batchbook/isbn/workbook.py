@@ -52,6 +52,7 @@ NOTES: Final = (
             ("report", "Totals, forecast and use of the blocks, as a table, JSON, CSV or a workbook with charts."),
             ("bulk, adopt", "Schedule the rows of a CSV or XLSX file; take over an agency's list of numbers."),
             ("check", "Check all sheets."),
+            ("new", "Make another workbook like this one, without blocks and numbers."),
             "Each command is a run: batchbook runs list shows them, and batchbook runs undo takes one back.",
         ),
     ),

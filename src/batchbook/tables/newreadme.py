@@ -12,7 +12,7 @@ from batchbook.tables.newlooks import FILLS, HEADERS, INK, LINE, Look, Looks, pr
 from batchbook.tables.plainkinds import MOST_CHARACTERS, Date, Moment, Text, Whole
 from batchbook.tables.records import Column, RecordType
 
-WIDTHS = (26.0, 22.0, 9.0, 52.0, 62.0)
+WIDTHS = (26.0, 22.0, 9.0, 56.0, 62.0)
 WRITERS = {
     "both": "people and commands",
     "machine": "commands only",
@@ -131,7 +131,8 @@ class _Lines:
 
 
 def _lines(text: str, width: float) -> int:
-    return max(1, math.ceil(len(text) * 1.08 / (width - 1)))
+    # Widths count digits, and letters are narrower than those on the average.
+    return max(1, math.ceil(len(text) * 0.9 / width))
 
 
 def values_of(column: Column) -> str:
