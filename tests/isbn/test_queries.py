@@ -173,6 +173,27 @@ def test_an_empty_workbook_has_a_report():
     assert len(report_sheets(found)) == 6
 
 
+def test_the_report_as_a_workbook_has_charts_of_its_tables(desk, tmp_path):
+    import openpyxl
+
+    target = tmp_path / "report.xlsx"
+    write_report(ReportFile(target, "", "ISBN report"), report_sheets(after(desk, 50)))
+    book = openpyxl.load_workbook(target)
+    drawn = {sheet.title: [chart.tagname for chart in sheet._charts] for sheet in book.worksheets}
+    assert drawn == {
+        "Summary": [],
+        "By status": ["barChart"],
+        "By month": ["barChart"],
+        "By imprint": ["barChart"],
+        "By format": ["pieChart"],
+        "Blocks": ["barChart", "barChart"],
+    }
+    (months,) = book["By month"]._charts
+    headers = [cell.value for cell in book["By month"][1]]
+    assert months.grouping == "stacked"
+    assert len(months.series) == len(headers) - 2  # all but the month's name and the sum
+
+
 def test_the_report_is_written_as_a_workbook(desk, tmp_path):
     import openpyxl
 

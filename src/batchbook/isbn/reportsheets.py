@@ -1,4 +1,4 @@
-"""A report as the sheets of a report workbook."""
+"""A report as the sheets of a report workbook, with charts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from batchbook.batch import SheetColumn
 from batchbook.isbn.records import STATUSES
-from batchbook.tables.reportbook import ReportCell, ReportSheet, Toned
+from batchbook.tables.reportbook import Chart, ReportCell, ReportSheet, Toned
+from batchbook.tables.reportcharts import ChartKind
 
 if TYPE_CHECKING:
     from batchbook.isbn.forecast import Forecast
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 _FULL: Final = 0.9
 """A block that is taken to this share is to be seen at a glance."""
 _NONE: Final = "(none)"
+_ALL: Final = "All"
+_COLOURS: Final = {
+    "available": "BFBFBF",
+    "reserved": "FFC000",
+    "scheduled": "9DC3E6",
+    "assigned": "2F75B5",
+    "published": "548235",
+    "cancelled": "C00000",
+}
 _TOTALS: Final = {
     "blocks": "Blocks",
     "numbers": "Numbers of all blocks",
@@ -33,9 +43,9 @@ def report_sheets(report: Report) -> list[ReportSheet]:
     return [
         ReportSheet("Summary", (SheetColumn("", 40), SheetColumn("", 60)), _summary(report)),
         _statuses(report),
-        _breakdown("By month", "Month", report.by_month),
-        _breakdown("By imprint", "Imprint", report.by_imprint),
-        _breakdown("By format", "Format", report.by_format),
+        _breakdown("By month", "Month", report.by_month, "stacked"),
+        _breakdown("By imprint", "Imprint", report.by_imprint, "bar"),
+        _breakdown("By format", "Format", report.by_format, "pie"),
         _blocks(report),
     ]
 
@@ -68,17 +78,25 @@ def _until(forecast: Forecast) -> ReportCell:
 
 def _statuses(report: Report) -> ReportSheet:
     columns = (SheetColumn("Status", 16), SheetColumn("Numbers", 12))
-    return ReportSheet("By status", columns, list(report.by_status.items()))
+    chart = Chart("column", "Numbers by status", "Status", ["Numbers"])
+    return ReportSheet("By status", columns, list(report.by_status.items()), charts=[chart])
 
 
-def _breakdown(title: str, name: str, groups: Mapping[str, Mapping[str, int]]) -> ReportSheet:
+def _breakdown(title: str, name: str, groups: Mapping[str, Mapping[str, int]], drawn: ChartKind) -> ReportSheet:
+    """A table of groups by status, with a chart: stacked it shows the statuses, else all numbers of a group."""
     used = [status for status in STATUSES if any(status in group for group in groups.values())]
-    columns = [SheetColumn(header, 12) for header in (*(status.capitalize() for status in used), "All")]
+    headers = [status.capitalize() for status in used]
+    columns = [SheetColumn(header, 12) for header in (*headers, _ALL)]
     rows: list[Sequence[ReportCell]] = [
         (group or _NONE, *(counts.get(status, 0) for status in used), sum(counts.values()))
         for group, counts in groups.items()
     ]
-    return ReportSheet(title, (SheetColumn(name, 24), *columns), rows, "No number was touched yet.")
+    charts = []
+    if used:
+        stacked = drawn == "stacked"
+        values, colours = (headers, [_COLOURS[status] for status in used]) if stacked else ([_ALL], [])
+        charts = [Chart(drawn, f"Numbers {title[0].lower()}{title[1:]}", name, values, colours=colours)]
+    return ReportSheet(title, (SheetColumn(name, 24), *columns), rows, "No number was touched yet.", charts=charts)
 
 
 _BLOCKS: Final = (
@@ -101,4 +119,8 @@ def _blocks(report: Report) -> ReportSheet:
             )
         )  # fmt: skip
     columns = [SheetColumn(title, width) for title, width in _BLOCKS]
-    return ReportSheet("Blocks", columns, rows, "There is no block yet.")
+    charts = [
+        Chart("bar", "Utilisation of the blocks", "Block", ["Utilisation %"], value_title="per cent"),
+        Chart("stacked", "Taken and free", "Block", ["Taken", "Free"], value_title="numbers"),
+    ]
+    return ReportSheet("Blocks", columns, rows, "There is no block yet.", charts=charts)
