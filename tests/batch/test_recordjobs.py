@@ -163,6 +163,22 @@ def test_a_number_that_a_person_took_meanwhile_is_not_given_twice(tmp_path):
     assert found[2] == ("given", "by hand") and len(found) == 7
 
 
+def test_a_number_whose_row_is_gone_is_not_given_by_a_job(tmp_path):
+    site = Tickets(tmp_path, crowd(3))
+    site.run()
+    delete_row(site.book, 3)
+    site.put([("new", 1), ("newer", 2)])
+    result = site.run(mode="fresh")
+    assert (result.status, result.rows.done) == ("completed", 2)
+    assert sorted(tickets_in(site.book)) == [1, 3, 4, 5]
+
+
+def delete_row(path, row):
+    book = openpyxl.load_workbook(path)
+    book["Tickets"].delete_rows(row)
+    book.save(path)
+
+
 def add_ticket(path, number, holder):
     book = openpyxl.load_workbook(path)
     book["Tickets"].append([number, "given", holder])

@@ -83,6 +83,8 @@ def give(workspace: Workspace, actor: Actor, holder: str) -> int | None:
         return None
     for number in range(1, LAST + 1):
         ticket = tickets.get(number)
+        if (str(number),) in workspace.lost(TICKETS):
+            continue
         if ticket is None:
             tickets.insert(Ticket(number=number, state="given", holder=holder))
         elif ticket.state == "free":

@@ -138,8 +138,14 @@ def _place(ledger: Ledger | None, workbook: str) -> int:
     return int(row[0]) if row else 0
 
 
-def tell_lost(workspace: Workspace, lost: LostRecords, kinds: Iterable[RecordType[Any]]) -> None:
-    """Let a workspace know which records are lost; those of append-only types are not asked for."""
+def tell_lost(
+    workspace: Workspace, lost: LostRecords, kinds: Iterable[RecordType[Any]], *, at_once: bool = False
+) -> None:
+    """Let a workspace know which records are lost; those of append-only types are not asked for.
+
+    at_once: they are found out here, for somebody who asks in a thread of their own, where the ledger cannot be read.
+    """
     for kind in kinds:
         if not kind.append_only:
-            workspace.set_lost(kind, lost.of(workspace, kind))
+            keys = lost.of(workspace, kind)
+            workspace.set_lost(kind, frozenset(keys) if at_once else keys)

@@ -53,7 +53,6 @@ class RecordWork:
     def read(self, book: Book) -> Workspace:
         """The records of an opened workbook, with what other unfinished runs are still to bring in."""
         workspace = Workspace.read(book, self._system.types)
-        tell_lost(workspace, LostRecords(self._manager.ledger, self._log.run.workbook, book.digest), self._system.types)
         self._others.stage(workspace)
         return workspace
 
@@ -63,6 +62,8 @@ class RecordWork:
         Rows whose results no longer hold are pending again; gives how many.
         """
         workspace = self.read(book)
+        lost = LostRecords(self._manager.ledger, self._log.run.workbook, book.digest)
+        tell_lost(workspace, lost, self._system.types, at_once=True)  # rows are processed in threads of their own
         dropped_rows = self._stage(workspace)
         workspace.take()
         for kind in self._system.types:
