@@ -1,4 +1,4 @@
-"""A report as the sheets of a report workbook."""
+"""A report as the sheets of a report workbook, with charts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from batchbook.batch import SheetColumn
 from batchbook.isbn.records import STATUSES
 from batchbook.tables.reportbook import ReportCell, ReportSheet, Toned
+from batchbook.tables.reportcharts import Chart
 
 if TYPE_CHECKING:
     from batchbook.isbn.forecast import Forecast
@@ -68,7 +69,8 @@ def _until(forecast: Forecast) -> ReportCell:
 
 def _statuses(report: Report) -> ReportSheet:
     columns = (SheetColumn("Status", 16), SheetColumn("Numbers", 12))
-    return ReportSheet("By status", columns, list(report.by_status.items()))
+    chart = Chart("pie", "Numbers by status", "Status", ("Numbers",))
+    return ReportSheet("By status", columns, list(report.by_status.items()), charts=(chart,))
 
 
 def _breakdown(title: str, name: str, groups: Mapping[str, Mapping[str, int]]) -> ReportSheet:
@@ -78,7 +80,10 @@ def _breakdown(title: str, name: str, groups: Mapping[str, Mapping[str, int]]) -
         (group or _NONE, *(counts.get(status, 0) for status in used), sum(counts.values()))
         for group, counts in groups.items()
     ]
-    return ReportSheet(title, (SheetColumn(name, 24), *columns), rows, "No number was touched yet.")
+    counted = [column.header for column in columns[:-1]]
+    chart = Chart("stacked", f"Numbers by {name.lower()}", name, counted, name, "Numbers") if rows else None
+    none = "No number was touched yet."
+    return ReportSheet(title, (SheetColumn(name, 24), *columns), rows, none, charts=(chart,) if chart else ())
 
 
 _BLOCKS: Final = (
@@ -101,4 +106,5 @@ def _blocks(report: Report) -> ReportSheet:
             )
         )  # fmt: skip
     columns = [SheetColumn(title, width) for title, width in _BLOCKS]
-    return ReportSheet("Blocks", columns, rows, "There is no block yet.")
+    chart = Chart("bar", "Utilisation", "Block", ("Utilisation %",), "Block", "% of the numbers")
+    return ReportSheet("Blocks", columns, rows, "There is no block yet.", charts=(chart,) if rows else ())
