@@ -474,11 +474,20 @@ def test_a_row_whose_key_is_written_in_another_way_or_is_unsound_is_not_lost(ben
     assert list(bench.look().lost(ITEMS)) == []
 
 
-def test_what_people_entered_themselves_and_deleted_is_not_lost(bench):
+def test_what_people_entered_and_deleted_is_lost_only_if_the_machine_wrote_into_it(bench):
     bench.do(change("0002", title="changed by a command"))
     bench.edit(lambda sheet: sheet.delete_rows(2, 2))
+    assert list(bench.look().lost(ITEMS)) == [("0002",)]
+    assert [bench.do(take_next("x")).value for _ in range(2)] == ["0001", "0003"]
+
+
+def test_a_number_that_was_undone_entered_by_hand_and_given_again_is_lost_when_its_row_is_deleted(bench):
+    bench.undo(bench.do(take_next("third")).run)
     assert list(bench.look().lost(ITEMS)) == []
-    assert bench.do(take_next("x")).value == "0001"
+    bench.edit(lambda sheet: sheet.append(["00-03", "free", "by hand"]))
+    bench.do(take("0003"))
+    bench.edit(lambda sheet: sheet.delete_rows(5))
+    assert list(bench.look().lost(ITEMS)) == [("0003",)]
 
 
 def test_a_lost_record_that_is_entered_again_is_no_longer_lost(bench):

@@ -306,8 +306,7 @@ class _Run(Generic[T]):
     def save(self) -> SaveReceipt:
         """Record it, save, and say that it was saved; where it was not, nothing of it is left."""
         command, actor = self._command, self._actor
-        self._saves.clear_plan()
-        self._saves.plan(self._decided.edits.changes)
+        self._decided.edits.plan(self._saves)
         backups = backup_store(command.base, command.target)
         saver = AtomicSaver(command.target, self._saves, backups, actor.run)
         attempt = self._begin()

@@ -1,9 +1,9 @@
-"""Records that the machine wrote into a sheet and that the sheet no longer has: rows that a person deleted, or that an
-older copy of the workbook took back. What they stand for (a number that is never given twice) is not free again.
+"""Records that the machine wrote, or wrote into, and that their sheet no longer has: rows that a person deleted, or
+that an older copy of the workbook took back. What they stand for (a number that is never given twice) is not free.
 
-The ledger's values last written tell which records there were: those whose key cells the machine filled, and did not
-empty again itself. To compare them with the sheet takes a look at each; so what was found is kept in the ledger for
-the state of the workbook that it was found in.
+The ledger's values last written tell which records there were; those whose key cells the machine emptied again itself
+(an undo takes new records out) are none of them. To compare them with the sheet takes a look at each; so what was
+found is kept in the ledger for the state of the workbook that it was found in.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class LostRecords:
         for sheet in {kind.sheet, table.sheet}:  # jobs without a system name it as it stands in the workbook
             for text in table.absent(self._written(sheet)):
                 key = canonical_key(kind, text)
-                if not table.there(key) and self._was_filled(sheet, text, titles):
+                if not table.there(key) and not self._was_emptied(sheet, text, titles):
                     yield key
 
     def _written(self, sheet: str) -> Iterator[str]:
@@ -90,15 +90,15 @@ class LostRecords:
         for row in self._ledger.query(sql, [self._workbook, sheet]) if self._ledger is not None else ():
             yield row[0]
 
-    def _was_filled(self, sheet: str, text: str, titles: set[str]) -> bool:
-        """Whether the machine filled the key cells of a row, and left them so; also where its record is damaged."""
+    def _was_emptied(self, sheet: str, text: str, titles: set[str]) -> bool:
+        """Whether the machine emptied the key cells of a row; not where the record of that is damaged."""
         assert self._ledger is not None
         sql = "SELECT cells FROM written WHERE workbook = ? AND sheet = ? AND key = ?"
         row = self._ledger.one(sql, [self._workbook, sheet, text])
         cells = seals.unsealed(self._workbook, sheet, text, row[0]) if row is not None else None
         if cells is None:
-            return True
-        return any(folded(title) in titles and value is not None for title, value in json.loads(cells).items())
+            return False
+        return any(folded(title) in titles and value is None for title, value in json.loads(cells).items())
 
     def keep(self, digest: str, changes: Iterable[RecordChange]) -> None:
         """A save of these changes left the workbook in another state: keep for that what is known of this one.

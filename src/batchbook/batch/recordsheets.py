@@ -8,7 +8,7 @@ from typing import Any
 
 from batchbook.errors import EXIT_USAGE, BatchbookError, CannotSave, Finding
 from batchbook.storage.celltexts import folded
-from batchbook.storage.savelog import Change
+from batchbook.storage.savelog import Change, SaveLog
 from batchbook.tables.codec import canonical, pack, same, unpack
 from batchbook.tables.header import Header, find_header
 from batchbook.tables.keys import key_of_text, key_shown, key_text, named
@@ -121,6 +121,20 @@ class RecordEdits:
     changes: list[Change] = field(default_factory=list)
     cells: dict[str, dict[int, dict[int, CellValue]]] = field(default_factory=dict)
     """By sheet and row: value by column."""
+    keys: list[tuple[str, str, str]] = field(default_factory=list)
+    """Of rows that are there and get values: sheet, key, and the key cells as canonical text."""
+    _last: dict[str, int] = field(default_factory=dict)
+
+    def plan(self, saves: SaveLog) -> None:
+        """Make this the plan of a save.
+
+        A row that the machine writes into is known from then on as one that was there (see `lostkeys`), whoever had
+        entered it.
+        """
+        saves.clear_plan()
+        saves.plan(self.changes)
+        for sheet, key, cells in self.keys:
+            saves.plan_confirmed(sheet, key, cells)
 
     def rows(self) -> dict[str, Iterator[tuple[int, dict[int, CellValue]]]]:
         """The cells for a save, by sheet, rows ascending; new iterators each time."""
@@ -128,7 +142,7 @@ class RecordEdits:
 
     def free(self, sheet: RecordSheet) -> int:
         """The row behind the last one of a sheet, once all this is written."""
-        return max(sheet.free, max(self.cells.get(sheet.sheet, {}), default=0) + 1)
+        return max(sheet.free, self._last.get(sheet.sheet, 0) + 1)
 
     def add(
         self,
@@ -142,6 +156,10 @@ class RecordEdits:
         titles, columns = sheet.header.titles, sheet.header.columns
         held, wanted = ({titles[name]: value for name, value in side.items()} for side in (before, after))
         self.changes.append(Change(sheet.kind.sheet, key, number, canonical(held), canonical(wanted)))
+        if not any(name in after for name in sheet.kind.key):
+            cells = dict(zip(sheet.key_titles, key_of_text(key), strict=True))
+            self.keys.append((sheet.kind.sheet, key, canonical(cells)))
+        self._last[sheet.sheet] = max(number, self._last.get(sheet.sheet, 0))
         self.cells.setdefault(sheet.sheet, {})[number] = {columns[name]: value for name, value in after.items()}
 
 

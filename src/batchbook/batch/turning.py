@@ -182,12 +182,11 @@ class Turn:
         return BookEdits(cells={table.sheet: self._cells(table)}, contents=contents)
 
     def _plan_records(self, records: RecordTurn, book: Book) -> BookEdits | None:
-        self._saves.clear_plan()
         self._done.kept.clear()
         with self._there("wrote"):
             turned = records.plan(book, self._changes, self._done.kept.append)
         self._done.cells = turned.cells
-        self._saves.plan(turned.edits.changes)
+        turned.edits.plan(self._saves)
         return BookEdits(cells=turned.edits.rows()) if turned.edits.changes else None
 
     def _table(self, book: Book) -> Table:
