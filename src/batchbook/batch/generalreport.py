@@ -21,14 +21,14 @@ _TONES: Mapping[str, Tone] = {"unknown": "warn", "rejected": "bad", "failed": "b
 
 def general_report(run: RunView, *, changes_only: bool) -> list[ReportSheet]:
     """The sheets for a job that has none of its own. Their rows are read from the ledger as they are written."""
-    changes = Changes(run)
+    changes = RecordChanges(run) if run.of_records else Changes(run)
     sheets = [
         ReportSheet("Summary", SUMMARY_COLUMNS, summary_of(run, changes_only=changes_only)),
         ReportSheet("Changes", CHANGE_COLUMNS, changes, "Nothing was changed."),
         problems_sheet(run),
         conflicts_sheet(run),
     ]
-    if not changes_only:
+    if not changes_only and not run.of_records:
         columns = [SheetColumn(title, 22) for title in run.columns.values()]
         rows = ([row.now.get(name) for name in run.columns] for row in run.rows() if row.now)
         sheets.append(ReportSheet("Rows", columns or [SheetColumn("Rows", 40)], rows, "The sheet has no rows."))
@@ -44,8 +44,10 @@ def summary_of(run: RunView, *, changes_only: bool, title: str = "Report on a ru
     yield ["Started", moment(run.run.started)]
     yield ["Ended", moment(run.run.ended) if run.run.ended else "it has not ended"]
     yield ["Status", run.status]
-    yield ["Compared with", compared_with(run)]
-    yield ["This report has", "what changed in this run only" if changes_only else "what changed, and everything else"]
+    if not run.of_records:
+        rest = "what changed in this run only" if changes_only else "what changed, and everything else"
+        yield ["Compared with", compared_with(run)]
+        yield ["This report has", rest]
     if run.marks.checked_at is not None:
         title = run.columns.get(run.marks.checked_at, run.marks.checked_at)
         yield ["Not a change", f"another time in the column {title}, which says when each row was checked"]
@@ -119,6 +121,17 @@ class Changes:
         for sheet, (old, new) in row.details.items():
             for one, other in row_differences(pack_rows(old), pack_rows(new)):
                 yield [sheet, None, row.key, "the whole row", one, other]
+
+
+class RecordChanges:
+    """A line for each cell of a record that a run changed, of whatever sheet; can be gone through again."""
+
+    def __init__(self, run: RunView) -> None:
+        self._run = run
+
+    def __iter__(self) -> Iterator[Line]:
+        for one in self._run.cell_changes():
+            yield [one.sheet, one.number or None, one.key, one.column, unpack(one.before), unpack(one.after)]
 
 
 def problems_sheet(run: RunView) -> ReportSheet:

@@ -22,7 +22,7 @@ from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.links import followed
 from batchbook.storage.private import make_state_folder
 from batchbook.storage.temporary import SUFFIX
-from batchbook.storage.turns import turn_of
+from batchbook.storage.turns import COMMAND, turn_of
 from batchbook.tables.reportbook import ReportFile, report_mark, report_target, write_report
 
 _LABEL = "report"
@@ -44,18 +44,26 @@ class MadeReport:
 
 
 def report_run(
-    base: BaseConfig, ledger: Ledger, name: str, to: Path, *, changes_only: bool = False, job_file: Path | None = None
+    base: BaseConfig,
+    ledger: Ledger,
+    name: str,
+    to: Path,
+    *,
+    changes_only: bool = False,
+    job_file: Path | None = None,
+    installed: Mapping[str, Path] = {},
 ) -> MadeReport:
     """Write a report on a run to a file (see `reportbook.report_target`: which file that may be).
 
-    Without a job file, that of the run's job is looked for among the job files of the base folder. Raises UsageError
+    Without a job file, that of the run's job is looked for among the job files of the base folder, then among those
+    that came along with batchbook (`installed`, by the job's name). Raises UsageError
     where the run's details were pruned or the file cannot be a report, and what reading the job and the disk raise.
     """
     run = find_run(ledger, name)
     target = report_target(to)
     if target == followed(ledger.path_of(run.workbook)):
         raise UsageError(f"{target} is the workbook of run {run.id}, not a report.", "Give another name.")
-    job, note = _job_of(base, ledger, run, job_file)
+    job, note = _job_of(base, ledger, run, job_file, installed)
     kind = _kind_of(job) if job is not None else None
     file = ReportFile(target, run.id, _title(run))
     made = _make(ledger, run, file, kind, job, changes_only=changes_only)
@@ -138,7 +146,9 @@ def _title(run: RunRecord) -> str:
 # --- the job of a run -------------------------------------------------------------------------------------------------
 
 
-def _job_of(base: BaseConfig, ledger: Ledger, run: RunRecord, given: Path | None) -> tuple[JobConfig | None, str]:
+def _job_of(
+    base: BaseConfig, ledger: Ledger, run: RunRecord, given: Path | None, installed: Mapping[str, Path]
+) -> tuple[JobConfig | None, str]:
     """The job of a run, or None and why it is not known.
 
     Which code runs is for job files to say, never for the ledger: it only has the job's name.
@@ -150,7 +160,7 @@ def _job_of(base: BaseConfig, ledger: Ledger, run: RunRecord, given: Path | None
                 f"Run {run.id} is one of the job {run.job!r}, not of {job.job!r} ({given}).", "Give that job's file."
             )
         return job, ""
-    if turn_of(run.job, run.settings) is not None:
+    if turn_of(run.job, run.settings) is not None or COMMAND in run.settings:
         return None, ""
     found = [path for path in _job_files(base) if _says(path).get("job") == run.job]
     if len(found) > 1:
@@ -162,6 +172,8 @@ def _job_of(base: BaseConfig, ledger: Ledger, run: RunRecord, given: Path | None
         )
     if found:
         return load_job(found[0]), ""
+    if run.job in installed:
+        return load_job(installed[run.job], folder=base.folder), ""
     return None, (
         f"no file in {base.folder / 'config' / 'jobs'} describes the job {run.job!r}: this is the general report; "
         "with --job FILE it is the job's own"

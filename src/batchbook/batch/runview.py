@@ -14,7 +14,7 @@ from typing import Any
 
 from batchbook.batch.checkpoints import shown_key
 from batchbook.batch.details import DetailRows, has_sheet, must_be_ours, read_details
-from batchbook.batch.history import counts_of, must_have_details, what_waits
+from batchbook.batch.history import CellDifference, counts_of, diff_run, must_have_details, what_waits
 from batchbook.batch.processors import DetailSheet
 from batchbook.batch.readagain import READ, spec_read
 from batchbook.batch.recorded import changes_in
@@ -184,7 +184,7 @@ class RunView:
             f"what a sheet holds is missing here, but for what the run changed: {s}" for s in self._strange.values()
         ]
         said += (self.run.summary or {}).get("remarks", ())
-        if self.run.settings.get("partial"):
+        if self.run.settings.get("partial") and not self.of_records:
             said.append("the run took some rows only; of the others it says nothing")
         return [f"{text[:1].upper()}{text[1:]}" for text in said]
 
@@ -216,6 +216,18 @@ class RunView:
         """Every cell in which a person's value and the run's differ (see `report.conflicts_in`)."""
         return conflicts_in(self._log)
 
+    @property
+    def of_records(self) -> bool:
+        """Whether the run changed records of a system, whole rows of several sheets."""
+        return "tables" in self.run.settings
+
+    def cell_changes(self) -> Iterator[CellDifference]:
+        """Every cell that the run changed, of whatever sheet."""
+        for count, change in enumerate(diff_run(self._ledger, self.run.id)):
+            if count % _LOOK_EVERY == 0 and self.stopping():
+                raise ReportStopped
+            yield change
+
     def record_changes(self) -> Iterator[tuple[int, list[RecordChange]]]:
         """What rows changed in the records of a system, in the order in which they were done: row number, changes."""
         for count, outcome in enumerate(self._log.outcomes(by_ordinal=True)):
@@ -242,8 +254,10 @@ class RunView:
         return found
 
     def _open(self) -> None:
-        self._book = Book.open(self.workbook)
         read = self._read()
+        if self.of_records and read is None:
+            return  # its rows were those of an input, or it was a command: no sheet has them
+        self._book = Book.open(self.workbook)
         key = tuple(read["key"]) if read else tuple((self.run.settings.get("table") or {}).get("key", ()))
         row = read["header_row"] if read else None
         self._table = _with_what_is_there(self._book, self.run.sheet, row, key, self._known_headers())

@@ -80,14 +80,14 @@ def _job(name: str, workbook: Path | None, overrides: dict[str, object]) -> JobC
     """The job of that name in config/jobs, else the one that comes with batchbook."""
     from batchbook.cli.isbn_place import chosen_workbook
     from batchbook.cli.places import base_for
-    from batchbook.cli.starter import samples_folder
+    from batchbook.cli.systems import installed_jobs
     from batchbook.config import load_job
 
     base = base_for(workbook)
     own = next((file for ending in ("yaml", "yml") if (file := _jobs(base.folder) / f"{name}.{ending}").exists()), None)
     if workbook is not None or own is None:
         overrides = {"workbook": str(chosen_workbook(base, workbook)), **overrides}
-    return load_job(own or samples_folder() / f"{name}.yaml", overrides, folder=base.folder)
+    return load_job(own or installed_jobs()[name], overrides, folder=base.folder)
 
 
 def _jobs(folder: Path) -> Path:

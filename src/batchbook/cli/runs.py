@@ -182,9 +182,10 @@ def report(
     A file that is there already is replaced only if it is a report, and nobody has saved it since it was made.
     """
     from batchbook.batch.runreport import report_run
+    from batchbook.cli.systems import installed_jobs
 
     with ledger_here(reading=True) as (base, ledger), others_print_beside():
-        made = report_run(base, ledger, run, to, changes_only=changes_only, job_file=job)
+        made = report_run(base, ledger, run, to, changes_only=changes_only, job_file=job, installed=installed_jobs())
     if made.note:
         note(made.note)
     if manner.json:

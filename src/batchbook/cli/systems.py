@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,3 +22,10 @@ def systems_of(base: BaseConfig) -> Callable[[str], System | None]:
         return isbn_system(base.sections["isbn"], base.folder, file=str(base.file or ""))
 
     return find
+
+
+def installed_jobs() -> dict[str, Path]:
+    """The files of the jobs that came along with the systems, by the jobs' names."""
+    from batchbook.cli.starter import samples_folder
+
+    return {name: samples_folder() / f"{name}.yaml" for name in ("isbn-bulk", "isbn-assign-due")}
