@@ -201,7 +201,7 @@ def test_the_report_is_written_as_a_workbook(desk, tmp_path):
     write_report(ReportFile(target, "", "ISBN report"), report_sheets(after(desk, 50)))
     book = openpyxl.load_workbook(target)
     assert book.sheetnames == ["Summary", "By status", "By month", "By imprint", "By format", "Blocks"]
-    assert [len(sheet._charts) for sheet in book] == [0, 1, 1, 1, 1, 1]
+    assert [len(sheet._charts) for sheet in book] == [0, 1, 1, 1, 1, 2]
     rows = list(book["Blocks"].iter_rows(values_only=True))
     assert rows[1][:7] == (f"{BLOCK}:000-099", None, None, 100, 4, 1, 96)
     said = [row[1] for row in book["Summary"].iter_rows(values_only=True) if row[0] == "Range table"]
