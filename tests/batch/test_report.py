@@ -68,11 +68,12 @@ def test_half_a_report_that_a_dead_process_left_is_gone_after_the_next_start(sit
     run = site.run()
     folder = site.path / "data" / "reports"
     dead = folder / f".{run.run_id}.json.0123abcd.batchbook-tmp"
+    rejected = folder / f".{run.run_id}-rejected.csv.rejected-0123abcd.batchbook-tmp"
     others = folder / ".20260101-000000-abcd.json.0123abcd.batchbook-tmp"
-    dead.write_text("{")
-    others.write_text("{")
+    for path in (dead, rejected, others):
+        path.write_text("{")
     site.run()
-    assert not dead.exists()
+    assert not dead.exists() and not rejected.exists()
     assert others.exists(), "another workbook's run may be writing it at this moment"
 
 

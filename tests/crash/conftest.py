@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.catalogue import SCENARIOS
 from tests.crash.scenarios import RUN, Scenario, make_folder, recorded
 from tests.crash.sweep import Tally
 from tests.crash.tracing import Runner
@@ -52,7 +53,7 @@ def scenario(runner: Runner, scratch: Path, case: Path) -> Callable[[str], Scena
 
     def find(name: str) -> Scenario:
         if name not in known:
-            known[name] = recorded(name, runner, scratch, case)
+            known[name] = recorded(name, SCENARIOS[name], runner, scratch, case)
         return known[name]
 
     return find

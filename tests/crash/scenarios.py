@@ -1,4 +1,4 @@
-"""The commands that the sweeps put faults into: a run of several batches and saves, an undo, a restore."""
+"""What a command is that the sweeps put faults into; and a run of several batches and saves, an undo, a restore."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -41,20 +41,52 @@ Cells = tuple[tuple[Any, ...], ...]
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """A command over a folder that was laid down, and what may be left of it."""
+
+    command: tuple[str, ...]
+    states: tuple[Cells, ...]
+    """What the workbook holds before the command and after each of its saves."""
+    held: tuple[Cells, ...]
+    """What its backups may hold."""
+    read: Callable[[Path], Cells]
+    """All that counts of a workbook of which every byte is sound. The first cell of each row names it."""
+    code: int = 0
+    """How the command ends when nothing disturbs it."""
+    renews: bool = False
+    """Whether a start after the end writes the same content anew."""
+    repeats: bool = False
+    """Whether a start after the end looks at all rows again (and changes nothing)."""
+
+
+Prepare = Callable[[Runner, Path], Prepared]
+"""Lays down a folder (the path must not be there yet)."""
+
+
+@dataclass(frozen=True)
 class Scenario:
-    """A command over a prepared folder: what was recorded of it, and what may be left of it."""
+    """A command over a prepared folder, and what was recorded of it."""
 
     name: str
     template: Path
-    command: tuple[str, ...]
-    calls: tuple[Call, ...]
-    trace: tuple[str, ...]
-    states: tuple[Cells, ...]
-    """What the workbook holds before the command and after each of its saves."""
+    prepared: Prepared
+    calls: tuple[Call, ...] = ()
+    trace: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return self.prepared.command
+
+    @property
+    def states(self) -> tuple[Cells, ...]:
+        return self.prepared.states
 
     @property
     def end(self) -> Cells:
         return self.states[-1]
+
+    def read(self, book: Path) -> Cells:
+        return self.prepared.read(book)
 
     def place(self, folder: Path) -> None:
         """Make the folder anew as it is before the command."""
@@ -64,14 +96,16 @@ class Scenario:
 
 def cells(book: Path) -> Cells:
     """All cells of the sheet, of a workbook of which every byte is sound."""
-    return _cells(book.read_bytes())
+    return sheets(book.read_bytes())["Data"]
 
 
 @lru_cache(1000)
-def _cells(content: bytes) -> Cells:
+def sheets(content: bytes) -> dict[str, Cells]:
+    """All cells of all sheets, of a workbook of which every byte is sound."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None, "a damaged part"
-    return tuple(openpyxl.load_workbook(io.BytesIO(content))["Data"].iter_rows(values_only=True))
+    book = openpyxl.load_workbook(io.BytesIO(content))
+    return {sheet.title: tuple(sheet.iter_rows(values_only=True)) for sheet in book.worksheets}
 
 
 def filled(rows: int) -> Cells:
@@ -96,44 +130,40 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def _run(runner: Runner, template: Path) -> tuple[list[str], tuple[Cells, ...]]:
+def _run(_runner: Runner, template: Path) -> Prepared:
     make_folder(template)
-    return RUN, HELD
+    return Prepared(tuple(RUN), HELD, HELD, cells)
 
 
-def _undo(runner: Runner, template: Path) -> tuple[list[str], tuple[Cells, ...]]:
+def _undo(runner: Runner, template: Path) -> Prepared:
     make_folder(template)
     run = runner.run(template, *RUN).json["run_id"]
-    return ["runs", "undo", run, "--json"], (filled(ROWS), filled(0))
+    return Prepared(("runs", "undo", run, "--json"), (filled(ROWS), filled(0)), HELD, cells)
 
 
-def _restore(runner: Runner, template: Path) -> tuple[list[str], tuple[Cells, ...]]:
+def _restore(runner: Runner, template: Path) -> Prepared:
     make_folder(template)
     runner.run(template, *RUN)
     (first,) = (template / "data" / "backups").glob("*/*_before_*")
-    return ["backups", "restore", "book.xlsx", first.name, "--json"], (filled(ROWS), filled(0))
+    command = ("backups", "restore", "book.xlsx", first.name, "--json")
+    return Prepared(command, (filled(ROWS), filled(0)), HELD, cells, renews=True)
 
 
-SCENARIOS: dict[str, Callable[[Runner, Path], tuple[list[str], tuple[Cells, ...]]]] = {
-    "run": _run,
-    "undo": _undo,
-    "restore": _restore,
-}
+SMALL: dict[str, Prepare] = {"run": _run, "undo": _undo, "restore": _restore}
 
 
-def recorded(name: str, runner: Runner, scratch: Path, folder: Path) -> Scenario:
+def recorded(name: str, prepare: Prepare, runner: Runner, scratch: Path, folder: Path) -> Scenario:
     """Prepare a scenario and record its command; the calls of two recordings must be the same."""
-    template = scratch / f"{name}-template"
-    command, states = SCENARIOS[name](runner, template)
-    plain = Scenario(name, template, tuple(command), (), (), states)
+    template = scratch / f"{name.replace(' ', '-')}-template"
+    plain = Scenario(name, template, prepare(runner, template))
     plain.place(folder)
-    runner.warm(folder, command)
+    runner.warm(folder, list(plain.command))
     recordings = []
     for _ in range(2):
         plain.place(folder)
-        ended, calls, trace = runner.record(folder, *command)
-        assert ended.code == 0, ended.err
-        assert cells(folder / "book.xlsx") == plain.end
+        ended, calls, trace = runner.record(folder, *plain.command)
+        assert ended.code == plain.prepared.code, ended
+        assert plain.read(folder / "book.xlsx") == plain.end
         recordings.append((tuple(calls), tuple(trace)))
     assert recordings[0][0] == recordings[1][0], "a command must make the same calls each time"
-    return Scenario(name, template, tuple(command), *recordings[0], states)
+    return replace(plain, calls=recordings[0][0], trace=recordings[0][1])

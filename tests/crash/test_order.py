@@ -21,6 +21,8 @@ def test_each_save_has_everything_on_the_disk_before_the_next_step(scenario: Cal
     assert order_problems(scenario("run").calls) == []
     assert sum(call.name.startswith("rename") and call.paths[-1] == BOOK for call in scenario("run").calls) == 4
     assert order_problems(scenario("undo").calls) == []
+    for name in ("isbn schedule", "isbn bulk", "isbn undo"):
+        assert order_problems(scenario(name).calls) == [], name
     assert without_ledger(order_problems(scenario("restore").calls)) == []
 
 

@@ -1,5 +1,7 @@
 """Every file-system call of a run, an undo and a restore is killed, or fails, in turn; nothing is lost by any of it.
 
+The same for the commands on ISBNs: a single one, an import, an undo of a single one.
+
 After each fault the workbook opens and holds a committed state, the next start ends as if nothing had been, does no
 committed row again and leaves no stray file, and the start after that changes nothing. A sample runs with the other
 tests; all of it with `make crash`.
@@ -13,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.scenarios import SCENARIOS, Scenario
+from tests.crash.catalogue import SCENARIOS
+from tests.crash.scenarios import Scenario
 from tests.crash.sweep import KINDS, Sweep, Tally, kinds_for
 from tests.crash.tracing import STRACE, Call, Runner
 
@@ -22,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="needs strace"),
 ]
 READS = "reads"
-SAMPLE = {"run": 26, "undo": 8, "restore": 6}
+SAMPLE = {"run": 26, "undo": 8, "restore": 6, "isbn schedule": 12, "isbn bulk": 16, "isbn undo": 8}
 
 
 def sample(scenario: Scenario, count: int) -> list[tuple[Call, str]]:

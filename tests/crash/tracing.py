@@ -30,7 +30,9 @@ RECORDED = ("openat", *CHANGING, *READING)
 _LINE = re.compile(r"^(\d+)\s+(\w+)\((.*)$")
 _PATH = re.compile(r"<(/[^<>]*)>|\"(/[^\"]*)\"")
 _HERE = re.compile(r"AT_FDCWD<[^<>]*>")
-_VARYING = re.compile(r"\d{8}T\d{6}\.\d{6}Z|\d{8}-\d{6}-[0-9a-f-]+|(?<![a-z])[0-9a-f]{4,}(?:-[0-9a-f]+)?(?![a-z])")
+_VARYING = re.compile(
+    r"\d{8}T\d{6}\.\d{6}Z|\d{8}-\d{6}-[0-9a-f-]+|(?:(?<![a-z])|(?<=-x))[0-9a-f]{4,}(?:-[0-9a-f]+)?(?![a-z])"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,8 @@ def sound(rows: Iterable[Row]) -> list[Row]:
 class Press(Folder):
     """The folder."""
 
-    name: str = field(default="isbn.xlsx", init=False)
+    name: str = "isbn.xlsx"
+    """Of the workbook."""
 
     @property
     def book(self) -> Path:
@@ -134,7 +135,11 @@ class Press(Folder):
     def copy(self, path: Path) -> Press:
         """The same folder, once more."""
         shutil.copytree(self.path, path)
-        return Press(path)
+        return Press(path, name=self.name)
+
+    def remove(self) -> None:
+        """All of it."""
+        shutil.rmtree(self.path)
 
     # --- what the workbook holds -----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from batchbook.batch.outcomes import Outcome
-from batchbook.batch.report import problems_of
+from batchbook.batch.report import REJECTED, problems_of
 from batchbook.config import JobConfig
 from batchbook.storage.exporting import export_file
 from batchbook.storage.private import make_state_folder
@@ -32,7 +32,7 @@ def leave_rejected_rows(job: JobConfig, log: RunLog, source: Path) -> str | None
     if not any(counts.get(kind.value) for kind in _LEFT):
         return None
     rows = open_rows(source, {}, others=True, lenient=True)
-    target = job.base.reports / f"{log.run.id}-rejected.csv"
+    target = job.base.reports / f"{log.run.id}{REJECTED}.csv"
     make_state_folder(target.parent)
     export_file(target, lambda stream: _write(stream, rows, log), label="rejected", state=True)
     return str(target)

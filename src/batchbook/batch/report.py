@@ -25,6 +25,8 @@ from batchbook.storage.savelog import conflicts_of
 from batchbook.storage.scratch import Spool
 from batchbook.storage.temporary import SUFFIX
 
+REJECTED = "-rejected"
+"""Behind the run's id in the name of the file of its rejected rows."""
 _PROBLEMS = (Outcome.REJECTED, Outcome.UNKNOWN, Outcome.FAILED, Outcome.GONE)
 
 
@@ -167,13 +169,13 @@ def write_report(folder: Path, log: RunLog, result: Mapping[str, Any]) -> Path:
 
 
 def sweep_reports(folder: Path, ledger: Ledger, workbook: str) -> None:
-    """Remove half-written reports of this workbook's runs (its name in the ledger). The caller holds its lock.
+    """Remove half-written reports, and files of rejected rows, of this workbook's runs (its name in the ledger).
 
-    The folder is shared: what other workbooks' runs are writing at this moment stays.
+    The caller holds its lock. The folder is shared: what other workbooks' runs are writing at this moment stays.
     """
     with suppress(OSError):
         for path in folder.glob(f".*{SUFFIX}"):
-            run = ledger.run(path.name[1:].partition(".")[0])
+            run = ledger.run(path.name[1:].partition(".")[0].removesuffix(REJECTED))
             if run is not None and run.workbook == workbook:
                 files.unlink(path, missing_ok=True)
 
