@@ -1,5 +1,6 @@
 """Records that the machine wrote, or wrote into, and that their sheet no longer has: rows that a person deleted, or
-that an older copy of the workbook took back. What they stand for (a number that is never given twice) is not free.
+that an older copy of the workbook took back. What they stand for (a number that is never given twice) is not free. Nor
+is a record that an older copy set back to the value by which it counts as free.
 
 The ledger's values last written tell which records there were; those whose key cells the machine emptied again itself
 (an undo takes new records out) are none of them. To compare them with the sheet takes a look at each; so what was
@@ -19,6 +20,7 @@ from batchbook.storage import seals
 from batchbook.storage.celltexts import folded
 from batchbook.storage.ledger import Ledger
 from batchbook.tables.codec import dumps
+from batchbook.tables.keys import key_text
 from batchbook.tables.records import RecordChange, RecordType
 from batchbook.tables.workspace import Workspace
 
@@ -61,17 +63,25 @@ class LostRecords:
         self._digest = digest
         self._kept: dict[str, list[Key]] = {}
         """What is known of this state, by sheet of a type."""
+        self._fields: dict[str, str] = {}
+        """By sheet of a type: the column that says whether a record is free."""
+        self._freed: dict[str, list[Key]] = {}
+        """By sheet of a type: records that were set free by nobody's command, before anything was staged."""
         fact = ledger.one("SELECT value FROM facts WHERE name = ?", [_FACT + workbook]) if ledger is not None else None
         plain = json.loads(fact[0]) if fact is not None else {}
         if (plain.get("digest"), plain.get("place")) == (digest, self._place):
             self._kept = {sheet: [tuple(key) for key in keys] for sheet, keys in plain["sheets"].items()}
 
     def of(self, workspace: Workspace, kind: RecordType[Any]) -> LostKeys:
-        """Those of a type; what is staged is not looked at."""
+        """Those of a type; what is staged from now on is not looked at."""
+        if kind.free is not None and kind.sheet not in self._kept:
+            self._freed[kind.sheet] = list(self._set_free(workspace, kind))
         return LostKeys(self, workspace, kind)
 
     def find(self, workspace: Workspace, kind: RecordType[Any]) -> frozenset[Key]:
         """The keys of a type that are lost."""
+        if kind.free is not None:
+            self._fields[kind.sheet] = kind.free[0]
         if kind.sheet not in self._kept:
             self._kept[kind.sheet] = sorted(set(self._look(workspace, kind)))
         return frozenset(self._kept[kind.sheet])
@@ -84,6 +94,35 @@ class LostRecords:
                 key = canonical_key(kind, text)
                 if not table.there(key) and not self._was_emptied(sheet, text, titles):
                     yield key
+        freed = self._freed.get(kind.sheet)
+        yield from self._set_free(workspace, kind) if freed is None else freed
+
+    def _set_free(self, workspace: Workspace, kind: RecordType[Any]) -> Iterator[Key]:
+        """The keys of records that show themselves free, though the machine wrote another value last."""
+        if kind.free is None or self._ledger is None:
+            return
+        table, (field, free) = workspace.table(kind), kind.free
+        titles = {folded(title) for title in kind.column(field).headers}
+        for record in table.where(**{field: free}):
+            key = table.key_of(*(getattr(record, name) for name in kind.key))
+            standing = table.standing_of(key)
+            if standing is None or standing.number is None:
+                continue
+            for sheet in {kind.sheet, table.sheet}:
+                cells = self._cells(sheet, key_text(standing.key_cells))
+                written = [value for title, value in (cells or {}).items() if folded(title) in titles]
+                if cells is None or any(str(value).casefold() != free.casefold() for value in written):
+                    yield key
+
+    def _cells(self, sheet: str, key: str) -> dict[str, Any] | None:
+        """What the machine wrote last into a row, by header; None where the record of that is damaged."""
+        assert self._ledger is not None
+        sql = "SELECT cells FROM written WHERE workbook = ? AND sheet = ? AND key = ?"
+        row = self._ledger.one(sql, [self._workbook, sheet, key])
+        if row is None:
+            return {}
+        text = seals.unsealed(self._workbook, sheet, key, row[0])
+        return None if text is None else dict(json.loads(text))
 
     def _written(self, sheet: str) -> Iterator[str]:
         sql = "SELECT key FROM written WHERE workbook = ? AND sheet = ?"
@@ -92,13 +131,8 @@ class LostRecords:
 
     def _was_emptied(self, sheet: str, text: str, titles: set[str]) -> bool:
         """Whether the machine emptied the key cells of a row; not where the record of that is damaged."""
-        assert self._ledger is not None
-        sql = "SELECT cells FROM written WHERE workbook = ? AND sheet = ? AND key = ?"
-        row = self._ledger.one(sql, [self._workbook, sheet, text])
-        cells = seals.unsealed(self._workbook, sheet, text, row[0]) if row is not None else None
-        if cells is None:
-            return False
-        return any(folded(title) in titles and value is None for title, value in json.loads(cells).items())
+        cells = self._cells(sheet, text) or {}
+        return any(folded(title) in titles and value is None for title, value in cells.items())
 
     def keep(self, digest: str, changes: Iterable[RecordChange]) -> None:
         """A save of these changes left the workbook in another state: keep for that what is known of this one.
@@ -107,7 +141,12 @@ class LostRecords:
         """
         if self._ledger is None or not self._kept:
             return
-        new = {(change.sheet, change.key) for change in changes if change.before is None}
+        # A record that a command has put in, or stepped on, is what the machine wrote last.
+        new = {
+            (change.sheet, change.key)
+            for change in changes
+            if change.before is None or self._fields.get(change.sheet) in change.after
+        }
         sheets = {sheet: [key for key in keys if (sheet, key) not in new] for sheet, keys in sorted(self._kept.items())}
         place = _place(self._ledger, self._workbook)
         text = dumps({"digest": digest, "place": place, "sheets": sheets})
@@ -121,6 +160,10 @@ class LostRecordsRead(LostRecords):
         self._base = base
         self._path = workbook
         self._state = digest
+
+    def of(self, workspace: Workspace, kind: RecordType[Any]) -> LostKeys:
+        """Those of a type; nothing is staged where somebody only reads."""
+        return LostKeys(self, workspace, kind)
 
     def find(self, workspace: Workspace, kind: RecordType[Any]) -> frozenset[Key]:
         """The keys of a type that are lost."""

@@ -33,8 +33,8 @@ def take_step(
     """A number goes to another state, with these other changes of its row. Raises StepRefused and what `row` raises."""
     before = session.row(isbn)
     step(before.status if before else None, to, session.show(isbn))
-    if before is None:
-        _must_not_be_lost(session, isbn)
+    if before is None or (before.status == FREE and to != "reserved"):
+        _must_not_be_lost(session, isbn, before)
     given = {"status": to, **(changes or {})}
     with session.workspace.whole():
         after = _put(session, isbn, before, given)
@@ -46,7 +46,14 @@ def take_step(
     return Changed(before, after, tuple(entries))
 
 
-def _must_not_be_lost(session: Session, isbn: str) -> None:
+def _must_not_be_lost(session: Session, isbn: str, row: Assignment | None) -> None:
+    if session.is_lost(isbn) and row is not None:
+        raise IsbnRefused(
+            f"ISBN {session.show(isbn)} says {row.status} in {session.workspace.file}, but a command had put it in "
+            "another state last: somebody typed that, or saved an older copy over the workbook.",
+            "Look at `batchbook isbn check` and `batchbook status`, and put it right with `batchbook runs reapply`. If "
+            "the number is free indeed, reserve and release it; then it can be given.",
+        )
     if session.is_lost(isbn):
         raise IsbnRefused(
             f"ISBN {session.show(isbn)} was given once, and its row is not in {session.workspace.file} any more.",

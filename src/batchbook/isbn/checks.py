@@ -69,6 +69,12 @@ def _of_numbers(session: Session) -> Iterator[Finding]:
     for isbn in session.lost_numbers():
         if isbn not in told:
             yield _lost(session, isbn, None)
+    for isbn in session.freed_numbers():
+        said = (
+            "is not what a command wrote last: somebody typed it, or saved an older copy over the workbook; the number "
+            "is not given until it was reserved and released"
+        )
+        yield finding_of(session, session.assignments, "status", isbn, said, "set-back", "available")
 
 
 def _side_by_side(

@@ -104,6 +104,7 @@ def assignments_type(formats: tuple[str, ...] = FORMATS) -> RecordType[Assignmen
         record=Assignment,
         sheet="ISBN Assignments",
         key=("isbn",),
+        free=("status", "available"),
         help="One row for each number that was touched: what it is meant for, and how far it is.",
         columns=(
             Column("isbn", "ISBN", Isbn(), "The number; commands choose it.", required=True, width=20),

@@ -95,21 +95,31 @@ class Session:
         return self.blocks.first(first=Between(None, isbn), last=Between(isbn, None))
 
     def taken(self, isbn: str) -> bool:
-        """Whether a number is not free to be given: it has a row that is not available, or is lost."""
+        """Whether a number is not free to be given: its row is not available, or it is lost."""
         try:
             row = self.assignments.get(isbn)
         except Unsound:
             return True
-        return self.is_lost(isbn) if row is None else row.status != FREE
+        return (row is not None and row.status != FREE) or self.is_lost(isbn)
 
     def is_lost(self, isbn: str) -> bool:
-        """Whether a number without a row had one: the ledger knows it, or the history says that it is given."""
+        """Whether a number is given though no row says so: the ledger knows it, or the history does.
+
+        Its row was deleted, or an older copy of the workbook took it away or set it back.
+        """
         return (isbn,) in self.lost or is_given(life_of(self.history, isbn).status)
 
     def lost_numbers(self) -> Iterator[str]:
         """The numbers that the ledger knows to be lost and that have no row."""
+        return (isbn for isbn in self._known_lost() if not self.assignments.there((isbn,)))
+
+    def freed_numbers(self) -> Iterator[str]:
+        """The numbers whose row says available, though a command had put them in another state last."""
+        return (isbn for isbn in self._known_lost() if self.assignments.there((isbn,)))
+
+    def _known_lost(self) -> Iterator[str]:
         known = self.lost if isinstance(self.lost, Collection) else ()
-        return (isbn for (isbn,) in known if self.assignments.standing(isbn) is None)
+        return (isbn for (isbn,) in known)
 
     def best_blocks(self, imprint: str | None, publisher: str | None) -> list[Block]:
         """The blocks, those first that suit an imprint and a publisher best."""

@@ -101,6 +101,10 @@ class RecordType(Generic[R]):
     computed: tuple[Computed, ...] = ()
     table: str = ""
     """Name of the Excel table; from the sheet's name where empty."""
+    free: tuple[str, str] | None = None
+    """A column and its value by which a record counts as free to be given anew. A record that shows it although a
+    command wrote another value last is `lost` (see `Workspace.lost`): an older copy may have set it back.
+    """
     rules: tuple[Rule[R], ...] = ()
     """Rules of a whole record, for its row when the sheet is read and for what is staged."""
 

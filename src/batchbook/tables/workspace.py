@@ -123,7 +123,9 @@ class Workspace:
         return [finding for change in changes for finding in applying.one(change)]
 
     def lost(self, kind: RecordType[Any]) -> Container[tuple[str, ...]]:
-        """Canonical keys (see `RecordTable.key_of`) of records that were written once and have no row any more."""
+        """Canonical keys (see `RecordTable.key_of`) of records that were written once and have no row any more, or
+        whose row shows them free again though nobody freed them by a command (see `RecordType.free`).
+        """
         return self._lost.get(kind.sheet, ())
 
     def set_lost(self, kind: RecordType[Any], keys: Container[tuple[str, ...]]) -> None:
