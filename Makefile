@@ -35,7 +35,7 @@ $(VENV)/.installed-lint: $(VENV)/.created pyproject.toml
 demo: $(VENV)/.installed
 	@test -e demo/config/batchbook.yaml || $(BIN)/batchbook init --sample demo
 	cd demo && ../$(BIN)/batchbook run config/jobs/package-review.yaml --resume-auto || test $$? -eq 3
-	cd demo && ../$(BIN)/batchbook isbn assign-due
+	test ! -e demo/data/isbn.xlsx || { cd demo && ../$(BIN)/batchbook isbn assign-due; }
 	@echo "The finished workbooks: $(CURDIR)/demo/data/packages.xlsx and $(CURDIR)/demo/data/isbn.xlsx"
 
 test: $(VENV)/.installed-test
