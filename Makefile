@@ -57,6 +57,7 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/memory.py --rows 10000,50000
 	$(BIN)/python benchmarks/review.py
+	$(BIN)/python benchmarks/isbn.py
 
 acceptance: $(VENV)/.installed-test
 	$(BIN)/python $(SHARED)/acceptance/kill_resume.py --kills 40
