@@ -7,6 +7,7 @@ import pytest
 from batchbook.batch.history import diff_run, find_run, show_run
 from batchbook.errors import CannotSave, UsageError
 from tests.batch.shelf import Bench, Shelf, change, take, take_next
+from tests.batch.warehouse import THINGS, Hall, store
 
 
 @pytest.fixture
@@ -223,3 +224,40 @@ def test_an_undo_whose_process_died_after_the_replace_is_settled_as_done(bench, 
     bench.do(take("0002"))
     assert bench.items()["00-01"] == ["free", "one"]
     assert bench.runs() == [("shelf take", "completed"), (f"undo of {run}", "completed"), ("shelf take", "completed")]
+
+
+# --- records that refer to others ------------------------------------------------------------------------------------
+
+
+def test_records_that_refer_to_each_other_go_and_come_together(tmp_path):
+    hall = Hall(tmp_path / "w")
+    run = hall.do(store("lamp", "chair", box="blue")).run
+    assert list(hall.undo(run).kept) == []
+    assert hall.sheets == ([], [])
+    assert list(hall.reapply(run).kept) == []
+    assert hall.sheets == (["lamp", "chair"], ["blue"])
+
+
+def test_a_record_to_which_others_refer_by_now_is_left(tmp_path):
+    hall = Hall(tmp_path / "w")
+    run = hall.do(store("lamp", box="blue")).run
+    hall.do(store("chair", box="blue"))
+    (said,) = hall.undo(run).kept
+    assert "blue in Boxes is left as it is" in said and "row 3 of the sheet A Things (column Box)" in said
+    assert hall.sheets == (["chair"], ["blue"])
+
+
+def test_a_record_stays_where_what_the_system_keeps_refers_to_it(tmp_path):
+    hall = Hall(tmp_path / "w")
+    run = hall.do(store("lamp", "chair", box="blue")).run
+    kept = list(hall.undo(run, keeps=("lamp",)).kept)
+    assert [text.split(" is left")[0] for text in kept] == ["lamp in A Things", "blue in Boxes"]
+    assert hall.sheets == (["lamp"], ["blue"])
+
+
+def test_a_record_is_found_by_a_number_that_shows_zeros_in_front(tmp_path):
+    hall = Hall(tmp_path / "w", things=[(7, None, "as it was")])
+    hall.edit(lambda sheet: setattr(sheet["A2"], "number_format", "0000"), "A Things")
+    run = hall.do(lambda workspace, actor: workspace.table(THINGS).update("0007", note="new")).run
+    assert list(hall.undo(run).kept) == []
+    assert hall.rows("A Things") == [[7, None, "as it was"]]

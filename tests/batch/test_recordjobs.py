@@ -127,6 +127,26 @@ def test_rejected_rows_come_back_as_a_file_to_be_mended(tmp_path):
     assert again.rows.done == 1 and tickets_in(site.book)[3] == ("given", "late")
 
 
+def test_rejected_rows_of_a_workbook_come_back_where_titles_stand_above_its_headers(tmp_path):
+    site = Tickets(tmp_path, input="people.xlsx")
+    book = openpyxl.Workbook()
+    for row in [["Our people in 2026"], [], ["Name", "Rank", "Remark"], ["a", 1, "x"], [None, 2, "y"]]:
+        book.active.append(row)
+    book.save(site.path / "people.xlsx")
+    result = site.run()
+    assert (result.rows.done, result.rows.rejected) == (1, 1)
+    rows = list(csv.reader(Path(result.rejected_rows).read_text(encoding="utf-8-sig").splitlines()))
+    assert rows[0][:3] == ["Name", "Rank", "Remark"]
+    assert [row[:4] for row in rows[1:]] == [["", "2", "y", "5"]]
+
+
+def test_rejected_rows_that_the_input_no_longer_has_are_missed_aloud(tmp_path):
+    site = Tickets(tmp_path, [("a", 1), ("", 2), ("", 3)])
+    result = site.while_running(3, lambda: site.put([("a", 1)]))
+    assert result.rows.rejected == 2 and result.rejected_rows is None
+    assert not list(site.path.rglob("*-rejected.csv"))
+
+
 def test_when_no_number_is_left_the_rest_is_rejected_and_said(tmp_path):
     site = Tickets(tmp_path, crowd(3), tickets=[(n, "used", f"u{n}") for n in range(1, LAST - 1)])
     result = site.run()

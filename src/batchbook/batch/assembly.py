@@ -15,8 +15,8 @@ from batchbook.batch.reportplace import must_be_no_workbook
 from batchbook.batch.start import StartRequest
 from batchbook.config import JobConfig, did_you_mean
 from batchbook.errors import ConfigurationError, Finding
-from batchbook.tables.inputfeed import LINE, InputFeed
-from batchbook.tables.inputs import InputTable, file_digest
+from batchbook.tables.inputfeed import LINE, InputFeed, open_whole
+from batchbook.tables.inputs import InputTable, RowFile, file_digest
 from batchbook.tables.table import Table, TableSpec
 from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
@@ -57,6 +57,11 @@ class Assembly:
         if self.job.input is not None:
             return InputTable(book, self.spec, self.job.input)
         return Table(book, self.spec)
+
+    def whole_input(self) -> RowFile:
+        """The input of a job whose rows come from it alone, with all its columns."""
+        assert self.job.input is not None
+        return open_whole(self.spec, self.job.input, self.processor.may_read)
 
     def check_own_sheets(self, book: Book) -> None:
         """See that the sheets which the job fills as a whole hold nothing of a person; ConfigurationError otherwise."""

@@ -464,7 +464,7 @@ class Attempt:
         if self._job.input is None or not self._assembly.processor.input_only:
             return None
         try:
-            return leave_rejected_rows(self._job, self._log, self._job.input)
+            return leave_rejected_rows(self._job, self._log, self._assembly.whole_input)
         except (BatchbookError, OSError) as trouble:
             said = trouble.what if isinstance(trouble, BatchbookError) else str(trouble)
             self._warn(f"the rejected rows could not be written to a file: {said}")

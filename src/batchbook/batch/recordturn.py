@@ -53,6 +53,11 @@ class _Wish:
     def named(self) -> str:
         return f"{shown_key(self.text)} in {self.sheet.sheet}"
 
+    @property
+    def named_in(self) -> tuple[str, tuple[str, ...]]:
+        """Its sheet and key, by which a system names it."""
+        return self.sheet.kind.sheet, self.key
+
 
 @dataclass(frozen=True, slots=True)
 class _Step:
@@ -117,29 +122,36 @@ class RecordTurn:
         tell_lost(workspace, LostRecords(self._ledger, self._run.workbook, book.digest), self._system.types)
         waiting = WaitingRecords(self._ledger, self._run.workbook, self._system)
         waiting.stage(workspace)
-        wishes = list(self._wishes(book, changes, keep))
+        wishes = list(self._wishes(book, workspace, changes, keep))
         look = _Look(book, workspace, wishes, keep, back=self._back)
         steps = [step for wish in wishes if (step := look.at(wish)) is not None]
         steps = [step for step in steps if _is_free(step, waiting, keep)]
-        steps = _allowed(workspace, steps, keep)
         edits = RecordEdits()
-        if not steps:
-            return TurnedRecords(edits, look.cells)
-        turning = self._system.turned(workspace, self._verb, self._run.id, [step.change for step in steps], self._actor)
-        told = {(sheet, tuple(key)): why for (sheet, key), why in turning.refused.items()}
-        cells = look.cells
+        steps, besides = self._agreed(workspace, steps, keep)
         for step in steps:
-            why = told.get((step.wish.sheet.kind.sheet, step.wish.key))
-            if why is not None:
-                keep(f"{step.wish.named} is left as it is: {why}")
-                continue
             _write(step, edits)
-            cells += len(step.wish.wanted)
         if edits.changes:
-            self._add(book, workspace, turning.changes, edits)
-        return TurnedRecords(edits, cells)
+            self._add(book, workspace, besides, edits)
+        return TurnedRecords(edits, look.cells + sum(len(step.wish.wanted) for step in steps))
 
-    def _wishes(self, book: Book, changes: RunChanges, keep: Keep) -> Iterator[_Wish]:
+    def _agreed(
+        self, workspace: Workspace, steps: list[_Step], keep: Keep
+    ) -> tuple[list[_Step], Sequence[RecordChange]]:
+        """The steps that sheets and system allow, all together, and what the system writes besides."""
+        while steps := _allowed(workspace, steps, keep):
+            changes = [step.change for step in steps]
+            turning = self._system.turned(workspace, self._verb, self._run.id, changes, self._actor)
+            told = {(sheet, tuple(key)): why for (sheet, key), why in turning.refused.items()}
+            left = [step for step in steps if step.wish.named_in not in told]
+            if len(left) == len(steps):
+                return steps, turning.changes
+            for step in steps:
+                if step.wish.named_in in told:
+                    keep(f"{step.wish.named} is left as it is: {told[step.wish.named_in]}")
+            steps = left  # asked again: what stays may be why others have to stay
+        return [], ()
+
+    def _wishes(self, book: Book, workspace: Workspace, changes: RunChanges, keep: Keep) -> Iterator[_Wish]:
         for name in changes.sheets():
             kind = next((k for k in self._system.types if k.sheet.casefold() == name.casefold()), None)
             if kind is None:
@@ -149,11 +161,13 @@ class RecordTurn:
             also = [title for title in changes.columns(name) if folded(title) not in map(folded, known)]
             sheet = RecordSheet.find(book, kind, also)
             for change in changes.of(name):
-                wish = self._wish(sheet, change)
+                # A key of text can stand there as a number that shows more than its digits.
+                key = workspace.table(kind).key_at(change.key) or canonical_key(kind, change.key)
+                wish = self._wish(sheet, key, change)
                 if not (kind.append_only and wish.does != "put in"):
                     yield wish
 
-    def _wish(self, sheet: RecordSheet, change: RunChange) -> _Wish:
+    def _wish(self, sheet: RecordSheet, named: tuple[str, ...], change: RunChange) -> _Wish:
         before, after = (_named(sheet, text) for text in (change.before, change.after))
         expected, wanted = (_named(sheet, text) for text in self._pair(change.before, change.after))
         expected = {name: expected.get(name) for name in after}
@@ -162,7 +176,7 @@ class RecordTurn:
         does: Does = "change"
         if all(name in after for name in key) and _has(before, key) != _has(after, key):
             does = "put in" if _has(wanted, key) else "take out"
-        return _Wish(sheet, change.key, canonical_key(sheet.kind, change.key), expected, wanted, does, change.number)
+        return _Wish(sheet, change.key, named, expected, wanted, does, change.number)
 
     def _add(self, book: Book, workspace: Workspace, changes: Sequence[RecordChange], edits: RecordEdits) -> None:
         """What the system writes besides, such as rows of a history."""
@@ -266,17 +280,25 @@ class _Back(Exception):
 
 
 def _allowed(workspace: Workspace, steps: Sequence[_Step], keep: Keep) -> list[_Step]:
-    """The steps that leave records which their sheets allow."""
-    allowed = []
+    """The steps that leave records which their sheets allow, in whatever order they have to be made for that."""
+    refused: dict[int, Finding] = {}
+    pending = list(range(len(steps)))
     with suppress(_Back), workspace.whole():
-        for step in steps:
-            findings: list[Finding] = workspace.apply([step.change])
-            if findings:
-                keep(f"{step.wish.named} is left as it is: {findings[0]}")
-            else:
-                allowed.append(step)
+        while pending:
+            found = ((place, _refusal(workspace, steps[place])) for place in pending)
+            refused = {place: finding for place, finding in found if finding is not None}
+            if len(refused) == len(pending):
+                break
+            pending = list(refused)
         raise _Back
-    return allowed
+    for place, finding in refused.items():
+        keep(f"{steps[place].wish.named} is left as it is: {finding}")
+    return [step for place, step in enumerate(steps) if place not in refused]
+
+
+def _refusal(workspace: Workspace, step: _Step) -> Finding | None:
+    """Stage a step; the first reason where it cannot be."""
+    return next(iter(workspace.apply([step.change])), None)
 
 
 def _is_free(step: _Step, waiting: WaitingRecords, keep: Keep) -> bool:

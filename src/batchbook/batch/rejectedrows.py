@@ -5,33 +5,35 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from batchbook.batch.outcomes import Outcome
 from batchbook.batch.report import REJECTED, problems_of
 from batchbook.config import JobConfig
+from batchbook.errors import ConfigurationError
 from batchbook.storage.exporting import export_file
 from batchbook.storage.private import make_state_folder
 from batchbook.storage.runlog import RunLog
 from batchbook.tables.csvexport import field
 from batchbook.tables.inputfeed import ROW_COLUMN, WHY_COLUMN
-from batchbook.tables.inputs import RowFile, open_rows
+from batchbook.tables.inputs import RowFile
 from batchbook.tables.row import CellLike
 
 _LEFT = (Outcome.REJECTED, Outcome.FAILED)
 
 
-def leave_rejected_rows(job: JobConfig, log: RunLog, source: Path) -> str | None:
+def leave_rejected_rows(job: JobConfig, log: RunLog, open_input: Callable[[], RowFile]) -> str | None:
     """Write the rejected and failed rows of an input-only run beside its report; gives the path, None without any.
 
-    Raises SaveFailed or OSError where that cannot be written, ConfigurationError where the input cannot be read.
+    open_input: opens the input with all its columns.
+    Raises SaveFailed or OSError where that cannot be written, ConfigurationError where the input cannot be read or was
+    changed meanwhile.
     """
     counts = log.counts()
     if not any(counts.get(kind.value) for kind in _LEFT):
         return None
-    rows = open_rows(source, {}, others=True, lenient=True)
+    rows = open_input()
     target = job.base.reports / f"{log.run.id}{REJECTED}.csv"
     make_state_folder(target.parent)
     export_file(target, lambda stream: _write(stream, rows, log), label="rejected", state=True)
@@ -49,6 +51,11 @@ def _write(stream: BinaryIO, rows: RowFile, log: RunLog) -> None:
             # As they were given: with an apostrophe in front a text would come back as another one.
             stream.write(_line([*(_field(cells.get(name)) for name in names), number, reason]))
             line, reason = next(reasons, (0, ""))
+    if line:
+        raise ConfigurationError(
+            f"Row {line} is not in the input any more: it was changed during the run.",
+            "See the run's report for what was rejected, and why.",
+        )
 
 
 def _reasons(log: RunLog) -> Iterator[tuple[int, str]]:

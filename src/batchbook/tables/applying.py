@@ -61,8 +61,10 @@ class Applying:
         if problems:
             return problems
         if _is_removal(shape, change):
-            self._shared.staging.remove(shape, held.id)
-            return []
+            problems = self._shared.checker.removed(shape, held)
+            if not problems:
+                self._shared.staging.remove(shape, held.id)
+            return problems
         values, problems = self._shared.checker.changed(shape, held, looks)
         if not problems:
             changed = [(c, values[c.position]) for c in shape.columns if values[c.position] != held.values[c.position]]

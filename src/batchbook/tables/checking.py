@@ -52,6 +52,27 @@ class Checker:
         ]
         return values, problems
 
+    def removed(self, shape: Shape[Any], held: Held) -> list[Problem]:
+        """What is wrong with taking a record out: other records refer to it."""
+        problems: list[Problem] = []
+        for other in self._shapes.values():
+            for column in other.columns:
+                refers = column.column.refers
+                if refers is None or refers.sheet != shape.kind.sheet:
+                    continue
+                target = shape[refers.column]
+                stored = held.values[target.position]
+                name = f"referring_{column.sql}_of_{other.table}"
+                self._scratch.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {other.table} ({column.sql})")
+                itself = held.id if other is shape else None
+                sql = f"SELECT number FROM {other.table} WHERE {column.sql} = ? AND id IS NOT ? LIMIT 1"
+                row = self._scratch.one(sql, (stored, itself))
+                if row is not None:
+                    where = "what is staged there" if row[0] is None else f"row {row[0]}"
+                    said = f"is referred to by {where} of the sheet {other.kind.sheet} (column {column.column.header})"
+                    problems.append((target, Trouble("referred-to", said, shortened(target.write(stored)))))
+        return problems
+
     def _of_values(
         self, shape: Shape[Any], looks: Mapping[str, Look], columns: Collection[ColumnShape], values: Values
     ) -> Iterator[Problem]:

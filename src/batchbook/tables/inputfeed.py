@@ -10,7 +10,7 @@ from pathlib import Path
 from batchbook.storage.scratch import Scratch
 from batchbook.tables.codec import pack, unpack
 from batchbook.tables.header import Header
-from batchbook.tables.inputs import open_rows
+from batchbook.tables.inputs import RowFile, open_rows
 from batchbook.tables.keys import KeyIndex, KeyOrder
 from batchbook.tables.row import CellLike, Row
 from batchbook.tables.table import Table, TableRow, TableSpec
@@ -56,9 +56,7 @@ class InputFeed(Table):
         self.spec = spec
         self.sheet = book.sheet(spec.sheet).name if spec.sheet else book.sheets[0].name
         self.header = Header(0, {}, {})
-        wanted = {name: spec.headers.get(name) or (name,) for name in spec.reads or ()}
-        may = {name: spec.headers.get(name) or (name,) for name in optional}
-        self._file = open_rows(source, wanted, may, others=spec.reads is None, lenient=True)
+        self._file = _opened(spec, source, optional)
         self.reads = self._file.names
         self.unused = tuple(title for title in self._file.unused if title not in (ROW_COLUMN, WHY_COLUMN))
         """Headers of columns that the processor does not know."""
@@ -112,6 +110,20 @@ class InputFeed(Table):
     def key_cells(self, number: int, key: tuple[str, ...]) -> dict[str, CellValue]:
         """None: no row of a sheet belongs to a row of the input."""
         return {}
+
+
+def open_whole(spec: TableSpec, source: Path, optional: tuple[str, ...]) -> RowFile:
+    """The file of an `InputFeed` with all its columns, under their headers as they stand there."""
+    # By the feed's own header row: above it a title may stand, which is one too where no header is wanted.
+    row = _opened(spec, source, optional).header_row
+    return open_rows(source, {}, others=True, lenient=True, row=row)
+
+
+def _opened(spec: TableSpec, source: Path, optional: tuple[str, ...]) -> RowFile:
+    wanted, may = (
+        {name: spec.headers.get(name) or (name,) for name in names} for names in (spec.reads or (), optional)
+    )
+    return open_rows(source, wanted, may, others=spec.reads is None, lenient=True)
 
 
 def _packed(cell: CellLike | None) -> list[object] | None:

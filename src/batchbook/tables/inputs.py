@@ -47,6 +47,8 @@ class RowFile(Protocol):
     """The own names of its columns."""
     unused: tuple[str, ...]
     """The headers of columns that nobody asked for."""
+    header_row: int
+    """The row of the headers, 1-based; always 1 in a CSV file."""
 
     def rows(self) -> Iterator[tuple[int, Mapping[str, CellLike | None]]]:
         """Line or row number, and cells by own name; rows empty in all these columns are left out."""
@@ -55,6 +57,8 @@ class RowFile(Protocol):
 
 class CsvRows:
     """A CSV file: UTF-8 with or without byte order mark; comma, semicolon or tab between fields."""
+
+    header_row = 1
 
     def __init__(
         self,
@@ -164,13 +168,13 @@ class XlsxRows:
         optional: Mapping[str, Sequence[str]] = {},
         *,
         others: bool,
-        lenient: bool = False,
+        row: int | None = None,
     ) -> None:
         self._path = path
         with Book.open(path) as book:
             self._sheet = book.sheets[0].name
-            found = find_header(book, self._sheet, wanted, others=True)
-        self._row = found.row
+            found = find_header(book, self._sheet, wanted, row=row, others=True)
+        self.header_row = found.row
         texts = sorted((place, found.titles[name]) for name, place in found.columns.items())
         self._columns = _columns_of(path, texts, wanted, optional, others=others, row=found.row)
         self.names = tuple(self._columns)
@@ -181,7 +185,7 @@ class XlsxRows:
         columns = self._columns
         with Book.open(self._path) as book:
             for number, cells in book.rows(self._sheet, set(columns.values())):
-                if number > self._row and any(map(filled, cells.values())):
+                if number > self.header_row and any(map(filled, cells.values())):
                     yield number, {name: cells.get(column) for name, column in columns.items()}
 
 
@@ -192,15 +196,17 @@ def open_rows(
     *,
     others: bool = False,
     lenient: bool = False,
+    row: int | None = None,
 ) -> RowFile:
     """A file of rows: CSV by its ending, else the first sheet of a workbook.
 
     wanted, optional: own names with their headers, that must and that may be there; others: all further columns too,
-    under their headers. Raises HeaderError with all headers that are missing or doubled, ConfigurationError where the
-    file cannot be read.
+    under their headers; lenient: see `CsvRows`; row: that of a workbook's headers, found where it is None. Raises
+    HeaderError with all headers that are missing or doubled, ConfigurationError where the file cannot be read.
     """
-    kind = CsvRows if source.suffix.lower() in (".csv", ".tsv", ".txt") else XlsxRows
-    return kind(source, wanted, optional, others=others, lenient=lenient)
+    if source.suffix.lower() in (".csv", ".tsv", ".txt"):
+        return CsvRows(source, wanted, optional, others=others, lenient=lenient)
+    return XlsxRows(source, wanted, optional, others=others, row=row)
 
 
 class InputTable(Table):

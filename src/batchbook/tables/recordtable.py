@@ -194,10 +194,22 @@ class RecordTable(Generic[R]):
         sql = f"SELECT 1 FROM {self._shape.table} WHERE key = ? LIMIT 1"
         return self._shared.scratch.one(sql, (key_text(key),)) is not None
 
+    def key_at(self, text: str) -> tuple[str, ...] | None:
+        """The canonical key of a row whose key cells have this text (`keys.key_text`), None where there is no such."""
+        sql = f"SELECT key FROM {self._by_raw} WHERE raw = ? AND key IS NOT NULL LIMIT 1"
+        row = self._shared.scratch.one(sql, (text,))
+        return None if row is None else key_of_text(row[0])
+
+    @property
+    def _by_raw(self) -> str:
+        """The type's table, in which rows are quick to find by the texts of their key cells."""
+        table = self._shape.table
+        self._shared.scratch.execute(f"CREATE INDEX IF NOT EXISTS raw_of_{table} ON {table} (raw)")
+        return table
+
     def absent(self, texts: Iterable[str]) -> Iterator[str]:
         """Those of some texts of key cells (`keys.key_text`) that no row's key cells have, letter by letter."""
-        table, scratch = self._shape.table, self._shared.scratch
-        scratch.execute(f"CREATE INDEX IF NOT EXISTS raw_of_{table} ON {table} (raw)")
+        table, scratch = self._by_raw, self._shared.scratch
         each = iter(texts)
         while page := list(islice(each, _PAGE)):
             marks = ",".join("?" * len(page))
