@@ -305,3 +305,16 @@ def test_what_is_staged_in_a_whole_that_fails_burns_no_number(desk):
             desk.schedule(wanted(f"B-{n}"))
         raise RuntimeError
     assert [desk.schedule(wanted(f"C-{n}")).assignment.isbn for n in range(3)] == [FIRST, SECOND, THIRD]
+
+
+def test_texts_of_a_block_are_checked_as_those_of_a_booking_and_told_with_all_else():
+    desk = Desk()
+    with pytest.raises(WrongValues) as caught:
+        desk.add_block(block=BLOCK, imprint="a\nb", publisher="\x1b[31m", notes="x" * 20_000)
+    assert [(one.column, one.rule) for one in caught.value.findings] == [
+        ("Imprint", "control-character"), ("Publisher", "control-character"), ("Notes", "length"),
+    ]  # fmt: skip
+    with pytest.raises(RecordRefused) as refused:
+        desk.add_block(prefix="977", publisher_code="1-60888", imprint="a\nb")
+    assert {one.rule for one in refused.value.findings} == {"ean-prefix", "control-character"}
+    assert desk.add_block(block=BLOCK, imprint="  ", publisher=" Northmoor ").block.publisher == "Northmoor"
