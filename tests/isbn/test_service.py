@@ -104,6 +104,11 @@ def test_the_same_book_and_format_gets_its_number_back(desk):
     assert desk.schedule(wanted(form="paperback")).assignment.isbn == SECOND
     desk.assign(FIRST)
     assert desk.schedule(wanted()).outcome == "unchanged"
+    assert desk.schedule(wanted("b-1", title="Title of B-1")).assignment.isbn == FIRST
+    with pytest.raises(Differs, match="Title is Title of B-1, not Another"):
+        desk.schedule(wanted("b-1", title="Another"))
+    with pytest.raises(IsbnRefused, match="has a number for ebook already"):
+        desk.update(SECOND, {"book_id": "b-1", "format": "ebook"})
 
 
 def test_a_rebuild_with_other_details_is_refused_with_each_difference_or_taken_over(desk):
