@@ -337,3 +337,24 @@ def test_the_jobs_of_the_sample_are_those_that_come_along(tmp_path: Path) -> Non
     root = Path(__file__).parents[2]
     for name in ("isbn-bulk.yaml", "isbn-assign-due.yaml"):
         assert (samples_folder() / name).read_bytes() == (root / "config" / "jobs" / name).read_bytes()
+
+
+def test_rows_that_people_typed_are_due_as_the_sheet_reads_them(press: Press) -> None:
+    for book in ("B-1", "B-2", "B-3"):
+        press.schedule("Past", book, "2020-03-01")
+    press.typed("ISBN Assignments", 2, "Status", "Scheduled")
+    press.typed("ISBN Assignments", 3, "ISBN", int(SECOND.replace("-", "")))
+    press.typed("ISBN Assignments", 4, "Scheduled Date", None)
+    done = press.isbn("assign-due", "--json")
+    assert done.code == 3
+    assert (done.json["rows"]["done"], done.json["rows"]["rejected"]) == (2, 1)
+    assert [row["Status"] for row in press.sheet()] == ["assigned", "assigned", "scheduled"]
+    assert "needed-by-status" in press.called("runs", "show", done.json["run_id"]).out
+
+
+def test_the_day_up_to_which_numbers_are_due_is_read_like_all_days(press: Press) -> None:
+    press.schedule("Past", "B-1", "2027-03-31")
+    refused = press.isbn("assign-due", "--until", "2027")
+    assert (refused.code, "--until '2027' is no date" in refused.err) == (2, True)
+    assert press.isbn("assign-due", "--until", "31 March 2027").code == 0
+    assert press.statuses() == {FIRST: "assigned"}

@@ -1,6 +1,7 @@
 """Rows of an import: read with all findings at once, scheduled whole or not at all."""
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -152,3 +153,19 @@ def test_a_workbook_without_blocks_gives_no_number():
     desk = Desk()
     with pytest.raises(BatchbookError, match="no block"):
         bulk.schedule_row(desk.workspace, desk.system, desk.actor, wanted())
+
+
+def test_what_the_format_of_a_cell_hides_is_there_all_the_same():
+    row = {"title": 1984, "book_id": 12.0, "scheduled_date": dt.datetime(2026, 12, 1), "format": "ebook",
+           "priority": 1, "isbn": 9781608880003}  # fmt: skip
+    hidden = dict.fromkeys(row, "")
+    read, findings = read_row(SYSTEM, row, {**hidden, "format": "ebook"})
+    assert findings == ()
+    assert read == Wanted(title="1984", book_id="12", scheduled_date=DAY, format="ebook", priority=1,
+                          isbn="9781608880003")  # fmt: skip
+
+
+def test_a_time_on_another_day_in_the_zone_of_peoples_dates_is_ambiguous():
+    here = isbn_system({}, zone=ZoneInfo("Europe/Berlin"))
+    assert rules({"scheduled_date": "2026-12-01T23:30:00Z"}, here) == [("Scheduled Date", "date-ambiguous")]
+    assert rules({"scheduled_date": "2026-12-01T22:30:00Z"}, here) == []

@@ -72,7 +72,7 @@ def test_blocks_that_overlap_are_told_with_a_warning(tmp_path):
 
 
 def test_a_book_that_has_two_living_numbers_of_a_format_is_told_at_each(tmp_path):
-    rows = [row(1, book_id="B"), row(2, book_id="B"), row(3, "cancelled", book_id="B")]
+    rows = [row(1, book_id="B"), row(2, book_id="b"), row(3, "cancelled", book_id="B")]
     history = [step(1), step(2), step(3, "cancelled")]
     assert found(tmp_path, rows=rows, history=history) == [
         ("book-twice", A, 2, "Book ID", False),

@@ -5,12 +5,15 @@ import json
 
 import pytest
 
+from batchbook.errors import BatchbookError
 from batchbook.isbn import queries
 from batchbook.isbn.errors import UnknownIsbn, WrongValues
+from batchbook.isbn.numbers import isbn_of
 from batchbook.isbn.queries import Selection
 from batchbook.isbn.reports import report, report_sheets
 from batchbook.tables.reportbook import ReportFile, write_report
-from tests.isbn.desks import BLOCK, NOW, Desk, small_desk, wanted
+from tests.isbn.desks import BLOCK, NOW, Desk, book_on_disk, small_desk, wanted
+from tests.isbn.test_turning import turn, undo
 
 FIRST, SECOND, THIRD, FOURTH = "9781608880003", "9781608880010", "9781608880027", "9781608880034"
 
@@ -206,3 +209,38 @@ def test_the_report_is_written_as_a_workbook(desk, tmp_path):
     assert rows[1][:7] == (f"{BLOCK}:000-099", None, None, 100, 4, 1, 96)
     said = [row[1] for row in book["Summary"].iter_rows(values_only=True) if row[0] == "Range table"]
     assert "python-stdnum" in said[0]
+
+
+def test_a_number_that_only_the_history_knows_is_lost_in_the_figures_as_it_is_for_commands(tmp_path):
+    from batchbook.isbn.records import Assignment
+
+    made = small_desk(first="0", last="2")
+    for book in ("B-1", "B-2"):
+        made.schedule(wanted(book))
+    # The first row was set back by hand, the second one deleted; there is no ledger.
+    left = [Assignment(isbn=FIRST, status="available", block=f"{BLOCK}:000-002")]
+    (block,) = made.workspace.table(made.system.blocks).where()
+    desk = book_on_disk(tmp_path / "isbn.xlsx", [block], left, made.history)
+    (use,) = queries.blocks(desk.workspace, desk.system)
+    assert (use.used, use.lost, use.available) == (0, 2, 1)
+    totals = report(desk.workspace, desk.system, NOW).totals
+    assert (totals["used"], totals["lost"], totals["available"]) == (0, 2, 1)
+    assert desk.schedule(wanted("B-3")).assignment.isbn == THIRD
+    with pytest.raises(BatchbookError, match="0 free"):
+        desk.schedule(wanted("B-4"))
+
+
+def test_an_adoption_that_is_undone_and_done_again_does_not_change_the_rate(desk):
+    from batchbook.isbn.adopt import AgencyRow, adopt
+
+    before = after(desk, 50).forecast.per_day
+    adopter = desk.actor
+    rows = [AgencyRow({"isbn": isbn_of(978160888090 + n), "title": "Old"}) for n in range(3)]
+    desk.workspace.take()
+    assert {one.outcome for one in adopt(desk.workspace, desk.system, adopter, rows)} == {"done"}
+    changes = desk.workspace.take()
+    undo(desk, adopter.run, changes)
+    assert after(desk, 50).forecast.per_day == pytest.approx(before, rel=0.02)
+    turn(desk, adopter.run, [one for one in changes if one.sheet == desk.system.assignments.sheet], "reapply")
+    assert desk.row(rows[0].values["isbn"]).title == "Old"
+    assert after(desk, 50).forecast.per_day == pytest.approx(before, rel=0.02)

@@ -104,6 +104,11 @@ def test_the_same_book_and_format_gets_its_number_back(desk):
     assert desk.schedule(wanted(form="paperback")).assignment.isbn == SECOND
     desk.assign(FIRST)
     assert desk.schedule(wanted()).outcome == "unchanged"
+    assert desk.schedule(wanted("b-1", title="Title of B-1")).assignment.isbn == FIRST
+    with pytest.raises(Differs, match="Title is Title of B-1, not Another"):
+        desk.schedule(wanted("b-1", title="Another"))
+    with pytest.raises(IsbnRefused, match="has a number for ebook already"):
+        desk.update(SECOND, {"book_id": "b-1", "format": "ebook"})
 
 
 def test_a_rebuild_with_other_details_is_refused_with_each_difference_or_taken_over(desk):
@@ -305,3 +310,16 @@ def test_what_is_staged_in_a_whole_that_fails_burns_no_number(desk):
             desk.schedule(wanted(f"B-{n}"))
         raise RuntimeError
     assert [desk.schedule(wanted(f"C-{n}")).assignment.isbn for n in range(3)] == [FIRST, SECOND, THIRD]
+
+
+def test_texts_of_a_block_are_checked_as_those_of_a_booking_and_told_with_all_else():
+    desk = Desk()
+    with pytest.raises(WrongValues) as caught:
+        desk.add_block(block=BLOCK, imprint="a\nb", publisher="\x1b[31m", notes="x" * 20_000)
+    assert [(one.column, one.rule) for one in caught.value.findings] == [
+        ("Imprint", "control-character"), ("Publisher", "control-character"), ("Notes", "length"),
+    ]  # fmt: skip
+    with pytest.raises(RecordRefused) as refused:
+        desk.add_block(prefix="977", publisher_code="1-60888", imprint="a\nb")
+    assert {one.rule for one in refused.value.findings} == {"ean-prefix", "control-character"}
+    assert desk.add_block(block=BLOCK, imprint="  ", publisher=" Northmoor ").block.publisher == "Northmoor"

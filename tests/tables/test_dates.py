@@ -1,4 +1,5 @@
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -135,3 +136,43 @@ def test_any_text_is_a_day_or_refused_by_a_known_rule(text, order):
         assert isinstance(parse_date(text, order), dt.date)
     except Wrong as wrong:
         assert wrong.rule in ("date", "date-ambiguous", "date-impossible")
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("2026-11-22T23:30:00Z", "2026-11-23"),
+        ("2026-11-22 23:00:00 +00:00", "2026-11-23"),
+        ("2026-11-22T00:00:00+09:00", "2026-11-21"),
+        ("22 Nov 2026, 11:15 pm UTC", "2026-11-23"),
+        ("22.11.2026 18:00 -0600", "2026-11-23"),
+    ],
+)
+def test_a_time_whose_offset_puts_it_on_another_day_in_the_zone_of_peoples_dates_is_ambiguous(text, other):
+    with pytest.raises(Wrong) as caught:
+        parse_date(text, zone=BERLIN)
+    assert caught.value.rule == "date-ambiguous"
+    assert "2026-11-22" in caught.value.said
+    assert f"but {other} in Europe/Berlin" in caught.value.said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-22T22:59:59Z",
+        "2026-11-22T00:00:00+01:00",
+        "2026-11-22T23:30:00",
+        "2026-11-22 12:15 am +01",
+        "2026-11-22",
+    ],
+)
+def test_a_time_on_the_same_day_or_without_an_offset_does_not_count(text):
+    assert parse_date(text, zone=BERLIN) == dt.date(2026, 11, 22)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:00-12:00"])
+def test_the_first_and_the_last_day_of_all_are_read_with_an_offset_too(text):
+    assert parse_date(text, zone=BERLIN).isoformat() == text[:10]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchbook.tables import AnyOf, Between, Containing
+from batchbook.tables import Alike, AnyOf, Between, Containing
 from tests.tables.library import LOG, TITLES, Entry, Title, empty_library
 
 DAYS = [dt.date(2026, 1, 1), dt.date(2026, 2, 1), dt.date(2026, 3, 1)]
@@ -21,7 +21,9 @@ WANTED = st.fixed_dictionaries(
     {},
     optional={
         "status": st.sampled_from(["there", "lost", AnyOf(["there", "lost"]), AnyOf([])]),
-        "title": st.sampled_from([None, "Äpfel", *map(Containing, ("ÄPF", "strasse", "%")), AnyOf(["a'b", None])]),
+        "title": st.sampled_from(
+            [None, "Äpfel", Alike("äPFEL"), *map(Containing, ("ÄPF", "strasse", "%")), AnyOf(["a'b", None])]
+        ),
         "copies": st.sampled_from([None, 2, Between(1, 2), Between(low=2), Between(high=1), Between(), AnyOf([0, 3])]),
         "due": st.sampled_from([None, DAYS[1], Between(DAYS[0], DAYS[1]), Between(high=DAYS[0])]),
     },
@@ -41,6 +43,8 @@ def fits(value, wanted):
             and (wanted.low is None or value >= wanted.low)
             and (wanted.high is None or value <= wanted.high)
         )
+    if isinstance(wanted, Alike):
+        return value is not None and wanted.text.casefold() == value.casefold()
     if isinstance(wanted, Containing):
         return value is not None and wanted.text.casefold() in value.casefold()
     return value == wanted

@@ -145,6 +145,8 @@ class _Command(Generic[T]):
     """What was decided before a person changed the workbook."""
     difference: list[Finding] = field(default_factory=list)
     """In which cells the person's version differs from what was decided first."""
+    refusal: BatchbookError | None = None
+    """What `act` raised: it says nothing of this workbook, even where it is about another that cannot be read."""
 
     def warn(self, text: str) -> None:
         """Tell the caller."""
@@ -159,8 +161,13 @@ class _Command(Generic[T]):
         ledger = Ledger.reading(self.base.ledger, root=root, allow_network=network) or Ledger.vanishing(root)
         with ledger:
             actor = self._actor(ledger)
-            with _named_with_backup(self.base, self.target):
+            try:
                 decided = self._decide(ledger, actor)
+            except _UNREADABLE as error:
+                if error is self.refusal:
+                    raise
+                with _named_with_backup(self.base, self.target):
+                    raise
         return Done(decided.value, None, decided.changes, tuple(self.warnings))
 
     def run(self, wait: float) -> Done[T]:
@@ -214,9 +221,11 @@ class _Command(Generic[T]):
         try:
             return self.act(workspace, actor)
         except BatchbookError as error:
+            self.refusal = error
             if not self.difference:
                 raise
-            raise type(error)(error.what, error.advice, findings=[*error.findings, *self.difference]) from error
+            self.refusal = type(error)(error.what, error.advice, findings=[*error.findings, *self.difference])
+            raise self.refusal from error
 
     def _compare(self, workspace: Workspace, changes: Sequence[RecordChange]) -> None:
         """Find out where a person's version no longer goes with what was decided before it."""
@@ -240,7 +249,7 @@ class _Command(Generic[T]):
                     return Done(decided.value, None, (), tuple(self.warnings))
                 receipt = _Run(self, ledger, actor, decided, vanished).save()
             except (WorkbookError, SaveFailed) as error:
-                if not self._again(ledger, error, state):
+                if error is self.refusal or not self._again(ledger, error, state):
                     raise
                 continue
             self.warnings += receipt.warnings

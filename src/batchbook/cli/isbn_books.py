@@ -17,6 +17,7 @@ from batchbook.cli.isbn_shapes import plain, tell
 from batchbook.cli.listing import Formats, check_format
 from batchbook.cli.output import manner, note, say, show_json
 from batchbook.cli.places import WAIT_SECONDS, base_for
+from batchbook.cli.systems import isbn_of
 from batchbook.errors import EXIT_OK, EXIT_OUTCOMES, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ def new(
       batchbook isbn new data/isbn.xlsx
       batchbook isbn new data/isbn.xlsx && batchbook isbn add-block 978-1-60888 --workbook data/isbn.xlsx
     """
-    from batchbook.isbn.system import isbn_system
     from batchbook.isbn.workbook import new_isbn_workbook
     from batchbook.storage.exporting import export_new
 
@@ -49,7 +49,7 @@ def new(
         raise UsageError(f"{workbook} is not the name of a workbook.", "Give a file whose name ends in .xlsx.")
     base = base_for(workbook)
     path = Path(os.path.abspath(workbook))  # noqa: PTH100 - a link in the path stays one
-    system = isbn_system(base.sections["isbn"], base.folder, file=str(base.file or ""))
+    system = isbn_of(base)
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder {path.parent}.", "Make it first, or give a file in another folder.")
     made = dt.datetime.now(dt.UTC).replace(microsecond=0, tzinfo=None)
@@ -84,7 +84,13 @@ def add_block(
         typer.Option("--end", metavar="ISBN|N", help="the last number (left out: the highest).", show_default=False),
     ] = None,
     total: Annotated[
-        int | None, typer.Option("--total", metavar="N", help="How many numbers, as a check.", show_default=False)
+        int | None,
+        typer.Option(
+            "--total",
+            metavar="N",
+            help="How many; with --end, as a check.",
+            show_default=False,
+        ),
     ] = None,
     imprint: Annotated[
         str | None, typer.Option("--imprint", metavar="TEXT", help="Meant first for this imprint.", show_default=False)

@@ -72,8 +72,17 @@ def assign_due(
       batchbook isbn assign-due --until 2027-03-31 --format json
     """
     check_format(format, json)
-    job = _job("isbn-assign-due", workbook, {"options.until": until} if until is not None else {})
+    job = _job("isbn-assign-due", workbook, {} if until is None else {"options.until": _day(workbook, until)})
     return _run(job, start_fresh=start_fresh, wait=wait, dry_run=dry_run, quiet=quiet, verbose=verbose)
+
+
+def _day(workbook: Path | None, until: str) -> str:
+    """The day that is meant, as a job's option has it."""
+    from batchbook.cli.isbn_place import day_of
+    from batchbook.cli.places import base_for
+    from batchbook.cli.systems import isbn_of
+
+    return str(day_of(isbn_of(base_for(workbook)), until, "--until"))
 
 
 def _job(name: str, workbook: Path | None, overrides: dict[str, object]) -> JobConfig:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from batchbook.cli import output
 from batchbook.cli.places import base_for, who
+from batchbook.cli.systems import isbn_of
 from batchbook.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,14 +71,8 @@ class Desk:
 
 def desk_for(workbook: Path | None) -> Desk:
     """The desk for a workbook, or for the one that the base configuration names. Raises UsageError without either."""
-    from batchbook.isbn.system import isbn_system
-
     base = base_for(workbook)
-    return Desk(
-        base,
-        chosen_workbook(base, workbook),
-        isbn_system(base.sections["isbn"], base.folder, file=str(base.file or "")),
-    )
+    return Desk(base, chosen_workbook(base, workbook), isbn_of(base))
 
 
 def chosen_workbook(base: BaseConfig, given: Path | None) -> Path:
@@ -107,6 +102,6 @@ def day_of(system: IsbnSystem, text: str | None, option: str) -> dt.date | None:
     if text is None:
         return None
     try:
-        return parse_date(text, system.settings.date_order)
+        return parse_date(text, system.date_order, system.zone)
     except Wrong as wrong:
         raise UsageError(f"{option} {text!r} {wrong.said}.", "Give a day such as 2027-03-01.") from None

@@ -88,7 +88,7 @@ def schedule(
     found = done.value
     record = plain(desk.system.assignments, found.assignment)
     words = {
-        "scheduled": f"scheduled {record['isbn']} for {title} ({book_format}) on {record['scheduled_date']}",
+        "scheduled": f"scheduled {record['isbn']} for {title} ({record['format']}) on {record['scheduled_date']}",
         "unchanged": f"{record['isbn']} is what {book_id} ({book_format}) has already",
         "updated": f"updated {record['isbn']}, which {book_id} ({book_format}) has already",
     }

@@ -12,6 +12,7 @@ from batchbook.isbn.outcomes import Changed
 from batchbook.isbn.records import Assignment, HistoryEntry
 from batchbook.isbn.session import Session
 from batchbook.isbn.states import FREE, step
+from batchbook.tables.filters import Alike
 
 BOOKING: Final = (*EDITABLE, "reason")
 """What a number is booked for; cleared when it becomes free again."""
@@ -110,8 +111,8 @@ def _must_be_nobodys(session: Session, before: Assignment, changed: Mapping[str,
 
 
 def held_by(session: Session, book_id: str, form: str | None) -> list[Assignment]:
-    """The numbers that a book has for a format (None: for no certain one), in living states."""
-    rows = session.assignments.where(book_id=book_id, format=form)
+    """The numbers that a book has for a format (None: for no certain one), in living states; its id in any case."""
+    rows = session.assignments.where(book_id=Alike(book_id), format=form)
     return [row for row in rows if row.status in LIVING]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from batchbook.isbn.numbers import core_of
 from batchbook.isbn.records import Assignment
 from batchbook.isbn.session import Session
 from batchbook.isbn.spans import BlockIndex, overlaps, span_of
-from batchbook.tables.filters import AnyOf
+from batchbook.tables.filters import Alike, AnyOf
 from batchbook.tables.workspace import RecordTable, Workspace
 
 if TYPE_CHECKING:
@@ -66,10 +67,10 @@ def _of_numbers(session: Session) -> Iterator[Finding]:
             continue
         yield from _place_faults(session, row, index, spans)
         yield from _history_faults(session, row, life)
-    for isbn in session.lost_numbers():
+    for isbn in session.lost_by_ledger():
         if isbn not in told:
             yield _lost(session, isbn, None)
-    for isbn in session.freed_numbers():
+    for isbn in session.freed_by_ledger():
         said = (
             "is not what a command wrote last: somebody typed it, or saved an older copy over the workbook; the number "
             "is not given until it was reserved and released"
@@ -137,11 +138,13 @@ def _history_faults(session: Session, row: Assignment, life: Life | None) -> Ite
 def _of_books(session: Session) -> Iterator[Finding]:
     living = AnyOf([state for state in LIVING if state != "reserved"])
     table = session.assignments
+    counted: Counter[tuple[str, str | None]] = Counter()
     for (book, form), count in table.tally("book_id", "format", status=living).items():
-        if book is None or count < 2:
-            continue
-        rows = list(table.where(book_id=book, format=form, status=living))
+        if book is not None:
+            counted[book.casefold(), form] += count
+    for book, form in (held for held, count in counted.items() if count > 1):
+        rows = list(table.where(book_id=Alike(book), format=form, status=living))
         for row in rows:
             others = ", ".join(session.show(one.isbn) for one in rows if one is not row)
             said = f"has another number for {form or 'no certain format'}: {others}"
-            yield finding_of(session, table, "book_id", row.isbn, said, "book-twice", book)
+            yield finding_of(session, table, "book_id", row.isbn, said, "book-twice", row.book_id)

@@ -14,6 +14,8 @@ from batchbook.tables.workspace import RecordTable
 UNDO: Final = "undo"
 ADOPT: Final = "adopt"
 """What the history calls an undo, and the taking over of an agency's list."""
+TURNS: Final = (UNDO, "reapply")
+"""What changes the state of numbers by the run that is taken back or done again, which the reason names."""
 _ORDER: Final = ("isbn", "at")
 
 

@@ -34,12 +34,15 @@ def read_field(system: IsbnSystem, name: str, value: Any, shown: str | None = No
         raise Wrong("error-value", f"holds the error value {value.code}")
     if isinstance(value, bool):
         raise Wrong("cell-type", "holds true or false")
-    text = value if isinstance(value, str) else _plain(value) if shown is None else shown
-    if value is None or not text.strip():
+    if value is None or (isinstance(value, str) and not value.strip()):
         return None
+    # What its format hides is there all the same.
+    text = value if isinstance(value, str) else shown if shown and shown.strip() else _plain(value)
     _check_text(name, text)
     if name == "scheduled_date":
-        return parse_date(text, system.date_order) if isinstance(value, str) else Date().read(value, text)
+        if isinstance(value, str):
+            return parse_date(text, system.date_order, system.zone)
+        return Date().read(value, text)
     if name == "format":
         return _format(system, text)
     column = system.assignments.column(name)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from batchbook.isbn.chronicle import ADOPT, is_given
+from batchbook.isbn.chronicle import ADOPT, TURNS, is_given
 from batchbook.isbn.records import HistoryEntry
 from batchbook.tables.filters import Between
 from batchbook.tables.workspace import RecordTable
@@ -42,8 +42,14 @@ class Takings:
         start = now - dt.timedelta(days=window_days)
         first = history.first(field="status", order=("at",))
         days = min(float(window_days), (now - first.at) / dt.timedelta(days=1)) if first else 0.0
-        rows = history.where(field="status", at=Between(start, now))
-        changes = ((row.isbn, is_given(row.after) - is_given(row.before)) for row in rows if row.what != ADOPT)
+        # An undo names the run that it takes back; that of an adoption gives nothing back that was newly taken.
+        adopted = {f"run {row.entry.rpartition('.')[0]}" for row in history.where(what=ADOPT)}
+        rows = (row for row in history.where(field="status", at=Between(start, now)) if row.what != ADOPT)
+        changes = (
+            (row.isbn, is_given(row.after) - is_given(row.before))
+            for row in rows
+            if not (row.what in TURNS and row.reason in adopted)
+        )
         return cls(now.date(), days, [(isbn, change) for isbn, change in changes if change])
 
     def forecast(self, available: int, first: str | None, last: str | None) -> Forecast:

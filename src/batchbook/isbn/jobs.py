@@ -72,7 +72,7 @@ class _IsbnJob(Processor):
 
     def __init__(self, options: Any, context: JobContext) -> None:
         super().__init__(options, context)
-        self._isbn = isbn_system(context.sections.get("isbn", {}), context.base)
+        self._isbn = isbn_system(context.sections.get("isbn", {}), context.base, zone=context.zone)
         self.system = self._isbn
         self._workspace: Workspace | None = None
         self._actor: Actor | None = None
@@ -176,8 +176,10 @@ class AssignDue(_IsbnJob):
 
     def selects(self, row: Row) -> bool:
         """Whether the number is scheduled up to that day; also where nobody can tell, which is then said."""
-        if row.shown("status").strip() != "scheduled" or row["scheduled_date"] is None:
+        if row.shown("status").strip().casefold() != "scheduled":  # as the sheet's own rules read it
             return False
+        if row["scheduled_date"] is None:
+            return True
         try:
             day = ASSIGNMENTS.column("scheduled_date").kind.read(row["scheduled_date"], row.shown("scheduled_date"))
         except Wrong:
@@ -189,7 +191,7 @@ class AssignDue(_IsbnJob):
         workspace, system, actor = self._records
         try:
             with workspace.whole():
-                done = assign(workspace, system, actor, row.shown("isbn"), what="assign-due")
+                done = assign(workspace, system, actor, _number(row), what="assign-due")
         except (IsbnRefused, RecordRefused, Unsound) as error:
             raise Rejected(said_of(error)) from error
         changes = workspace.take()
@@ -199,6 +201,14 @@ class AssignDue(_IsbnJob):
     def report(cls, run: RunView, *, changes_only: bool) -> Sequence[ReportSheet]:
         """What was assigned, and what could not be."""
         return assign_due_report(run, changes_only=changes_only)
+
+
+def _number(row: Row) -> str:
+    """The number of a row: of a number cell all digits, however few of them are shown."""
+    try:
+        return str(ASSIGNMENTS.column("isbn").kind.read(row["isbn"], row.shown("isbn")))
+    except Wrong:
+        return row.shown("isbn")  # whoever reads it says what is wrong with it
 
 
 def reason_of(findings: Iterable[Finding]) -> str:

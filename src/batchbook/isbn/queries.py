@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,7 @@ class BlockUse:
     by_status: Mapping[str, int]
     """Rows by status; untouched numbers have none."""
     lost: int = 0
-    """Numbers that were given once and whose rows are gone; they are not given again."""
+    """Numbers that were given once though no row says so: it is gone, or set back to available. Not given again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +164,11 @@ def upcoming(workspace: Workspace, system: IsbnSystem, today: dt.date, days: int
 def blocks(workspace: Workspace, system: IsbnSystem) -> list[BlockUse]:
     """The blocks in the sheet's order, with their figures."""
     session = Session(workspace, system)
-    lost = list(session.lost_numbers())
+    lost = session.lost_numbers()
     return [_use(session, block, lost) for block in session.blocks.where()]
 
 
-def _use(session: Session, block: Block, lost: Sequence[str]) -> BlockUse:
+def _use(session: Session, block: Block, lost: Collection[str]) -> BlockUse:
     counted = session.assignments.tally("status", isbn=Between(block.first, block.last))
     by_status = {status: counted.get((status,), 0) for status in STATUSES}
     used = sum(by_status.values()) - by_status[FREE]

@@ -31,7 +31,7 @@ _TOTALS: Final = {
     "numbers": "Numbers of all blocks",
     "used": "Taken",
     "available": "Free",
-    "lost": "Lost: given once, without a row",
+    "lost": "Lost: given once, though no row says so",
     "rows": "Rows of numbers that were touched",
     "released": "Of these available again",
     "no_block": "Of these in no block",

@@ -12,6 +12,7 @@ from batchbook.isbn.fields import shown_value
 from batchbook.isbn.outcomes import OnDifference, Scheduled, Wanted
 from batchbook.isbn.records import Assignment
 from batchbook.isbn.session import Session
+from batchbook.tables.filters import Alike
 
 _COMPARED: Final = ("title", "format", "scheduled_date", "imprint", "publisher", "priority", "notes")
 DEFAULT_PRIORITY: Final = 2
@@ -44,7 +45,7 @@ def schedule_number(
 def held_for(session: Session, wanted: Wanted) -> Assignment | None:
     """The number that the book has for the format. Raises Differs where it has several that could be meant."""
     if wanted.format is None:
-        rows = [row for row in session.assignments.where(book_id=wanted.book_id) if row.status in LIVING]
+        rows = [row for row in session.assignments.where(book_id=Alike(wanted.book_id)) if row.status in LIVING]
     else:
         rows = held_by(session, wanted.book_id, wanted.format) or held_by(session, wanted.book_id, None)
     if len(rows) < 2:
@@ -100,8 +101,10 @@ def _must_be_free(session: Session, wanted: Wanted, row: Assignment | None) -> N
     """Raise Taken where a number is kept for another book; whether its state allows the step is looked at later."""
     if row is None or row.status == "available":
         return
-    mine = row.book_id == wanted.book_id and row.format in (wanted.format, None)
-    if row.book_id is not None and not mine:
+    if row.book_id is None:
+        return
+    mine = row.book_id.casefold() == wanted.book_id.casefold() and row.format in (wanted.format, None)
+    if not mine:
         raise Taken(
             f"ISBN {session.show(row.isbn)} is {row.status} for book {row.book_id} ({_form(row.format)}).",
             "Leave the ISBN out to get the next free one, or release that number first.",

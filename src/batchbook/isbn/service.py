@@ -24,7 +24,7 @@ from batchbook.isbn.scheduling import schedule_number
 from batchbook.isbn.session import Session
 from batchbook.isbn.system import IsbnSystem
 from batchbook.tables.filters import Between
-from batchbook.tables.workspace import Workspace
+from batchbook.tables.workspace import RecordRefused, Workspace
 
 
 def add_block(
@@ -47,9 +47,15 @@ def add_block(
     first, last, total may be left out where they follow. A block of that name must not be there yet; one that overlaps
     others is entered with a warning.
     """
-    plan = block_plan(system.ranges, block, prefix, publisher_code, first, last, total)
-    session = Session(workspace, system)
-    return enter_block(session, actor, plan, imprint=imprint, publisher=publisher, notes=notes)
+    texts, found = read_fields(system, {"imprint": imprint, "publisher": publisher, "notes": notes})
+    try:
+        plan = block_plan(system.ranges, block, prefix, publisher_code, first, last, total)
+    except (WrongValues, RecordRefused) as error:
+        if not found:
+            raise
+        raise type(error)(error.what, error.advice, findings=[*error.findings, *found]) from None
+    _must_be_right(found)
+    return enter_block(Session(workspace, system), actor, plan, **texts)
 
 
 def schedule(
@@ -160,10 +166,14 @@ def _read(system: IsbnSystem, values: Mapping[str, object], editable: Sequence[s
         for name in values
         if name not in known
     ]
+    _must_be_right(found)
+    return given
+
+
+def _must_be_right(found: Sequence[Finding]) -> None:
     if found:
         count = "1 value is" if len(found) == 1 else f"{len(found)} values are"
         raise WrongValues(f"{count} wrong; nothing was changed.", "Mend what is named.", findings=found)
-    return given
 
 
 def _must_have_reason(system: IsbnSystem, given: Mapping[str, Any]) -> None:

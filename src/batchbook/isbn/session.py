@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchbook.batch.systems import Actor
 from batchbook.isbn.allocation import by_preference, shortage
-from batchbook.isbn.chronicle import is_given, life_of
+from batchbook.isbn.chronicle import is_given, life_of, lives
 from batchbook.isbn.errors import UnknownIsbn, WrongValues, shortened, wrong_value
 from batchbook.isbn.freenumbers import FreeNumbers
 from batchbook.isbn.numbers import isbn_of
@@ -109,13 +109,20 @@ class Session:
         """
         return (isbn,) in self.lost or is_given(life_of(self.history, isbn).status)
 
-    def lost_numbers(self) -> Iterator[str]:
+    def lost_numbers(self) -> set[str]:
+        """All numbers that are lost: without a row, or with one that says available."""
+        given = (life.isbn for life in lives(self.history) if is_given(life.status))
+        gone = {isbn for isbn in given if not self.assignments.there((isbn,))}
+        back = {row.isbn for row in self.assignments.where(status=FREE) if self.is_lost(row.isbn)}
+        return gone | back | set(self.lost_by_ledger())
+
+    def lost_by_ledger(self) -> Iterator[str]:
         """The numbers that the ledger knows to be lost and that have no row."""
         return (isbn for isbn in self._known_lost() if not self.assignments.there((isbn,)))
 
-    def freed_numbers(self) -> Iterator[str]:
+    def freed_by_ledger(self) -> Iterator[str]:
         """The numbers whose row says available, though a command had put them in another state last."""
-        return (isbn for isbn in self._known_lost() if self.assignments.there((isbn,)))
+        return (isbn for isbn in self._known_lost() if self.assignments.count(isbn=isbn, status=FREE))
 
     def _known_lost(self) -> Iterator[str]:
         known = self.lost if isinstance(self.lost, Collection) else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -40,12 +41,17 @@ class IsbnSystem(System):
 
     name = "isbn"
 
-    def __init__(self, settings: IsbnSettings | None = None, base_folder: Path | None = None) -> None:
+    def __init__(
+        self, settings: IsbnSettings | None = None, base_folder: Path | None = None, zone: dt.tzinfo | None = None
+    ) -> None:
         """Relative paths in the settings count from the base folder (the current one where None).
+
+        zone: in which people's dates are; None where that is not known.
 
         Raises ConfigurationError where the range table that they name cannot be used.
         """
         self.settings = settings or IsbnSettings()
+        self.zone = zone
         path = self.settings.ranges
         self.ranges = ranges_in_use(None if path is None else (base_folder or Path()) / path)
         self.isbn = Isbn(self.ranges)
@@ -90,7 +96,9 @@ def _ruled(kind: RecordType[R], rule: Rule[R]) -> RecordType[R]:
     return replace(kind, rules=(*kind.rules, rule))
 
 
-def isbn_system(section: Mapping[str, Any], base_folder: Path | None = None, *, file: str = "") -> IsbnSystem:
+def isbn_system(
+    section: Mapping[str, Any], base_folder: Path | None = None, *, file: str = "", zone: dt.tzinfo | None = None
+) -> IsbnSystem:
     """The system by what the base configuration says under ``isbn:``.
 
     Raises ConfigurationError with all that is wrong in it; `file` names the configuration in messages.
@@ -106,4 +114,4 @@ def isbn_system(section: Mapping[str, Any], base_folder: Path | None = None, *, 
             "Mend the places named.",
             findings=findings_of(error, IsbnSettings, layers, ("isbn",)),
         ) from None
-    return IsbnSystem(settings, base_folder)
+    return IsbnSystem(settings, base_folder, zone)

@@ -2,7 +2,7 @@
 
 from batchbook.tables.codec import same
 from batchbook.tables.dates import Order, parse_date
-from batchbook.tables.filters import AnyOf, Between, Containing
+from batchbook.tables.filters import Alike, AnyOf, Between, Containing
 from batchbook.tables.findings import Findings
 from batchbook.tables.header import Header, HeaderError, find_header
 from batchbook.tables.keys import KeyIndex, key_of_text, key_shown, key_text
@@ -18,6 +18,7 @@ from batchbook.tables.workspace import Workspace
 
 __all__ = [
     "NEVER",
+    "Alike",
     "AnyOf",
     "Between",
     "Broken",

@@ -23,8 +23,9 @@ _NAME = rf"(?P<name>{'|'.join(sorted(_MONTH_NUMBERS, key=len, reverse=True))})\.
 _WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? )?"
 _DAY = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th|\.)?"
 _TIME = (
-    r"(?:(?:t|,? )(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?(?: ?[ap]m)?"
-    r"(?: ?(?:z|utc|[+-][0-9]{2}:?(?:[0-9]{2})?))?)?"
+    r"(?:(?:t|,? )(?P<hour>[01]?[0-9]|2[0-3]):(?P<minute>[0-5][0-9])(?::[0-5][0-9](?:[.,][0-9]+)?)?"
+    r"(?: ?(?P<half>[ap])m)?"
+    r"(?: ?(?P<offset>z|utc|(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3]):?(?P<minutes>[0-5][0-9])?))?)?"
 )
 
 
@@ -41,26 +42,46 @@ _NAMED_DAY = _form(rf"{_WEEKDAY}{_NAME}[ -]?{_DAY}(?:, ?| |-)(?P<year>[0-9]{{4}}
 _YEAR_NAMED = _form(rf"(?P<year>[0-9]{{4}})[ -]{_NAME}[ -]{_DAY}")
 
 
-def parse_date(text: str, order: Order | None = None) -> dt.date:
+def parse_date(text: str, order: Order | None = None, zone: dt.tzinfo | None = None) -> dt.date:
     """The day that a text means.
 
     Known are 2026-11-22 (also with ``/`` or ``.``), 20261122, 22.11.2026, 22/11/2026 and 11/22/2026, and forms with an
-    English month such as 22 Nov 2026 or November 22, 2026; a time behind it, with or without offset, does not count:
-    the day is the one that is written. With an order, 03/04/2026 is read by it, and a date that fits only another
-    order is impossible. Raises Wrong: ``date-ambiguous`` where two days can be meant, ``date-impossible`` where the
-    calendar has no such day, ``date`` for everything else.
+    English month such as 22 Nov 2026 or November 22, 2026. A time behind it does not count; one with an offset that is
+    on another day in `zone` (of people's dates; not looked at where None) makes the date ambiguous. With an order,
+    03/04/2026 is read by it, and a date that fits only another order is impossible. Raises Wrong: ``date-ambiguous``
+    where two days can be meant, ``date-impossible`` where the calendar has no such day, ``date`` for everything else.
     """
     said = " ".join(text.split())
     if len(said) <= _LONGEST:
         if found := _YEAR_FIRST(said) or _TOGETHER(said):
-            return _day(int(found["year"]), int(found["month"]), int(found["day"]))
+            return _at(_day(int(found["year"]), int(found["month"]), int(found["day"])), found, zone)
         if found := _DAY_NAMED(said) or _NAMED_DAY(said) or _YEAR_NAMED(said):
-            return _day(int(found["year"]), _MONTH_NUMBERS[found["name"].lower()], int(found["day"]))
+            day = _day(int(found["year"]), _MONTH_NUMBERS[found["name"].lower()], int(found["day"]))
+            return _at(day, found, zone)
         if found := _YEAR_LAST(said):
-            return _year_last(int(found["one"]), int(found["other"]), int(found["year"]), order)
+            return _at(_year_last(int(found["one"]), int(found["other"]), int(found["year"]), order), found, zone)
         if _SHORT_YEAR(said):
             raise Wrong("date-ambiguous", "has a year of two digits; write all four, as in 2026-11-22")
     raise Wrong("date", "is no date such as 2026-11-22")
+
+
+def _at(day: dt.date, found: re.Match[str], zone: dt.tzinfo | None) -> dt.date:
+    """The day, where the time behind it is on no other one in the zone."""
+    if zone is None or found["offset"] is None:
+        return day
+    hour = int(found["hour"])
+    if found["half"]:
+        hour = hour % 12 + (12 if found["half"] in "pP" else 0)
+    offset = dt.timedelta(hours=int(found["hours"] or 0), minutes=int(found["minutes"] or 0))
+    here = dt.timezone(-offset if found["sign"] == "-" else offset)
+    try:
+        there = dt.datetime.combine(day, dt.time(hour, int(found["minute"])), here).astimezone(zone).date()
+    except OverflowError:  # on the first or last day of all
+        return day
+    if there != day:
+        said = f"is {day} by its own offset, but {there} in {zone}; write the day without a time"
+        raise Wrong("date-ambiguous", said)
+    return day
 
 
 def _year_last(one: int, other: int, year: int, order: Order | None) -> dt.date:

@@ -23,6 +23,13 @@ class AnyOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Alike:
+    """This text, in whatever case."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Containing:
     """A text with this text in it, in whatever case."""
 

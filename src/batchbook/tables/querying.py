@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from batchbook.storage.scratch import Scratch
-from batchbook.tables.filters import AnyOf, Between, Containing
+from batchbook.tables.filters import Alike, AnyOf, Between, Containing
 from batchbook.tables.kinds import Stored
 from batchbook.tables.shapes import ColumnShape, Shape, Values
 
@@ -89,17 +89,21 @@ class Questions:
         """What is asked for a second time gets an index: a thousand lookups must not be a thousand passes."""
         equal = sorted(name for name, value in wanted.items() if not isinstance(value, Between | Containing))
         ranges = sorted(name for name, value in wanted.items() if isinstance(value, Between))
-        fields = tuple(dict.fromkeys((*equal, *ranges[:1], *order)))
-        if not fields or fields in self._indexed:
+        fields = dict.fromkeys((*equal, *ranges[:1], *order))
+        terms = tuple(_indexed(self._shape[name], wanted.get(name)) for name in fields)
+        if not terms or terms in self._indexed:
             return
-        if fields not in self._asked:
-            self._asked.add(fields)
+        if terms not in self._asked:
+            self._asked.add(terms)
             return
-        self._indexed.add(fields)
-        names = ", ".join(self._shape[name].sql for name in fields)
+        self._indexed.add(terms)
         self._scratch.execute(
-            f"CREATE INDEX asked{len(self._indexed)}_{self._shape.table} ON {self._shape.table} ({names})"
+            f"CREATE INDEX asked{len(self._indexed)}_{self._shape.table} ON {self._shape.table} ({', '.join(terms)})"
         )
+
+
+def _indexed(column: ColumnShape, value: Any) -> str:
+    return f"casefold({column.sql})" if isinstance(value, Alike) else column.sql
 
 
 def _term(column: ColumnShape, value: Any) -> tuple[str, list[Stored]]:
@@ -112,6 +116,8 @@ def _term(column: ColumnShape, value: Any) -> tuple[str, list[Stored]]:
         return f"({column.sql} IN (SELECT value FROM json_each(?)){blank})", [json.dumps(stored)]
     if isinstance(value, Between):
         return _range(column, value)
+    if isinstance(value, Alike):
+        return f"casefold({column.sql}) = ?", [value.text.casefold()]
     if isinstance(value, Containing):
         return f"instr(casefold({column.sql}), ?)", [value.text.casefold()]
     return f"{column.sql} = ?", [column.store(value)]
