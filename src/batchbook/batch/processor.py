@@ -27,8 +27,10 @@ COMMIT_SECONDS = 1.0
 RETRY_FIRST, RETRY_MOST = 0.2, 10.0
 """Seconds before the first retry and at most; the wait doubles, with jitter."""
 
+LOOK_SECONDS = 0.05
+"""So often the run's own thread looks for outcomes for which it is not woken."""
+
 _FINAL = (Rejected, Unknown, ContractError)
-_NOTHING = object()
 
 
 class RowFeed:
@@ -49,6 +51,34 @@ class RowFeed:
         self._back.extendleft(reversed(list(rows)))
 
 
+class _Ended:
+    """Outcomes on their way from the workers to the run's own thread."""
+
+    def __init__(self) -> None:
+        self._outcomes: deque[RowOutcome | None] = deque()
+        self._wake = threading.Event()
+
+    def put(self, outcome: RowOutcome | None, *, wake: bool = True) -> None:
+        """One more; it is taken at once, or without `wake` when it is next looked for."""
+        self._outcomes.append(outcome)
+        if wake:
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Let what was put be taken at once."""
+        self._wake.set()
+
+    def take(self, timeout: float) -> list[RowOutcome | None]:
+        """All that were put, as soon as it is woken for one or the time (in seconds) is over."""
+        self._wake.wait(timeout)
+        self._wake.clear()  # before they are taken: who puts one from now on wakes again
+        taken = []
+        with suppress(IndexError):
+            while True:
+                taken.append(self._outcomes.popleft())
+        return taken
+
+
 class BatchProcessor:
     """Runs one job's processor over batches: concurrency, retries, isolation of a bad row."""
 
@@ -60,7 +90,10 @@ class BatchProcessor:
         self._stop = stop
         self._concurrency = 1 if processor.takes_batches or processor.system is not None else concurrency
         self._todo: deque[TakenRow] = deque()
-        self._ended: queue.SimpleQueue[RowOutcome | None] = queue.SimpleQueue()
+        self._ended = _Ended()
+        # A thread that is woken for each row takes the interpreter from the one that does them: rows that go one after
+        # another, and are quick, take twice as long by that. They are looked for often enough all the same.
+        self._wake_each = processor.system is None
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._threads = 0
         self._active = 0
@@ -94,15 +127,14 @@ class BatchProcessor:
         begun: int,
         commit: Callable[[list[RowOutcome]], None],
     ) -> int:
-        done, fresh = 0, []
+        done = 0
+        fresh: list[RowOutcome] = []
         committed_at = time.monotonic()
         while begun:
             self._ensure_workers()
-            outcome = self._next_outcome()
-            if outcome is not _NOTHING:
-                begun -= 1
-                if outcome is not None:  # None: asked to stop between two tries of the row
-                    fresh.append(outcome)
+            ended = self._ended.take(LOOK_SECONDS if self._stop.stopping or not self._wake_each else 0.2)
+            begun -= len(ended)
+            fresh += [outcome for outcome in ended if outcome is not None]  # None: asked to stop between two tries
             if fresh and time.monotonic() - committed_at >= COMMIT_SECONDS:
                 commit(fresh)
                 done, fresh, committed_at = done + len(fresh), [], time.monotonic()
@@ -115,12 +147,6 @@ class BatchProcessor:
         if fresh:
             commit(fresh)
         return done + len(fresh)
-
-    def _next_outcome(self) -> Any:
-        try:
-            return self._ended.get(timeout=0.05 if self._stop.stopping else 0.2)
-        except queue.Empty:
-            return _NOTHING
 
     def _return_unbegun(self, feed: RowFeed) -> int:
         back = []
@@ -173,9 +199,11 @@ class BatchProcessor:
     def _drain(self) -> None:
         try:
             while (taken := self._next_row()) is not None:
-                self._ended.put(self._judged(taken, partial(self._one, taken)))
+                outcome = self._judged(taken, partial(self._one, taken))
+                self._ended.put(outcome, wake=self._wake_each or not self._todo)
         finally:
             self._count(-1)
+            self._ended.wake()  # what was put without, where the run is asked to stop
 
     def _one(self, taken: TakenRow) -> RowOutcome | None:
         if taken.problem is not None:

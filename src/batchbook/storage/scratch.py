@@ -40,8 +40,11 @@ class Scratch:
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         """One statement; gives how many rows it changed."""
-        with self._lock, _named():
-            return self._connection.execute(sql, values).rowcount
+        try:
+            with self._lock:
+                return self._connection.execute(sql, values).rowcount
+        except sqlite3.Error as error:
+            raise _failed(error) from error
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """One statement for many rows."""
@@ -52,19 +55,27 @@ class Scratch:
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows of a SELECT, fetched as they are used."""
-        with self._lock, _named():
-            cursor = self._connection.execute(sql, values)
-            page = cursor.fetchmany(_PAGE)
+        try:
+            with self._lock:
+                cursor = self._connection.execute(sql, values)
+                page = cursor.fetchmany(_PAGE)
+        except sqlite3.Error as error:
+            raise _failed(error) from error
         while page:
             yield from page
+            if len(page) < _PAGE:
+                return  # that was the last one
             with self._lock, _named():
                 page = cursor.fetchmany(_PAGE)
 
     def one(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """The first row of a SELECT, or None."""
-        with self._lock, _named():
-            row: tuple[Any, ...] | None = self._connection.execute(sql, values).fetchone()
-            return row
+        try:
+            with self._lock:
+                row: tuple[Any, ...] | None = self._connection.execute(sql, values).fetchone()
+                return row
+        except sqlite3.Error as error:
+            raise _failed(error) from error
 
     def count(self, table: str) -> int:
         """How many rows a table has."""
@@ -115,8 +126,13 @@ def _named() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise LedgerError(
-            f"The temporary tables of this run failed: {error}.",
-            "See that the folder for temporary files (SQLITE_TMPDIR, else TMPDIR, else /var/tmp or /tmp) has room and "
-            "can be written; then try again (a run with --resume-auto).",
-        ) from error
+        raise _failed(error) from error
+
+
+def _failed(error: sqlite3.Error) -> LedgerError:
+    # What is asked some ten thousand times names its errors without `_named`, which would cost as much as the answer.
+    return LedgerError(
+        f"The temporary tables of this run failed: {error}.",
+        "See that the folder for temporary files (SQLITE_TMPDIR, else TMPDIR, else /var/tmp or /tmp) has room and "
+        "can be written; then try again (a run with --resume-auto).",
+    )

@@ -47,9 +47,9 @@ class Applying:
         every = {column.name: looks.get(column.name, Look(None)) for column in shape.columns}
         if held is not None and held.values == tuple(look.stored for look in every.values()):
             return []
-        values, problems = self._shared.checker.new(shape, every)
+        values, key, problems = self._shared.checker.new(shape, every)
         if not problems:
-            self._shared.staging.insert(shape, values)
+            self._shared.staging.insert(shape, values, key)
         return problems
 
     def _other(self, shape: Shape[Any], change: RecordChange, looks: Mapping[str, Look], held: Held) -> list[Problem]:
@@ -63,12 +63,11 @@ class Applying:
         if _is_removal(shape, change):
             problems = self._shared.checker.removed(shape, held)
             if not problems:
-                self._shared.staging.remove(shape, held.id)
+                self._shared.staging.remove(shape, held)
             return problems
         values, problems = self._shared.checker.changed(shape, held, looks)
         if not problems:
-            changed = [(c, values[c.position]) for c in shape.columns if values[c.position] != held.values[c.position]]
-            self._shared.staging.update(shape, held.id, changed)
+            self._shared.staging.update(shape, held, values)
             self._shared.staging.rests_on(shape, held.id, [shape[name] for name in before])
         return problems
 

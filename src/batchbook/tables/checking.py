@@ -10,6 +10,7 @@ from batchbook.tables.findings import Trouble, shortened
 from batchbook.tables.keys import key_of_text, key_shown
 from batchbook.tables.reading import broken_rules, missing, refers_to_nothing
 from batchbook.tables.shapes import ColumnShape, Held, Look, Shape, Values
+from batchbook.tables.staging import Staging
 
 _FIXED = "cannot be written: it holds a formula, or lies in merged cells or an array formula; give it a cell of its own"
 
@@ -19,12 +20,15 @@ Problem = tuple[ColumnShape, Trouble]
 class Checker:
     """Checks records of all types against what is staged."""
 
-    def __init__(self, scratch: Scratch, shapes: Sequence[Shape[Any]]) -> None:
+    def __init__(self, scratch: Scratch, shapes: Sequence[Shape[Any]], staging: Staging) -> None:
         self._scratch = scratch
         self._shapes = {shape.kind.sheet: shape for shape in shapes}
+        self._staging = staging
+        self._there: dict[tuple[int, int], tuple[int, set[Any]]] = {}
+        """By column: the version of its type's rows in which these values were found to stand there."""
 
-    def new(self, shape: Shape[Any], looks: Mapping[str, Look]) -> tuple[Values, list[Problem]]:
-        """The stored values of a new record, and all that is wrong with it."""
+    def new(self, shape: Shape[Any], looks: Mapping[str, Look]) -> tuple[Values, str | None, list[Problem]]:
+        """The stored values of a new record, its key as the type's table has it, and all that is wrong with it."""
         values = tuple(looks[column.name].stored for column in shape.columns)
         problems = list(self._of_values(shape, looks, shape.columns, values))
         key = shape.key_of(values)
@@ -32,7 +36,7 @@ class Checker:
         if key is not None and row is not None:
             where = "is staged already" if row[0] is None else f"stands in row {row[0]} already"
             problems.append((shape.key[0], Trouble("key-taken", where, shortened(key_shown(key_of_text(key))))))
-        return values, problems
+        return values, key, problems
 
     def changed(self, shape: Shape[Any], held: Held, looks: Mapping[str, Look]) -> tuple[Values, list[Problem]]:
         """The stored values of a record with changes, and all that is wrong with them."""
@@ -92,6 +96,20 @@ class Checker:
         if refers is None:
             return None
         target = self._shapes[refers.sheet]
-        there = target[refers.column].sql
-        found = self._scratch.one(f"SELECT 1 FROM {target.table} WHERE {there} = ? LIMIT 1", (stored,))
-        return None if found else refers_to_nothing(column, target, stored)
+        return (
+            None if self._stands(target, target[refers.column], stored) else refers_to_nothing(column, target, stored)
+        )
+
+    def _stands(self, target: Shape[Any], column: ColumnShape, stored: Any) -> bool:
+        """Whether a value stands in a column. What was found is believed until any row of the type is staged."""
+        version = self._staging.version(target)
+        place = target.index, column.position
+        if place not in self._there or self._there[place][0] != version:
+            self._there[place] = version, set()
+        known = self._there[place][1]
+        if stored in known:
+            return True
+        found = self._scratch.one(f"SELECT 1 FROM {target.table} WHERE {column.sql} = ? LIMIT 1", (stored,))
+        if found is not None:
+            known.add(stored)
+        return found is not None

@@ -23,6 +23,8 @@ _MILLISECOND = 1 / 86_400_000
 
 def pack(value: CellValue) -> Any:
     """The value as plain JSON data."""
+    if type(value) is str or value is None:
+        return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)  # a cell does not tell 2 from 2.0
     if value is None or isinstance(value, str | bool | int | float):
@@ -101,13 +103,18 @@ def _same_serial(moment: CellValue, number: CellValue) -> bool:
     return False
 
 
+_encoded = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
+
 def dumps(plain: Any) -> str:
     """Plain data as compact JSON text; equal data gives equal text."""
-    return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _encoded(plain)
 
 
 def canonical(values: Mapping[str, CellValue]) -> str:
     """The values of some named columns as canonical JSON text."""
+    if not values:
+        return "{}"
     return dumps({k: pack(v) for k, v in values.items()})
 
 

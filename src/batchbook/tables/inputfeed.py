@@ -24,6 +24,7 @@ LINE = "row"
 Rank = tuple[str | int, ...]
 """What rows are sorted by: up to four parts; numbers come before texts."""
 _PARTS = 4
+_ORDER = ", ".join((*"abcd"[:_PARTS], "line"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class InputFeed(Table):
 
     def keys(self) -> KeyIndex:
         """Every row has a key of its own: its row number."""
-        return KeyIndex((row.number, row.key) for row in self.rows())
+        lines = self._held().query(f"SELECT line FROM held ORDER BY {_ORDER}")
+        return KeyIndex((line, (str(line),)) for (line,) in lines)
 
     def order(self) -> KeyOrder:
         """The keys in the order of the rows."""
@@ -78,8 +80,7 @@ class InputFeed(Table):
     def rows(self) -> Iterator[TableRow]:
         """The rows in the order in which they are processed."""
         held = self._held()
-        parts = ", ".join("abcd"[:_PARTS])
-        for line, text in held.query(f"SELECT line, cells FROM held ORDER BY {parts}, line"):
+        for line, text in held.query(f"SELECT line, cells FROM held ORDER BY {_ORDER}"):
             cells = {name: _unpacked(packed) for name, packed in zip(self.reads, json.loads(text), strict=True)}
             yield self._taken(line, cells)
 

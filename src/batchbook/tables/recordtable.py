@@ -225,10 +225,10 @@ class RecordTable(Generic[R]):
         """
         shape = self._shape
         looks = {name: shape[name].check(value) for name, value in shape.values(record).items()}
-        values, problems = self._shared.checker.new(shape, looks)
+        values, key, problems = self._shared.checker.new(shape, looks)
         if problems:
             raise self._refused("A new record", problems)
-        self._shared.staging.insert(shape, values)
+        self._shared.staging.insert(shape, values, key)
         return shape.record(values)
 
     def update(self, *key: Any, **changes: Any) -> R:
@@ -244,9 +244,8 @@ class RecordTable(Generic[R]):
         problems += self._not_ours(changes)
         if problems:
             raise self._refused(f"The change of {key_shown(self._shape.canonical(key))}", problems, held.number)
-        changed = [(c, values[c.position]) for c in shape.columns if values[c.position] != held.values[c.position]]
-        if changed:
-            self._shared.staging.update(shape, held.id, changed)
+        if values != held.values:
+            self._shared.staging.update(shape, held, values)
         return shape.record(values)
 
     def rests_on(self, *key: Any, fields: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,9 @@ class Look(NamedTuple):
 
 
 BLANK = Look(None)
+_SAME_WHERE_EQUAL = (int, dt.date)
+_REMEMBERED = 2_000
+_LONGEST_REMEMBERED = 64
 LEADING = 6
 """What a row of a type's table begins with: id, number in the sheet, sound, canonical key, texts of its key cells, and
 the places of the columns (as bits) in which a person put a formula. Its values follow."""
@@ -39,9 +43,15 @@ class Held:
     id: int
     number: int | None
     sound: bool
+    key: str
     raw: str
     fixed: int
     values: Values
+
+    @property
+    def row(self) -> tuple[Any, ...]:
+        """The row as the table has it."""
+        return self.id, self.number, int(self.sound), self.key, self.raw, self.fixed, *self.values
 
 
 class ColumnShape:
@@ -53,6 +63,9 @@ class ColumnShape:
         self.position = position
         self.kind = column.kind
         self.sql = f"c{position}"
+        # What a kind makes of a value depends on that value alone, so what was made of it once is made of it again.
+        self._looks: dict[CellValue | tuple[type, CellValue], Look] = {}
+        self._cells: dict[Stored, CellValue] = {}
 
     @cached_property
     def _allowed(self) -> Mapping[str, Stored]:
@@ -86,7 +99,17 @@ class ColumnShape:
 
     def read_plain(self, value: CellValue) -> Look:
         """The value of a cell that was written by `write`, or comes from a ledger."""
-        return self.read(value, value if isinstance(value, str) else _shown(value, self.kind.format))
+        if value is None:
+            return BLANK
+        text = type(value) is str
+        # 1, 1.0 and True are equal, but not the same; moments with a zone are equal in any.
+        known = value if text else (type(value), value) if type(value) in _SAME_WHERE_EQUAL else None
+        look = None if known is None else self._looks.get(known)
+        if look is None:
+            look = self.read(value, value if isinstance(value, str) else _shown(value, self.kind.format))
+            if known is not None:
+                _remember(self._looks, known, look)
+        return look
 
     def check(self, value: Any) -> Look:
         """A field's value as its cell would give it back."""
@@ -100,7 +123,15 @@ class ColumnShape:
 
     def write(self, stored: Stored) -> CellValue:
         """What the cell gets for a stored value."""
-        return None if stored is None else self.kind.write(self.kind.load(stored))
+        if stored is None:
+            return None
+        if type(stored) is not str:
+            return self.kind.write(self.kind.load(stored))
+        cell = self._cells.get(stored)
+        if cell is None:
+            cell = self.kind.write(self.kind.load(stored))
+            _remember(self._cells, stored, cell)
+        return cell
 
     def load(self, stored: Stored) -> Any:
         """The field's value."""
@@ -173,13 +204,24 @@ class Shape(Generic[R]):
 
     def held(self, scratch: Scratch, key: tuple[str, ...]) -> Held | None:
         """The (first) row of a canonical key."""
-        sql = f"SELECT id, number, sound, raw, fixed, {self.names} FROM {self.table} WHERE key = ?"
-        row = scratch.one(sql, (key_text(key),))
-        return None if row is None else Held(row[0], row[1], bool(row[2]), row[3], row[4], row[5:])
+        row = scratch.one(self._by_key, (key_text(key),))
+        return None if row is None else Held(row[0], row[1], bool(row[2]), row[3], row[4], row[5], row[LEADING:])
+
+    @cached_property
+    def _by_key(self) -> str:
+        return f"SELECT * FROM {self.table} WHERE key = ?"
 
     def raw_key(self, values: Values) -> str:
         """The texts of the key cells as they are written for a new record."""
         return key_text(tuple(key_part(column.write(values[column.position])) for column in self.key))
+
+
+def _remember(known: dict[Any, Any], value: Any, made: Any) -> None:
+    """Keep what was made of a value, of some hundred short ones at a time."""
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    if not isinstance(value, str) or len(value) <= _LONGEST_REMEMBERED:
+        known[value] = made
 
 
 def _shown(value: CellValue, code: str) -> str:

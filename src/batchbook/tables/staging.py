@@ -1,60 +1,88 @@
-"""What is staged on top of the records that were read: a log that can be gone back in, and from which changes come."""
+"""What is staged on top of the records that were read: a log that can be gone back in, and from which changes come.
+
+The log is a list of steps, each with the row before and after it: what `take` gives is as large.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import TracebackType
+from typing import Any, NamedTuple
 
 from batchbook.storage.scratch import Scratch
-from batchbook.tables.keys import key_of_text
 from batchbook.tables.records import RecordChange
-from batchbook.tables.shapes import LEADING, ColumnShape, Shape, Values
+from batchbook.tables.shapes import LEADING, ColumnShape, Held, Shape, Values
 
-SCHEMA = """
-CREATE TABLE staged (step INTEGER PRIMARY KEY, sheet INTEGER NOT NULL, id INTEGER NOT NULL, before TEXT);
-CREATE TABLE rested (step INTEGER NOT NULL, sheet INTEGER NOT NULL, id INTEGER NOT NULL, position INTEGER NOT NULL);
-"""
+Stored = tuple[Any, ...]
+"""A row of a type's table."""
+
+
+class _Step(NamedTuple):
+    """A row that was put in (None before), changed, or taken out (None after)."""
+
+    shape: Shape[Any]
+    id: int
+    before: Stored | None
+    after: Stored | None
+
+
+class _Rested(NamedTuple):
+    """A row and the places of columns that its changes rest on."""
+
+    sheet: int
+    id: int
+    positions: tuple[int, ...]
 
 
 @dataclass(slots=True)
 class _Net:
-    """One record in a series of steps: its row before the first of them, and the columns that decisions rest on."""
+    """One record in a series of steps: its row before the first and after the last, and what decisions rest on."""
 
-    before: list[Any] | None
+    shape: Shape[Any]
+    before: Stored | None
+    after: Stored | None
     rested: set[int] = field(default_factory=set)
+
+
+class _Mark(NamedTuple):
+    """A place in the log."""
+
+    steps: int
+    rested: int
 
 
 class Staging:
     """Writes rows of the types' tables, and remembers what they held."""
 
     def __init__(self, scratch: Scratch, shapes: Sequence[Shape[Any]]) -> None:
-        """`scratch` has the tables of `SCHEMA` and of the types."""
+        """`scratch` has the tables of the types."""
         self._scratch = scratch
-        self._shapes = shapes
-        self._step = 0
-        self._taken = 0
+        self._steps: list[_Step] = []
+        self._rested: list[_Rested] = []
+        self._taken = _Mark(0, 0)
         self._open = 0
         self._free: dict[int, int] = {}
+        self._versions = [0] * len(shapes)
 
-    def _log(self, shape: Shape[Any], which: int, before: Sequence[Any] | None) -> None:
-        self._step += 1
-        held = None if before is None else json.dumps(before)
-        self._scratch.execute("INSERT INTO staged VALUES (?, ?, ?, ?)", (self._step, shape.index, which, held))
+    def version(self, shape: Shape[Any]) -> int:
+        """A number that is another one whenever a row of a type was staged since, or went back to what it was.
 
-    def _row(self, shape: Shape[Any], which: int) -> list[Any] | None:
-        row = self._scratch.one(f"SELECT * FROM {shape.table} WHERE id = ?", (which,))
-        return None if row is None else list(row)
+        Nothing else changes the rows once they were read: what was found out under one number still holds under it.
+        """
+        return self._versions[shape.index]
 
-    def insert(self, shape: Shape[Any], values: Values) -> None:
-        """A new row, behind all others."""
+    def _log(self, shape: Shape[Any], which: int, before: Stored | None, after: Stored | None) -> None:
+        self._versions[shape.index] += 1
+        self._steps.append(_Step(shape, which, before, after))
+
+    def insert(self, shape: Shape[Any], values: Values, key: str | None) -> None:
+        """A new row, behind all others; `key` is its canonical key as the table holds it."""
         which = self._free_id(shape)
         self._free[shape.index] = which + 1
-        row = (which, None, 1, shape.key_of(values), shape.raw_key(values), 0, *values)
+        row = (which, None, 1, key, shape.raw_key(values), 0, *values)
         self._scratch.execute(shape.insertion, row)
-        self._log(shape, which, None)
+        self._log(shape, which, None, row)
 
     def _free_id(self, shape: Shape[Any]) -> int:
         """An id that no row ever had: whatever comes in the place of one that was taken out is another record."""
@@ -63,98 +91,113 @@ class Staging:
             self._free[shape.index] = ((found[0] if found else None) or 0) + 1
         return self._free[shape.index]
 
-    def update(self, shape: Shape[Any], which: int, changed: Sequence[tuple[ColumnShape, Any]]) -> None:
-        """New values of some columns of a row, given by its id."""
-        self._log(shape, which, self._row(shape, which))
-        columns = ", ".join(f"{column.sql} = ?" for column, _ in changed)
-        values = (*(stored for _, stored in changed), which)
-        self._scratch.execute(f"UPDATE {shape.table} SET {columns} WHERE id = ?", values)
+    def update(self, shape: Shape[Any], held: Held, values: Values) -> None:
+        """New values of a row that is there."""
+        changed = [c for c in shape.columns if values[c.position] != held.values[c.position]]
+        before = held.row
+        columns = ", ".join(f"{column.sql} = ?" for column in changed)
+        given = (*(values[column.position] for column in changed), held.id)
+        self._scratch.execute(f"UPDATE {shape.table} SET {columns} WHERE id = ?", given)
+        self._log(shape, held.id, before, (*before[:LEADING], *values))
 
-    def remove(self, shape: Shape[Any], which: int) -> None:
+    def remove(self, shape: Shape[Any], held: Held) -> None:
         """Take a row out."""
         self._free_id(shape)  # seen while the row is there
-        self._log(shape, which, self._row(shape, which))
-        self._scratch.execute(f"DELETE FROM {shape.table} WHERE id = ?", (which,))
+        self._scratch.execute(f"DELETE FROM {shape.table} WHERE id = ?", (held.id,))
+        self._log(shape, held.id, held.row, None)
 
     def rests_on(self, shape: Shape[Any], which: int, columns: Sequence[ColumnShape]) -> None:
         """Changes of this row that are taken next say what these columns held before."""
-        self._step += 1
-        self._scratch.execute_many(
-            "INSERT INTO rested VALUES (?, ?, ?, ?)",
-            ((self._step, shape.index, which, column.position) for column in columns),
-        )
+        self._rested.append(_Rested(shape.index, which, tuple(column.position for column in columns)))
 
-    @contextmanager
-    def whole(self) -> Iterator[None]:
-        """Go back to where it began when an exception leaves it."""
-        mark, taken = self._step, self._taken
+    def whole(self) -> _Whole:
+        """A context: go back to where it began when an exception leaves it."""
+        return _Whole(self)
+
+    def begin(self) -> tuple[_Mark, _Mark]:
+        """A place to go back to, until `end`."""
         self._open += 1
+        return _Mark(len(self._steps), len(self._rested)), self._taken
+
+    def end(self, begun: tuple[_Mark, _Mark], *, back: bool) -> None:
+        """The end of what was begun; with `back` everything is as it was then."""
         try:
-            yield
-        except BaseException:
-            self._go_back(mark, taken)
-            raise
+            if back:
+                self._go_back(*begun)
         finally:
             self._open -= 1
 
-    def _go_back(self, mark: int, taken: int) -> None:
-        steps = self._scratch.query("SELECT sheet, id, before FROM staged WHERE step > ? ORDER BY step DESC", (mark,))
-        for index, which, held in list(steps):
-            shape = self._shapes[index]
-            self._scratch.execute(f"DELETE FROM {shape.table} WHERE id = ?", (which,))
-            if held is not None:
-                self._scratch.execute(shape.insertion, json.loads(held))
-        self._scratch.execute("DELETE FROM staged WHERE step > ?", (mark,))
-        self._scratch.execute("DELETE FROM rested WHERE step > ?", (mark,))
-        self._step, self._taken = mark, taken  # what was taken meanwhile counts for nothing
+    def _go_back(self, mark: _Mark, taken: _Mark) -> None:
+        for step in reversed(self._steps[mark.steps :]):
+            self._versions[step.shape.index] += 1
+            self._scratch.execute(f"DELETE FROM {step.shape.table} WHERE id = ?", (step.id,))
+            if step.before is not None:
+                self._scratch.execute(step.shape.insertion, step.before)
+        del self._steps[mark.steps :], self._rested[mark.rested :]
+        self._taken = taken  # what was taken meanwhile counts for nothing
 
     def take(self) -> list[RecordChange]:
         """The net changes since the last time, by record, in the order of their first steps."""
-        changes = []
-        for (index, which), net in self._nets().items():
-            change = self._change(self._shapes[index], net, self._row(self._shapes[index], which))
-            if change is not None:
-                changes.append(change)
-        self._taken = self._step
+        nets = self._nets().values()
+        changes = [change for net in nets if (change := _change(net)) is not None]
         if not self._open:  # nobody can want to go back behind this
-            self._scratch.execute("DELETE FROM staged")
-            self._scratch.execute("DELETE FROM rested")
+            self._steps.clear()
+            self._rested.clear()
+        self._taken = _Mark(len(self._steps), len(self._rested))
         return changes
 
     def _nets(self) -> dict[tuple[int, int], _Net]:
         nets: dict[tuple[int, int], _Net] = {}
-        for index, which, held in self._scratch.query(
-            "SELECT sheet, id, before FROM staged WHERE step > ? ORDER BY step", (self._taken,)
-        ):
-            if (index, which) not in nets:
-                nets[index, which] = _Net(None if held is None else json.loads(held))
-        for index, which, position in self._scratch.query(
-            "SELECT sheet, id, position FROM rested WHERE step > ?", (self._taken,)
-        ):
-            if (index, which) in nets:
-                nets[index, which].rested.add(position)
+        for step in self._steps[self._taken.steps :]:
+            net = nets.get((step.shape.index, step.id))
+            if net is None:
+                nets[step.shape.index, step.id] = _Net(step.shape, step.before, step.after)
+            else:
+                net.after = step.after
+        for rested in self._rested[self._taken.rested :]:
+            if (rested.sheet, rested.id) in nets:
+                nets[rested.sheet, rested.id].rested.update(rested.positions)
         return nets
 
-    def _change(self, shape: Shape[Any], net: _Net, now: list[Any] | None) -> RecordChange | None:
-        old = None if net.before is None else net.before[LEADING:]
-        new = None if now is None else now[LEADING:]
-        if old == new:
-            return None
-        row = net.before or now
-        assert row is not None
-        key = key_of_text(row[3])
-        if old is None:
-            assert new is not None
-            filled = {c.name: c.write(new[c.position]) for c in shape.columns if new[c.position] is not None}
-            return RecordChange(shape.kind.sheet, key, None, filled)
-        if new is None:
-            before = {c.name: c.write(old[c.position]) for c in shape.columns}
-            return RecordChange(shape.kind.sheet, key, before, dict.fromkeys(before))
-        changed = [c for c in shape.columns if old[c.position] != new[c.position]]
-        stands = [c for c in shape.columns if c in changed or c.position in net.rested]
-        return RecordChange(
-            shape.kind.sheet,
-            key,
-            {c.name: c.write(old[c.position]) for c in stands},
-            {c.name: c.write(new[c.position]) for c in changed},
-        )
+
+class _Whole:
+    """What is staged inside is staged as a whole, or not at all. A class: a generator costs as much as a statement."""
+
+    __slots__ = ("_begun", "_staging")
+
+    def __init__(self, staging: Staging) -> None:
+        self._staging = staging
+
+    def __enter__(self) -> None:
+        self._begun = self._staging.begin()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._staging.end(self._begun, back=kind is not None)
+
+
+def _change(net: _Net) -> RecordChange | None:
+    shape = net.shape
+    old = None if net.before is None else net.before[LEADING:]
+    new = None if net.after is None else net.after[LEADING:]
+    if old == new:
+        return None
+    values = old or new
+    assert values is not None
+    key = tuple(str(values[column.position]) for column in shape.key)  # as `Shape.key_of` has it
+    if old is None:
+        assert new is not None
+        filled = {c.name: c.write(new[c.position]) for c in shape.columns if new[c.position] is not None}
+        return RecordChange(shape.kind.sheet, key, None, filled)
+    if new is None:
+        before = {c.name: c.write(old[c.position]) for c in shape.columns}
+        return RecordChange(shape.kind.sheet, key, before, dict.fromkeys(before))
+    changed = [c for c in shape.columns if old[c.position] != new[c.position]]
+    stands = [c for c in shape.columns if c in changed or c.position in net.rested]
+    return RecordChange(
+        shape.kind.sheet,
+        key,
+        {c.name: c.write(old[c.position]) for c in stands},
+        {c.name: c.write(new[c.position]) for c in changed},
+    )

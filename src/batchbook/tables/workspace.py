@@ -5,14 +5,13 @@ Everything lies in scratch tables: memory does not grow with the sheets.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from batchbook.errors import Finding
 from batchbook.storage.scratch import Scratch
 from batchbook.tables import findings as kept
-from batchbook.tables import staging
 from batchbook.tables.applying import Applying
 from batchbook.tables.checking import Checker
 from batchbook.tables.findings import Findings
@@ -40,10 +39,11 @@ class Workspace:
         shapes = [Shape(kind, index) for index, kind in enumerate(types)]
         self._by_sheet = {shape.kind.sheet: shape for shape in shapes}
         _must_be_complete(self._by_sheet)
-        scratch = Scratch(kept.SCHEMA + staging.SCHEMA + "".join(shape.schema for shape in shapes))
+        scratch = Scratch(kept.SCHEMA + "".join(shape.schema for shape in shapes))
         scratch.function("casefold", 1, casefold)
         found = Findings(scratch, file, tuple(shape.kind.sheet for shape in shapes))
-        self._shared = Shared(scratch, found, Staging(scratch, shapes), Checker(scratch, shapes), file)
+        staging = Staging(scratch, shapes)
+        self._shared = Shared(scratch, found, staging, Checker(scratch, shapes, staging), file)
         self._tables: dict[str, RecordTable[Any]] = {
             shape.kind.sheet: RecordTable(shape, self._shared) for shape in shapes
         }
@@ -97,11 +97,9 @@ class Workspace:
         """What is wrong in the rows that were read, in the order of sheets and rows."""
         return self._shared.findings
 
-    @contextmanager
-    def whole(self) -> Iterator[None]:
+    def whole(self) -> AbstractContextManager[None]:
         """What is staged inside is staged as a whole, or, where an exception leaves it, not at all. May be nested."""
-        with self._shared.staging.whole():
-            yield
+        return self._shared.staging.whole()
 
     def take(self) -> list[RecordChange]:
         """What was staged since the last `take`, one change a record, in the order of the first staging.

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import cache
 
 from batchbook.xlsx.cells import EXACT
 from batchbook.xlsx.dates import serial
@@ -34,12 +35,19 @@ class ValueProblem(ValueError):
 def check_value(value: object, *, date1904: bool = False) -> str | None:
     """Why a value cannot be written into a cell, or None where it can."""
     try:
-        CellWriter("", _no_styles, date1904=date1904).cell("A1", "", value)  # type: ignore[arg-type]
+        _checking(date1904).cell("A1", "", value)  # type: ignore[arg-type]
     except ValueProblem as problem:
         return str(problem)
     return None
 
 
+@cache
+def _checking(date1904: bool) -> CellWriter:
+    """A writer whose cells go nowhere. What it remembers, styles it added among them, no value's check depends on."""
+    return CellWriter("", _no_styles, date1904=date1904)
+
+
+@cache
 def _no_styles() -> Styles:
     return Styles(None)
 
