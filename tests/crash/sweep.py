@@ -41,6 +41,8 @@ class Tally:
     ended: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
     elsewhere: int = 0
+    missed: list[str] = field(default_factory=list)
+    """The calls that were meant where the fault landed elsewhere."""
     lost_rows: int = 0
     wrong_cells: int = 0
     rows_done_twice: int = 0
@@ -89,7 +91,9 @@ class Sweep:
         ended = self.runner.run(self.folder, *self.scenario.command, strace=strace_options(call, kind))
         tally.faults += 1
         tally.by_call[call.name] += 1
-        tally.elsewhere += not self._hit(ended, call)
+        if not self._hit(ended, call):
+            tally.elsewhere += 1
+            tally.missed.append(str(call))
         tally.ended["killed" if ended.code < 0 else "went on" if ended.code == 0 else "stopped with advice"] += 1
         self._after(ended, kind)
         self._finish(ended)

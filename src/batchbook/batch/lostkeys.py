@@ -1,15 +1,17 @@
 """Records that the machine wrote into a sheet and that the sheet no longer has: rows that a person deleted, or that an
-older copy of the workbook took back. What they stand for (a number that is never given twice) is not free again.
+older copy or a restored backup took back. What they stand for (a number that is never given twice) is not free again.
 
 The ledger's values last written tell which records there were: those whose key cells the machine filled, and did not
-empty again itself. To compare them with the sheet takes a look at each; so what was found is kept in the ledger for
-the state of the workbook that it was found in.
+empty again itself. A restore sets those values back too; so after one, the changes of all saves are asked as well. To
+compare them with the sheet takes a look at each; so what was found is kept in the ledger for the state of the workbook
+that it was found in.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from batchbook.config import BaseConfig
 from batchbook.storage import seals
 from batchbook.storage.celltexts import folded
 from batchbook.storage.ledger import Ledger
+from batchbook.storage.restored import saves_in
 from batchbook.tables.codec import dumps
 from batchbook.tables.records import RecordChange, RecordType
 from batchbook.tables.workspace import Workspace
@@ -97,9 +100,29 @@ class LostRecords:
             cells = seals.unsealed(self._workbook, named, text, sealed)
             if cells is None:
                 return True
-            if any(folded(title) in titles and value is not None for title, value in json.loads(cells).items()):
+            if _has(json.loads(cells), titles):
+                return True
+            if self._restored and _has(self._last_change(named, text), titles):
                 return True
         return False
+
+    @cached_property
+    def _restored(self) -> bool:
+        """Whether a restore ever took saves back: then what was written last is not all that was ever written."""
+        assert self._ledger is not None
+        sql = "SELECT count(*) FROM saves WHERE workbook = ? AND state IN ('saved', 'undone')"
+        row = self._ledger.one(sql, [self._workbook])
+        return row is not None and len(saves_in(self._ledger, self._workbook)) < row[0]
+
+    def _last_change(self, sheet: str, text: str) -> dict[str, Any]:
+        """What the newest save that changed a row left in it, also one that a restore took back."""
+        assert self._ledger is not None
+        row = self._ledger.one(
+            """SELECT c.after FROM saves s JOIN changes c ON c.save = s.id AND c.sheet = ? AND c.key = ?
+               WHERE s.workbook = ? AND s.state IN ('saved', 'undone') ORDER BY s.id DESC LIMIT 1""",
+            [sheet, text, self._workbook],
+        )
+        return json.loads(row[0]) if row is not None else {}
 
     def keep(self, digest: str, changes: Iterable[RecordChange]) -> None:
         """A save of these changes left the workbook in another state: keep for that what is known of this one.
@@ -131,6 +154,11 @@ class LostRecordsRead(LostRecords):
             return frozenset()
         with ledger:
             return LostRecords(ledger, ledger.name_of(self._path), self._state).find(workspace, kind)
+
+
+def _has(cells: Mapping[str, Any], titles: Collection[str]) -> bool:
+    """Whether one of these columns is filled."""
+    return any(folded(title) in titles and value is not None for title, value in cells.items())
 
 
 def _place(ledger: Ledger | None, workbook: str) -> int:
