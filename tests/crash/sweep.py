@@ -100,6 +100,14 @@ class Sweep:
         for place in range(before, len(tally.problems)):
             tally.problems[place] = f"{self.scenario.name}, {kind} at {call}: {tally.problems[place]}"
 
+    def limited(self, largest: int) -> str:
+        """One start in which no file may grow beyond a size, and the checks after it; gives how it ended."""
+        self.scenario.place(self.folder)
+        ended = self.runner.run(self.folder, *self.scenario.command, largest=largest)
+        self._after(ended, "limit")
+        self._finish(ended)
+        return "went on" if ended.code == self.scenario.prepared.code else "stopped with advice"
+
     def _hit(self, ended: Ended, call: Call) -> bool:
         """Whether the fault came where it was meant to."""
         marked = [line for line in ended.trace if "(INJECTED)" in line]
