@@ -233,6 +233,19 @@ def test_where_the_configuration_says_so_the_backup_takes_its_place(bench):
     assert done.value == "0003"
 
 
+def test_a_ledger_that_is_new_or_from_before_is_told_by_the_runs_that_it_does_not_know(bench):
+    bench.do(take("0001"))
+    before = bench.base.ledger.read_bytes()
+    later = bench.do(take("0002")).run
+    assert bench.do(change("0001", title="x")).warnings == ()
+    bench.base.ledger.write_bytes(before)
+    (told,) = bench.do(take("0003")).warnings
+    assert later in told and "does not know run" in told
+    bench.base.ledger.unlink()
+    (told,) = bench.do(take("0004")).warnings
+    assert later in told and "does not know run" in told
+
+
 @pytest.mark.parametrize("owner", [".~lock.shelf.xlsx#", "~$shelf.xlsx"])
 def test_an_open_workbook_is_refused_and_can_be_read_all_the_same(bench, owner):
     (bench.path / owner).write_text(",somebody,host,,;")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from batchbook.batch.recovery import backup_store, restore_backup
 from batchbook.batch.vanished import look_for_vanished
 from tests.batch.shelf import Bench, change, take, take_next
 
@@ -78,3 +79,20 @@ def test_what_an_undo_took_out_has_not_vanished(bench):
         bench.undo(bench.do(take_next(f"new {n}")).run)
     bench.cell("F2", "a note")
     assert gone(bench) == []
+
+
+def test_what_a_restore_took_back_is_not_given_again_unless_it_is_undone(bench):
+    bench.do(take("1001"))
+    run = bench.do(take_next("mine")).run
+    number = bench.rows()[-1][0]
+    store = backup_store(bench.base, bench.book)
+    newest = store.list()[0]
+    assert newest.run == run
+    restore_backup(bench.base, store, newest, print)
+    assert number not in bench.items()
+    other = bench.do(take_next("other"))
+    assert other.value != number.replace("-", "")
+    assert list(bench.reapply(run).kept) == []
+    bench.undo(run)
+    assert number not in bench.items()
+    assert bench.do(take_next("third")).value == number.replace("-", "")

@@ -2,6 +2,8 @@
 
 import contextlib
 import csv
+import errno
+import itertools
 import json
 from pathlib import Path
 
@@ -12,10 +14,12 @@ from batchbook.batch.controller import BatchController
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.progress import RowsCommitted
 from batchbook.batch.start import StartRequest
-from batchbook.errors import ConfigurationError
+from batchbook.errors import BatchbookError, ConfigurationError
+from batchbook.storage import files
 from batchbook.storage.ledger import Ledger
 from tests.batch.helpers import Died, Site
 from tests.batch.tickets import LAST, GiveTickets, UseTickets, log_in, ticket_book, tickets_in
+from tests.storage.helpers import Crash, FaultyOperations
 
 GIVE = {"sheet": "Tickets", "key": ["row"], "reads": None, "writes": None, "input": "people.csv"}
 USE = {"sheet": "Tickets", "key": ["number"], "reads": None, "writes": None}
@@ -264,3 +268,25 @@ def test_the_run_in_the_ledger_says_how_records_are_found_again(tmp_path):
         settings = ledger.run(run).settings
     assert settings["system"] == "tickets"
     assert settings["tables"]["Log"] == {"key": ["Entry"], "append_only": True}
+
+
+@pytest.mark.parametrize("fault", [errno.EIO, errno.ENOSPC, Crash])
+def test_whatever_file_operation_fails_the_next_run_gives_the_same_numbers(tmp_path, monkeypatch, fault):
+    whole = Tickets(tmp_path / "whole", crowd(6))
+    whole.run()
+    for k in itertools.count(1, 3):
+        site = Tickets(tmp_path / str(k), crowd(6), batch={"size": 2, "checkpoint_frequency": 1})
+        ops = FaultyOperations(k, fault)
+        with monkeypatch.context() as patch, contextlib.suppress(BatchbookError, Crash):
+            patch.setattr(files, "ops", ops)
+            site.run(mode="fresh")
+        saved = tickets_in(site.book)
+        assert saved == {number: tickets_in(whole.book)[number] for number in saved}, k
+        assert len(log_in(site.book)) == len(saved), k
+        site.run(mode="auto")
+        assert tickets_in(site.book) == tickets_in(whole.book), k
+        assert [number for _, number, _ in log_in(site.book)] == list(range(1, 7)), k
+        assert [path.name for path in site.path.iterdir() if "batchbook-" in path.name] == [], k
+        if ops.count < k:
+            break
+    assert k > 30

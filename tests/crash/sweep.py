@@ -41,6 +41,8 @@ class Tally:
     ended: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
     elsewhere: int = 0
+    missed: list[str] = field(default_factory=list)
+    """The calls that were meant where the fault landed elsewhere."""
     lost_rows: int = 0
     wrong_cells: int = 0
     rows_done_twice: int = 0
@@ -89,12 +91,22 @@ class Sweep:
         ended = self.runner.run(self.folder, *self.scenario.command, strace=strace_options(call, kind))
         tally.faults += 1
         tally.by_call[call.name] += 1
-        tally.elsewhere += not self._hit(ended, call)
+        if not self._hit(ended, call):
+            tally.elsewhere += 1
+            tally.missed.append(str(call))
         tally.ended["killed" if ended.code < 0 else "went on" if ended.code == 0 else "stopped with advice"] += 1
         self._after(ended, kind)
         self._finish(ended)
         for place in range(before, len(tally.problems)):
             tally.problems[place] = f"{self.scenario.name}, {kind} at {call}: {tally.problems[place]}"
+
+    def limited(self, largest: int) -> str:
+        """One start in which no file may grow beyond a size, and the checks after it; gives how it ended."""
+        self.scenario.place(self.folder)
+        ended = self.runner.run(self.folder, *self.scenario.command, largest=largest)
+        self._after(ended, "limit")
+        self._finish(ended)
+        return "went on" if ended.code == self.scenario.prepared.code else "stopped with advice"
 
     def _hit(self, ended: Ended, call: Call) -> bool:
         """Whether the fault came where it was meant to."""

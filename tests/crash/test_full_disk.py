@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.scenarios import HELD, ROWS, RUN, cells, filled, make_folder
-from tests.crash.sweep import CLEAN_CODES, Tally, strays
+from tests.crash.isbns import ISBNS
+from tests.crash.scenarios import HELD, ROWS, RUN, Scenario, cells, filled, make_folder
+from tests.crash.sweep import CLEAN_CODES, Sweep, Tally, strays
 from tests.crash.tracing import Ended, Runner
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs tmpfs and limits")
@@ -145,3 +146,15 @@ def test_a_limit_on_the_size_of_files_stops_a_run_cleanly(
         assert how == "stopped with advice"
         assert project.book.read_bytes() == project.old
     project.check_resumed(ended)
+
+
+@pytest.mark.parametrize("name", ISBNS)
+def test_a_limit_on_the_size_of_files_stops_a_command_on_isbns_cleanly(
+    scenario: Callable[[str], Scenario], runner: Runner, scratch: Path, case: Path, name: str
+) -> None:
+    sweep = Sweep(runner, scenario(name), scratch, case, "limit")
+    size = (scenario(name).template / "book.xlsx").stat().st_size
+    for largest in (0, 2000, size - 1, 20_000, 60_000, 120_000):
+        how = sweep.limited(largest)
+        assert sweep.tally.problems == [], largest
+        assert how == "stopped with advice" or largest >= size, largest

@@ -16,7 +16,7 @@ from batchbook.batch.inorder import locked, put_in_order, under_settings
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.lostkeys import LostRecords, LostRecordsRead, tell_lost
 from batchbook.batch.recordsheets import RecordEdits, RecordSheet, plan_records, tables_of
-from batchbook.batch.recovery import backup_store, put_back, sound_or_backup, with_backup
+from batchbook.batch.recovery import backup_store, put_back, runs_not_known, sound_or_backup, with_backup
 from batchbook.batch.systems import Actor, System
 from batchbook.batch.vanished import Look, look_for_vanished
 from batchbook.batch.waiting import is_there, open_settled
@@ -181,10 +181,21 @@ class _Command(Generic[T]):
         ):
             ledger.must_be_sound(ledger.name_of(target))
             put_in_order(base, ledger, target, self.warn)
+            self._say_what_is_not_known(ledger)
             check_not_open(target)
             actor = self._actor(ledger)
             lock.name_run(actor.run)
             return self._merged(ledger, actor)
+
+    def _say_what_is_not_known(self, ledger: Ledger) -> None:
+        """What a ledger that is new, or from before, cannot tell: which records there were."""
+        runs = runs_not_known(ledger, backup_store(self.base, self.target))
+        if runs:
+            self.warn(
+                f"the ledger does not know run {', '.join(runs)}, of which there are backups: it is a new one, or one "
+                "from before, as it seems. A record that such a run wrote and that is no longer in its sheet is not "
+                "missed: the backups have it (`batchbook backups list`)"
+            )
 
     def _look(self) -> None:
         """What is no workbook, or not there, is said before anything is made or locked."""

@@ -3,14 +3,16 @@ that an older copy of the workbook took back. What they stand for (a number that
 is a record that an older copy set back to the value by which it counts as free.
 
 The ledger's values last written tell which records there were; those whose key cells the machine emptied again itself
-(an undo takes new records out) are none of them. To compare them with the sheet takes a look at each; so what was
-found is kept in the ledger for the state of the workbook that it was found in.
+(an undo takes new records out) are none of them. A restore sets these values back too; so after one, the changes of
+all saves count as well. To compare them with the sheet takes a look at each; so what was found is kept in the ledger
+for the state of the workbook that it was found in.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from batchbook.config import BaseConfig
 from batchbook.storage import seals
 from batchbook.storage.celltexts import folded
 from batchbook.storage.ledger import Ledger
+from batchbook.storage.restored import saves_in
 from batchbook.tables.codec import dumps
 from batchbook.tables.keys import key_text
 from batchbook.tables.records import RecordChange, RecordType
@@ -122,7 +125,9 @@ class LostRecords:
         if row is None:
             return {}
         text = seals.unsealed(self._workbook, sheet, key, row[0])
-        return None if text is None else dict(json.loads(text))
+        if text is None:
+            return None
+        return {**json.loads(text), **(self._last_change(sheet, key) if self._restored else {})}
 
     def _written(self, sheet: str) -> Iterator[str]:
         sql = "SELECT key FROM written WHERE workbook = ? AND sheet = ?"
@@ -133,6 +138,24 @@ class LostRecords:
         """Whether the machine emptied the key cells of a row; not where the record of that is damaged."""
         cells = self._cells(sheet, text) or {}
         return any(folded(title) in titles and value is None for title, value in cells.items())
+
+    @cached_property
+    def _restored(self) -> bool:
+        """Whether a restore ever took saves back: then what was written last is not all that was ever written."""
+        assert self._ledger is not None
+        sql = "SELECT count(*) FROM saves WHERE workbook = ? AND state IN ('saved', 'undone')"
+        row = self._ledger.one(sql, [self._workbook])
+        return row is not None and len(saves_in(self._ledger, self._workbook)) < row[0]
+
+    def _last_change(self, sheet: str, text: str) -> dict[str, Any]:
+        """What the newest save that changed a row left in it, also one that a restore took back."""
+        assert self._ledger is not None
+        row = self._ledger.one(
+            """SELECT c.after FROM saves s JOIN changes c ON c.save = s.id AND c.sheet = ? AND c.key = ?
+               WHERE s.workbook = ? AND s.state IN ('saved', 'undone') ORDER BY s.id DESC LIMIT 1""",
+            [sheet, text, self._workbook],
+        )
+        return json.loads(row[0]) if row is not None else {}
 
     def keep(self, digest: str, changes: Iterable[RecordChange]) -> None:
         """A save of these changes left the workbook in another state: keep for that what is known of this one.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from batchbook.batch.assembly import Assembly
-from batchbook.batch.checkpoints import Candidate, CheckpointManager, is_run_id
+from batchbook.batch.checkpoints import Candidate, CheckpointManager
 from batchbook.batch.delivery import Settle, deliver_results
 from batchbook.batch.history import find_run, must_have_details
 from batchbook.batch.interrupt import StopToken
@@ -16,7 +16,7 @@ from batchbook.batch.outcomes import Outcome
 from batchbook.batch.progress import Listener, Resumed, Warned
 from batchbook.batch.readagain import READ, as_read
 from batchbook.batch.recordwork import record_settings, this_user
-from batchbook.batch.recovery import difference, restore_checkpoint
+from batchbook.batch.recovery import difference, restore_checkpoint, runs_not_known
 from batchbook.batch.selection import Selector, must_have_keys
 from batchbook.batch.start import Decisions, OnChange, StartRequest
 from batchbook.batch.waiting import is_there, open_settled
@@ -185,15 +185,14 @@ class Opening:
 
     def _say_what_is_not_known(self) -> None:
         """Backups of runs that the ledger does not have: it is a new one, or one from before."""
-        runs = {run.id for run in self._manager.ledger.runs(workbook=self._manager.definition.workbook)}
-        backups = self._backups.list()
-        if not runs and backups:
+        ledger = self._manager.ledger
+        if self._backups.list() and not ledger.runs(workbook=self._manager.definition.workbook):
             self._warn(
                 f"the ledger knows of no run over {self._target.name}, though there are backups of it: results that "
                 "people wrote over cannot be told from the machine's, and are written anew"
             )
             return
-        later = sorted({backup.run for backup in backups if is_run_id(backup.run)} - runs)
+        later = runs_not_known(ledger, self._backups)
         if later:
             self._warn(
                 f"the ledger does not know run {', '.join(later)}, of which there are backups: it is from before, as "

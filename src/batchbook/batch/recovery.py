@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from batchbook.batch.checkpoints import is_run_id
 from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.start import WorkbookDifference
@@ -33,6 +34,12 @@ _EXAMPLES = 5
 def backup_store(base: BaseConfig, workbook: Path) -> BackupStore:
     """The backups of a workbook, kept as the base configuration says."""
     return BackupStore(base.backups_folder, workbook, keep=base.backups.keep, keep_daily_days=base.backups.daily_days)
+
+
+def runs_not_known(ledger: Ledger, backups: BackupStore) -> list[str]:
+    """Runs that have backups and that the ledger does not know: it is a new one, or one from before."""
+    runs = {backup.run for backup in backups.list() if is_run_id(backup.run)}
+    return sorted(run for run in runs if ledger.run(run) is None)
 
 
 def restore_backup(base: BaseConfig, store: BackupStore, backup: Backup, warn: Warn) -> tuple[Lost, ...]:
