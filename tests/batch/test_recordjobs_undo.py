@@ -7,13 +7,17 @@ import json
 import pytest
 
 from batchbook.batch.command import run_command
-from batchbook.batch.controller import local_now
+from batchbook.batch.controller import BatchController, local_now
 from batchbook.batch.history import diff_run
+from batchbook.batch.processors import RowResult
+from batchbook.batch.progress import Saved
+from batchbook.batch.start import StartRequest
 from batchbook.batch.undo import reapply_run, undo_run
 from batchbook.batch.vanished import look_for_vanished
 from batchbook.errors import CannotSave
+from batchbook.storage.runlog import RunLog
 from tests.batch.test_recordjobs import Tickets, crowd
-from tests.batch.tickets import SYSTEM, TICKETS, UseTickets, give, log_in, tickets_in
+from tests.batch.tickets import SYSTEM, TICKETS, GiveTickets, UseTickets, give, log_in, tickets_in
 
 
 def turn(verb, site, run):
@@ -84,6 +88,56 @@ def test_a_command_gives_no_number_that_a_job_which_died_has_given(tmp_path):
     assert holders[kept] == ("given", "by hand")
     assert sorted(holder for _, holder in holders.values()) == sorted(["by hand", *(f"p{n}" for n in range(9))])
     assert sorted(holders) == list(range(1, 11))
+
+
+class Noting(GiveTickets):
+    """Notes each row of the input at the lowest ticket without a note."""
+
+    def process(self, row):
+        tickets = self.workspace.table(TICKETS)
+        with self.workspace.whole():
+            number = min(ticket.number for ticket in tickets.where() if ticket.note is None)
+            tickets.update(number, note=row["holder"])
+            return RowResult(changes=self.workspace.take())
+
+
+def test_a_row_that_changes_what_another_job_has_still_to_bring_in_fails_and_says_so(tmp_path):
+    site = Tickets(tmp_path, crowd(4), batch={**fixed(), "size": 1, "checkpoint_frequency": 1000})
+    site.died(3)
+    site.make_job(Noting, job="notes")
+    site.put([("n1", 1), ("n2", 2)])
+    result = site.run()
+    assert result.error is None and (result.rows.done, result.rows.failed) == (0, 2)
+    with site.ledger() as ledger:
+        (one,) = ledger.unfinished("book.xlsx")
+        reasons = {outcome.reason for outcome in RunLog(ledger, ledger.run(result.run_id)).outcomes()}
+    assert all(f"is changed by run {one.id}" in reason for reason in reasons)
+    assert site.run(dry_run=True).rows.failed == 2
+
+
+class InTwoSteps(GiveTickets):
+    """Notes the first row's holder at ticket 1, and gives it to the others."""
+
+    def process(self, row):
+        column = "note" if row["holder"] == "first" else "holder"
+        with self.workspace.whole():
+            self.workspace.table(TICKETS).update(1, **{column: row["holder"]})
+            return RowResult(changes=self.workspace.take())
+
+
+def test_a_record_whose_key_was_spelled_anew_between_two_saves_is_undone_whole(tmp_path):
+    site = Tickets(tmp_path, [("first", 1), ("second", 2)], processor=InTwoSteps, tickets=[(1, "given", "z")],
+                   batch={**fixed(), "size": 1, "checkpoint_frequency": 1})  # fmt: skip
+    spelled = []
+
+    def listen(event):
+        if isinstance(event, Saved) and not spelled:
+            spelled.append(site.edit(lambda sheet: sheet.__setitem__("A2", "01"), "Tickets"))
+
+    run = BatchController(site.job(), StartRequest(mode="fresh"), events=listen).run().run_id
+    assert [row[:5] for row in site.rows("Tickets")] == [["01", "given", "second", "mine 1", "first"]]
+    assert list(turn(undo_run, site, run).kept) == []
+    assert [row[:5] for row in site.rows("Tickets")] == [["01", "given", "z", "mine 1", None]]
 
 
 def fixed():

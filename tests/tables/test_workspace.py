@@ -1,3 +1,4 @@
+import dataclasses
 import datetime as dt
 
 import pytest
@@ -5,8 +6,17 @@ from openpyxl.worksheet.table import Table as ExcelTable
 
 from batchbook.errors import ConfigurationError
 from batchbook.tables import Findings, RecordType, Unsound, Workspace
+from batchbook.tables.keys import key_part
+from batchbook.tables.plainkinds import Date
+from batchbook.tables.records import Column
 from batchbook.xlsx import Book
 from tests.tables.library import HEAD, LOG, SHELVES, TITLES, TYPES, Shelf, Title, make_library, read_library
+
+
+@dataclasses.dataclass(frozen=True)
+class Day:
+    day: dt.date
+
 
 GOOD = ["T1", "there", "One", "left", 2, dt.date(2026, 11, 22), "2026-11-22T08:30:00+01:00", "nice"]
 
@@ -262,6 +272,22 @@ def test_a_type_that_was_not_read_is_a_mistake_of_the_program(tmp_path):
         Workspace.empty((TITLES,))
     with pytest.raises(TypeError, match="no workbook"):
         Workspace.empty(TYPES).table(TITLES).next_row  # noqa: B018
+
+
+def test_two_types_of_one_sheet_are_refused():
+    with pytest.raises(TypeError, match="same sheet"):
+        Workspace.empty([SHELVES, dataclasses.replace(LOG, sheet=SHELVES.sheet.upper())])
+
+
+def test_the_key_cells_of_a_new_record_read_as_they_will_stand_in_the_sheet():
+    days = RecordType(
+        record=Day, sheet="Days", key=("day",), help="Days.",
+        columns=(Column("day", "Day", Date(), "The day.", required=True),),
+    )  # fmt: skip
+    table = Workspace.empty([days]).table(days)
+    table.insert(Day(dt.date(2026, 1, 2)))
+    held = dt.datetime(2026, 1, 2)
+    assert table.standing(dt.date(2026, 1, 2)).key_cells == (key_part(held),)
 
 
 def test_keys_that_were_lost_are_known_once_somebody_says_so(tmp_path):

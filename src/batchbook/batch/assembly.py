@@ -17,6 +17,7 @@ from batchbook.config import JobConfig, did_you_mean
 from batchbook.errors import ConfigurationError, Finding
 from batchbook.tables.inputfeed import LINE, InputFeed, open_whole
 from batchbook.tables.inputs import InputTable, RowFile, file_digest
+from batchbook.tables.records import RecordChange
 from batchbook.tables.table import Table, TableSpec
 from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
@@ -76,14 +77,21 @@ class Assembly:
         if self.processor.system is not None:
             self.processor.examine(Workspace.read(book, self.processor.system.types))
 
-    def judge(self, *, date1904: bool, clock: Clock, known: Details) -> Judge:
-        """The judge of this job's rows; `known` is what the detail sheets hold now."""
+    def judge(
+        self,
+        *,
+        date1904: bool,
+        clock: Clock,
+        known: Details,
+        waits_for: Callable[[RecordChange], str | None] | None = None,
+    ) -> Judge:
+        """The judge of this job's rows; `known` is what the detail sheets hold now, `waits_for` see there."""
         return Judge(
             writes=frozenset(self.writes),
             marks=self.job.marks,
             clear_problems=self.job.on_problem == "clear",
             details=self.processor.details,
-            records=self.processor.system is not None,
+            waits_for=waits_for,
             date1904=date1904,
             clock=clock,
             known_details=known,

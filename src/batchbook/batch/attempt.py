@@ -323,7 +323,8 @@ class Attempt:
 
     def _batch_processor(self, book: Book) -> BatchProcessor:
         known = {name: read_details(book, name, spec) for name, spec in self._assembly.processor.details.items()}
-        judge = self._assembly.judge(date1904=book.date1904, clock=self._clock, known=known)
+        waits_for = self._records.waits_for if self._records is not None else None
+        judge = self._assembly.judge(date1904=book.date1904, clock=self._clock, known=known, waits_for=waits_for)
         if self._processor is None:
             self._processor = BatchProcessor(
                 self._assembly.processor,

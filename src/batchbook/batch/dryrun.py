@@ -65,11 +65,12 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
         tracker = ProgressTracker(listener, log.run.selected, {})
         listener(RunStarted(log.run.id, job.job, str(source), log.run.selected, 0, "fixed", True))
         known = {name: read_details(book, name, spec) for name, spec in assembly.processor.details.items()}
-        judge = assembly.judge(date1904=book.date1904, clock=clock, known=known)
+        records = RecordWork.of(assembly.processor, manager, log)
+        waits_for = records.waits_for if records is not None else None
+        judge = assembly.judge(date1904=book.date1904, clock=clock, known=known, waits_for=waits_for)
         processor = BatchProcessor(
             assembly.processor, judge, concurrency=job.batch.concurrency, tries=job.batch.max_retry_attempts, stop=stop
         )
-        records = RecordWork.of(assembly.processor, manager, log)
         if records is not None:
             records.open(book, Actor(this_user(), clock(), log.run.id, job.base.zone))
         find = log.pending_by_key if job.input is not None else SideBySide(log.pending_pages())

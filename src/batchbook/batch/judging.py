@@ -14,6 +14,7 @@ from batchbook.config import Marks
 from batchbook.errors import Rejected, RowSignal, Unknown
 from batchbook.hiding import hide, secret_in
 from batchbook.tables.codec import pack_rows, same
+from batchbook.tables.keys import key_shown
 from batchbook.tables.records import RecordChange
 from batchbook.xlsx import check_value
 from batchbook.xlsx.values import CellValue, Link
@@ -40,8 +41,8 @@ class Judge:
     clock: Callable[[], dt.datetime]
     known_details: Details = field(default_factory=dict)
     """What the detail sheets hold now."""
-    records: bool = False
-    """Whether the processor has a system, whose records it may change."""
+    waits_for: Callable[[RecordChange], str | None] | None = None
+    """Where the processor has a system: another run that is still to change the record of a change, if there is one."""
 
     def result(self, taken: TakenRow, result: object) -> RowOutcome:
         """The outcome of a row whose processor returned; ContractError where it returned what it may not."""
@@ -168,9 +169,17 @@ class Judge:
         return dict(kept)
 
     def _checked_changes(self, changes: Sequence[RecordChange]) -> tuple[RecordChange, ...]:
-        if changes and not self.records:
+        if not changes:
+            return ()
+        if self.waits_for is None:
             raise ContractError("the processor gave changes of records, but it has no system")
         for change in changes:
+            run = self.waits_for(change)
+            if run is not None:
+                raise ContractError(
+                    f"{key_shown(change.key)} ({change.sheet}) is changed by run {run}, whose results are not in the "
+                    "workbook yet; finish that run first"
+                )
             for name, value in change.after.items():
                 self._value(f"{change.sheet}/{name}", value)
         return tuple(changes)

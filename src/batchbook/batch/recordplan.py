@@ -34,11 +34,15 @@ class RecordPlan:
         """
         staged = self._workspace.take()
         self._saves.plan_more([self._change(change) for change in staged])
-        there = {(change.sheet, change.key) for change in staged}
+        taken = {(change.sheet, change.key) for change in staged}
         for change in wanted:
-            if (change.sheet, change.key) not in there:
+            if (change.sheet, change.key) not in taken and self._stands(change):
                 one = self._change(change)
                 self._saves.plan_confirmed(one.sheet, one.key, one.after)
+
+    def _stands(self, change: RecordChange) -> bool:
+        standing = self._tables[change.sheet].standing_of(change.key)
+        return standing is not None and standing.number is not None
 
     def _change(self, change: RecordChange) -> Change:
         table = self._tables[change.sheet]

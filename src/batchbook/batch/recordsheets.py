@@ -132,7 +132,7 @@ class RecordEdits:
         entered it.
         """
         saves.clear_plan()
-        saves.plan(self.changes)
+        saves.plan_more(self.changes)
         for sheet, key, cells in self.keys:
             saves.plan_confirmed(sheet, key, cells)
 
@@ -160,7 +160,8 @@ class RecordEdits:
             cells = dict(zip(sheet.key_titles, key_of_text(key), strict=True))
             self.keys.append((sheet.kind.sheet, key, canonical(cells)))
         self._last[sheet.sheet] = max(number, self._last.get(sheet.sheet, 0))
-        self.cells.setdefault(sheet.sheet, {})[number] = {columns[name]: value for name, value in after.items()}
+        row = self.cells.setdefault(sheet.sheet, {}).setdefault(number, {})  # a run may know it by two keys
+        row.update((columns[name], value) for name, value in after.items())
 
 
 def plan_records(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from batchbook.batch.checkpoints import CheckpointManager, shown_key
@@ -19,6 +19,7 @@ from batchbook.storage.savelog import SaveLog
 from batchbook.storage.scratch import Spool
 from batchbook.tables.codec import decanonical
 from batchbook.tables.reading import find_places
+from batchbook.tables.records import RecordChange
 from batchbook.tables.shapes import Shape
 from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
@@ -49,6 +50,11 @@ class RecordWork:
     def of(cls, processor: Processor, manager: CheckpointManager, log: RunLog) -> RecordWork | None:
         """What a processor with a system needs; None for another one."""
         return cls(processor.system, processor, manager, log) if processor.system is not None else None
+
+    @property
+    def waits_for(self) -> Callable[[RecordChange], str | None]:
+        """Gives another unfinished run that is still to change the record of a change, None where there is none."""
+        return self._others.run_of
 
     def read(self, book: Book) -> Workspace:
         """The records of an opened workbook, with what other unfinished runs are still to bring in."""

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeAlias
 
 from batchbook.storage.scratch import Scratch
+from batchbook.tables.codec import pack, unpack
 from batchbook.tables.findings import Trouble, shortened
 from batchbook.tables.keys import key_part, key_text
 from batchbook.tables.kinds import Stored, Wrong
@@ -212,8 +213,9 @@ class Shape(Generic[R]):
         return f"SELECT * FROM {self.table} WHERE key = ?"
 
     def raw_key(self, values: Values) -> str:
-        """The texts of the key cells as they are written for a new record."""
-        return key_text(tuple(key_part(column.write(values[column.position])) for column in self.key))
+        """The texts of the key cells of a new record as they are read back: a date has a time then."""
+        cells = (column.write(values[column.position]) for column in self.key)
+        return key_text(tuple(key_part(unpack(pack(value))) for value in cells))
 
 
 def _remember(known: dict[Any, Any], value: Any, made: Any) -> None:

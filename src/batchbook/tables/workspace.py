@@ -38,6 +38,8 @@ class Workspace:
         """Of the workbook that was read."""
         shapes = [Shape(kind, index) for index, kind in enumerate(types)]
         self._by_sheet = {shape.kind.sheet: shape for shape in shapes}
+        if len({name.casefold() for name in self._by_sheet}) < len(shapes):
+            raise TypeError("two of the types have the same sheet")
         _must_be_complete(self._by_sheet)
         scratch = Scratch(kept.SCHEMA + "".join(shape.schema for shape in shapes))
         scratch.function("casefold", 1, casefold)
