@@ -6,8 +6,8 @@ from batchbook.isbn.adopt import AgencyRow, adopt
 from batchbook.isbn.agencywords import FORMAT_WORDS, STATUS_WORDS, format_of, status_of
 from batchbook.isbn.bulk import Place
 from batchbook.isbn.numbers import isbn_of
-from batchbook.isbn.records import FORMATS
-from tests.isbn.desks import BLOCK, Desk, small_desk, wanted
+from batchbook.isbn.records import FORMATS, Assignment
+from tests.isbn.desks import BLOCK, Desk, change_of, small_desk, wanted
 
 FIRST, SECOND, THIRD = "978-1-60888-000-3", "978-1-60888-001-0", "978-1-60888-002-7"
 
@@ -135,3 +135,20 @@ def test_each_word_means_one_state(state):
 @pytest.mark.parametrize("form", FORMATS)
 def test_each_word_means_one_format(form):
     assert all(format_of(f" {word.title()} ", FORMATS) == form for word in (form, *FORMAT_WORDS[form]))
+
+
+def test_a_number_that_was_given_once_is_not_revived_by_a_list():
+    desk = small_desk()
+    desk.schedule(wanted())
+    desk.assign(FIRST)
+    desk.publish(FIRST)
+    (block,) = desk.workspace.table(desk.system.blocks).where()
+    for left in ([], [Assignment(isbn=isbn_of(978160888000), status="available", block=BLOCK)]):
+        fresh = Desk()
+        changes = [change_of(fresh.system.blocks, block)]
+        changes += [change_of(fresh.system.assignments, one) for one in left]
+        changes += [change_of(fresh.system.history, one) for one in desk.history]
+        assert fresh.workspace.apply(changes) == []
+        (done,) = adopt(fresh.workspace, fresh.system, fresh.actor, [AgencyRow({"isbn": FIRST, "status": "reserved"})])
+        assert (done.outcome, [one.rule for one in done.findings]) == ("rejected", ["lost"])
+        assert fresh.rows == left

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from batchbook.errors import BatchbookError
 from batchbook.isbn import bulk
-from batchbook.isbn.bulk import Place, own_names, read_row, row_findings
-from batchbook.isbn.errors import WrongValues
+from batchbook.isbn.bulk import Place, read_row, row_findings
 from batchbook.isbn.outcomes import Wanted
 from batchbook.isbn.system import isbn_system
 from batchbook.tables.kinds import ErrorValue
@@ -125,19 +124,6 @@ def test_an_import_that_is_repeated_changes_nothing():
     assert {one.outcome for one in again} == {"unchanged"}
     assert [one.assignment.isbn for one in again] == [one.assignment.isbn for one in first]
     assert desk.workspace.take() == []
-
-
-def test_headers_are_found_whatever_their_case_and_a_mark_before_the_first():
-    named = own_names(["\ufeffTitle", "BOOK-ID", "scheduled_date", "Remarks"])
-    assert named == {"title": "\ufeffTitle", "book_id": "BOOK-ID", "scheduled_date": "scheduled_date"}
-
-
-def test_headers_that_are_missing_or_doubled_are_all_told():
-    with pytest.raises(WrongValues) as refused:
-        own_names(["Title", "title", "Book", "ISBN"])
-    assert [(one.column, one.rule) for one in refused.value.findings] == [
-        ("Title", "header"), ("Book ID", "header"), ("Scheduled Date", "header"),
-    ]  # fmt: skip
 
 
 def test_rows_of_a_run_have_history_rows_of_their_own_also_after_a_restart():

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from batchbook.isbn import service
+from batchbook.isbn.errors import IsbnRefused
 from batchbook.isbn.numbers import isbn_of
 from batchbook.isbn.records import Assignment, Block, HistoryEntry
 from batchbook.isbn.system import isbn_system
@@ -158,3 +159,14 @@ def test_a_number_that_only_the_history_knows_is_not_given_again(tmp_path):
     desk = book_on_disk(tmp_path / "isbn.xlsx", [block()], history=[step(0)])
     assert desk.schedule(wanted()).assignment.isbn == N[1]
     assert service.due(desk.workspace, desk.system, dt.date.max)
+
+
+@pytest.mark.parametrize("spent", ["assigned", "published", "cancelled"])
+def test_a_spent_number_that_was_set_back_is_not_freed_by_way_of_a_reservation(tmp_path, spent):
+    free = Assignment(isbn=N[0], status="available", block=BLOCK)
+    history = [step(0), step(0, spent, "scheduled", at=NOW + dt.timedelta(hours=1))]
+    desk = book_on_disk(tmp_path / "isbn.xlsx", [block()], [free], history)
+    with pytest.raises(IsbnRefused, match=f"by its history it is {spent}"):
+        desk.reserve(isbn=N[0], reason="let us see")
+    assert desk.row(N[0]) == free
+    assert desk.schedule(wanted()).assignment.isbn == N[1]

@@ -66,3 +66,12 @@ def test_a_gap_behind_many_rows_is_found_by_a_few_counts():
     free = FreeNumbers(isbn_of(START), isbn_of(START + 999))
     assert free.next(held) == isbn_of(START + 900)
     assert held.counted < 40
+
+
+def test_a_block_of_a_million_numbers_is_not_looked_through_for_its_free_ones():
+    held = Rows({})
+    free = FreeNumbers(isbn_of(978019000000), isbn_of(978019999999))
+    for core in range(978019000000, 978019000010):
+        assert free.next(held) == isbn_of(core)
+        held.rows[core] = False
+    assert held.counted <= 20

@@ -95,6 +95,9 @@ class _Adoption:
         if held is None and listed.status == FREE:
             return self._outcome(None, changed=False)
         if held is None or held.status == FREE != listed.status:
+            if self.session.is_lost(listed.isbn):
+                said = "was given once, though no row says so; `batchbook isbn check` names it. Put its row right first"
+                raise _Rejected(self._at("isbn", said, "lost", listed.isbn))
             return self._outcome(self._take_over(held, listed), changed=True)
         return self._compare(held, listed)
 

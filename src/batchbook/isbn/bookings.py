@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from batchbook.batch.systems import Actor
+from batchbook.isbn.chronicle import life_of
 from batchbook.isbn.errors import IsbnRefused
 from batchbook.isbn.fields import EDITABLE, shown_value
 from batchbook.isbn.outcomes import Changed
 from batchbook.isbn.records import Assignment, HistoryEntry
 from batchbook.isbn.session import Session
-from batchbook.isbn.states import FREE, step
+from batchbook.isbn.states import FREE, SPENT, step
 from batchbook.tables.filters import Alike
 
 BOOKING: Final = (*EDITABLE, "reason")
@@ -34,8 +35,8 @@ def take_step(
     """A number goes to another state, with these other changes of its row. Raises StepRefused and what `row` raises."""
     before = session.row(isbn)
     step(before.status if before else None, to, session.show(isbn))
-    if before is None or (before.status == FREE and to != "reserved"):
-        _must_not_be_lost(session, isbn, before)
+    if before is None or before.status == FREE:
+        _must_not_be_lost(session, isbn, before, to)
     given = {"status": to, **(changes or {})}
     with session.workspace.whole():
         after = _put(session, isbn, before, given)
@@ -47,19 +48,34 @@ def take_step(
     return Changed(before, after, tuple(entries))
 
 
-def _must_not_be_lost(session: Session, isbn: str, row: Assignment | None) -> None:
-    if session.is_lost(isbn) and row is not None:
+def _must_not_be_lost(session: Session, isbn: str, row: Assignment | None, to: str) -> None:
+    """Raise IsbnRefused where a number was given though no row says so.
+
+    One whose row was set back can be reserved, from where a command can free it, unless it was spent.
+    """
+    if not session.is_lost(isbn):
+        return
+    spent = life_of(session.history, isbn).status
+    if row is not None and spent in SPENT:
+        raise IsbnRefused(
+            f"ISBN {session.show(isbn)} says {row.status} in {session.workspace.file}, but by its history it is "
+            f"{spent}, and such a number is never available again.",
+            "Look at `batchbook isbn show`, and put it right with `batchbook runs reapply` or by typing its status "
+            "back; take another number.",
+        )
+    if row is not None and to == "reserved":
+        return
+    if row is not None:
         raise IsbnRefused(
             f"ISBN {session.show(isbn)} says {row.status} in {session.workspace.file}, but a command had put it in "
             "another state last: somebody typed that, or saved an older copy over the workbook.",
             "Look at `batchbook isbn check` and `batchbook status`, and put it right with `batchbook runs reapply`. If "
             "the number is free indeed, reserve and release it; then it can be given.",
         )
-    if session.is_lost(isbn):
-        raise IsbnRefused(
-            f"ISBN {session.show(isbn)} was given once, and its row is not in {session.workspace.file} any more.",
-            "Put the row back from a backup (`batchbook backups`), or take another number.",
-        )
+    raise IsbnRefused(
+        f"ISBN {session.show(isbn)} was given once, and its row is not in {session.workspace.file} any more.",
+        "Put the row back from a backup (`batchbook backups`), or take another number.",
+    )
 
 
 def _put(session: Session, isbn: str, before: Assignment | None, given: Mapping[str, Any]) -> Assignment:

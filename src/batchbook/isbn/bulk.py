@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from batchbook.batch.systems import Actor
-from batchbook.config import did_you_mean
 from batchbook.errors import Finding
-from batchbook.isbn.errors import WrongValues
 from batchbook.isbn.fields import read_fields, title_of
 from batchbook.isbn.outcomes import OnDifference, Scheduled, Wanted
 from batchbook.isbn.scheduling import held_for, schedule_number
@@ -120,46 +118,3 @@ def schedule_row(
 ) -> Scheduled:
     """Schedule one imported row, whole or not at all; raises what `service.schedule` raises."""
     return schedule_number(Session(workspace, system), actor, wanted, on_difference, what)
-
-
-def own_names(
-    headers: Sequence[str],
-    wanted: Mapping[str, Sequence[str]] = HEADERS,
-    needed: Sequence[str] = NEEDED,
-    file: str | None = None,
-) -> Mapping[str, str]:
-    """Own name -> header, for a file's headers; those that are not known are left out.
-
-    Raises WrongValues with all that are wrong: needed ones are missing, one is there twice.
-    """
-    found: list[Finding] = []
-    named: dict[str, str] = {}
-    for own, aliases in wanted.items():
-        known = {_folded(alias) for alias in (own, *aliases)}
-        hits = [header for header in headers if _folded(header) in known]
-        if len(hits) > 1:
-            listed = ", ".join(repr(hit) for hit in hits)
-            found.append(Finding(f"stands there more than once: {listed}", file, column=aliases[0], rule="header"))
-        elif hits:
-            named[own] = hits[0]
-        elif own in needed:
-            near = did_you_mean(aliases[0], headers)
-            found.append(Finding(f"is missing{near}", file, column=aliases[0], rule="header"))
-    if found:
-        raise WrongValues(
-            "The columns of the file are not those of an import.",
-            f"Needed: {_firsts(wanted, needed)}. Known: {_firsts(wanted, wanted)}.",
-            findings=found,
-        )
-    return named
-
-
-def _firsts(wanted: Mapping[str, Sequence[str]], names: Iterable[str]) -> str:
-    return ", ".join(wanted[name][0] for name in names)
-
-
-_NOT_COUNTED: Final = str.maketrans("", "", " _-\u00a0\ufeff")
-
-
-def _folded(header: str) -> str:
-    return header.casefold().translate(_NOT_COUNTED)
