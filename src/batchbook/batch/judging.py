@@ -141,6 +141,8 @@ class Judge:
         return {name: self._value(name, value) for name, value in columns.items()}
 
     def _value(self, name: str, value: Any) -> CellValue:
+        if type(value) is str and not secret_in(value) and check_value(value, date1904=self.date1904) is None:
+            return value
         if hasattr(value, "item") and type(value).__module__.split(".")[0] == "numpy":
             value = value.item()
         if isinstance(value, float | dt.datetime) and value != value:

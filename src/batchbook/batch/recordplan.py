@@ -8,12 +8,19 @@ from typing import Any
 from batchbook.storage.savelog import Change, SaveLog
 from batchbook.storage.scratch import Scratch
 from batchbook.tables.codec import canonical, decanonical
-from batchbook.tables.keys import key_text
+from batchbook.tables.keys import key_part, key_text
 from batchbook.tables.records import RecordChange, RecordType
 from batchbook.tables.table import held_in
 from batchbook.tables.workspace import RecordTable, Workspace
 from batchbook.xlsx import Book, letters
 from batchbook.xlsx.values import CellValue
+
+_PAGE = 500
+
+
+def new_key(kind: RecordType[Any], change: RecordChange) -> tuple[str, ...]:
+    """The texts of the key cells that a new record gets."""
+    return tuple(key_part(change.after.get(name)) for name in kind.key)
 
 
 class RecordPlan:
@@ -26,6 +33,7 @@ class RecordPlan:
         self._tables: dict[str, RecordTable[Any]] = {kind.sheet: workspace.table(kind) for kind in types}
         self._first = {sheet: table.next_row for sheet, table in self._tables.items()}
         self._next = dict(self._first)
+        self._planned: list[Change] = []
 
     def take(self, wanted: Sequence[RecordChange]) -> None:
         """Plan what was staged since the last time; `wanted` is what was asked for.
@@ -33,7 +41,9 @@ class RecordPlan:
         What of that the workbook holds already is known from then on as written by the machine.
         """
         staged = self._workspace.take()
-        self._saves.plan_more([self._change(change) for change in staged])
+        self._planned += [self._change(change) for change in staged]
+        if len(self._planned) >= _PAGE:
+            self._write()
         taken = {(change.sheet, change.key) for change in staged}
         for change in wanted:
             if (change.sheet, change.key) not in taken and self._stands(change):
@@ -44,26 +54,33 @@ class RecordPlan:
         standing = self._tables[change.sheet].standing_of(change.key)
         return standing is not None and standing.number is not None
 
+    def _write(self) -> None:
+        page, self._planned = self._planned, []
+        self._saves.plan_more(page)
+
     def _change(self, change: RecordChange) -> Change:
         table = self._tables[change.sheet]
         after = {table.title(name): value for name, value in change.after.items()}
         before: dict[str, CellValue] = dict.fromkeys(after)
         if change.before is not None:
             before = {table.title(name): change.before[name] for name in change.after}
-        standing = table.standing_of(change.key)
-        assert standing is not None  # it was staged
-        number = standing.number
+        number, cells = None, new_key(table.kind, change)
+        if change.before is not None:
+            standing = table.standing_of(change.key)
+            assert standing is not None  # it was staged
+            number, cells = standing.number, standing.key_cells
         if number is None:
             # Behind the last row; of a change to a record that is new itself, the number that it had first counts.
             number = self._next[change.sheet]
             self._next[change.sheet] += change.before is None
-        return Change(change.sheet, key_text(standing.key_cells), number, canonical(before), canonical(after))
+        return Change(change.sheet, key_text(cells), number, canonical(before), canonical(after))
 
     def finish(self, book: Book) -> None:
         """Let what is planned for rows that are there say what their cells hold as they stand, for an undo.
 
-        One pass over each sheet of which rows change.
+        One pass over each sheet of which rows change. Called once, after the last `take`.
         """
+        self._write()
         for sheet in self._kinds:
             if self._saves.plans_for(sheet):
                 self._saves.plan(self._as_they_stand(book, sheet))

@@ -90,7 +90,6 @@ def enter_block(
     with session.workspace.whole():
         entered = session.blocks.insert(block)
         session.record(actor, what, plan.first, "block", None, entered.block)
-    session.blocks_changed()
     return BlockAdded(entered, (*plan.doubts, *(_crossing(plan, one) for one in crossed)))
 
 

@@ -59,6 +59,8 @@ def _check_text(name: str, text: str) -> None:
     most = MOST_CHARACTERS.get(name, _MOST)
     if len(text) > most:
         raise Wrong("length", f"has {len(text):,} characters; at most {most:,} are allowed")
+    if text.isprintable():
+        return  # none of the categories below is, nor a byte that is no UTF-8
     allowed = _LINES if name in _MANY_LINES else frozenset[str]()
     for place, character in enumerate(text.strip(), 1):
         if "\udc80" <= character <= "\udcff":  # how a byte of a CSV file that is no UTF-8 is read

@@ -33,6 +33,7 @@ class Isbn(Kind[str]):
 
     name: ClassVar[str] = "ISBN"
     format: ClassVar[str] = "@"
+    plain: ClassVar[bool] = True
     ranges: RangeTable | None = field(default=None, compare=False, repr=False)
     """The range table in use; the shipped one where there is none."""
 

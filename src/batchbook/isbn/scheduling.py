@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from batchbook.batch.systems import Actor
-from batchbook.isbn.bookings import LIVING, edit, held_by, take_step
+from batchbook.isbn.bookings import LIVING, edit, take_step
 from batchbook.isbn.errors import Differs, Taken
 from batchbook.isbn.fields import shown_value
 from batchbook.isbn.outcomes import OnDifference, Scheduled, Wanted
@@ -44,10 +44,10 @@ def schedule_number(
 
 def held_for(session: Session, wanted: Wanted) -> Assignment | None:
     """The number that the book has for the format. Raises Differs where it has several that could be meant."""
-    if wanted.format is None:
-        rows = [row for row in session.assignments.where(book_id=Alike(wanted.book_id)) if row.status in LIVING]
-    else:
-        rows = held_by(session, wanted.book_id, wanted.format) or held_by(session, wanted.book_id, None)
+    rows = [row for row in session.assignments.where(book_id=Alike(wanted.book_id)) if row.status in LIVING]
+    if wanted.format is not None:
+        same = [row for row in rows if row.format == wanted.format]
+        rows = same or [row for row in rows if row.format is None]
     if len(rows) < 2:
         return rows[0] if rows else None
     listed = ", ".join(f"{session.show(row.isbn)} ({_form(row.format)}, {row.status})" for row in rows)

@@ -30,6 +30,8 @@ class Memory:
         self.free: dict[str, FreeNumbers] = {}
         """By block."""
         self.blocks: list[Block] = []
+        self.version: int | None = None
+        """The version of the records of blocks (`RecordTable.version`) that they were read in."""
         self.orders: dict[tuple[str | None, str | None], list[Block]] = {}
         """By imprint and publisher: the blocks, the best one first."""
         self.sound = False
@@ -47,6 +49,9 @@ class Session:
         self.history: RecordTable[HistoryEntry] = workspace.table(system.history)
         self.lost = workspace.lost(system.assignments)
         self._memory = system.memory_of(workspace)
+        # A command asks the same of one number again and again: the last answers, with what they were true for.
+        self._block: tuple[tuple[str, int], Block | None] | None = None
+        self._given: tuple[tuple[str, int], bool] | None = None
 
     def must_be_sound(self) -> None:
         """Raise Unsound where a row of blocks or assignments breaks a rule: numbers are given on sound sheets only."""
@@ -92,7 +97,10 @@ class Session:
 
     def block_of(self, isbn: str) -> Block | None:
         """The block that a number lies in; the first in the sheet where blocks overlap."""
-        return self.blocks.first(first=Between(None, isbn), last=Between(isbn, None))
+        asked = isbn, self.blocks.version
+        if self._block is None or self._block[0] != asked:
+            self._block = asked, self.blocks.first(first=Between(None, isbn), last=Between(isbn, None))
+        return self._block[1]
 
     def taken(self, isbn: str) -> bool:
         """Whether a number is not free to be given: its row is not available, or it is lost."""
@@ -107,7 +115,12 @@ class Session:
 
         Its row was deleted, or an older copy of the workbook took it away or set it back.
         """
-        return (isbn,) in self.lost or is_given(life_of(self.history, isbn).status)
+        if (isbn,) in self.lost:
+            return True
+        asked = isbn, self.history.version
+        if self._given is None or self._given[0] != asked:
+            self._given = asked, is_given(life_of(self.history, isbn).status)
+        return self._given[1]
 
     def lost_numbers(self) -> set[str]:
         """All numbers that are lost: without a row, or with one that says available."""
@@ -131,16 +144,12 @@ class Session:
     def best_blocks(self, imprint: str | None, publisher: str | None) -> list[Block]:
         """The blocks, those first that suit an imprint and a publisher best."""
         memory = self._memory
-        if len(memory.blocks) != self.blocks.count():
-            self.blocks_changed()
+        if memory.version != self.blocks.version:
+            memory.blocks, memory.version = list(self.blocks.where()), self.blocks.version
+            memory.orders.clear()
         if (imprint, publisher) not in memory.orders:
             memory.orders[imprint, publisher] = by_preference(memory.blocks, imprint, publisher)
         return memory.orders[imprint, publisher]
-
-    def blocks_changed(self) -> None:
-        """Look at the blocks again."""
-        self._memory.blocks = list(self.blocks.where())
-        self._memory.orders.clear()
 
     def next_free(self, block: Block) -> str | None:
         """The lowest free number of a block; it may be given again as long as it has no row."""

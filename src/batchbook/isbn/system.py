@@ -79,7 +79,10 @@ class IsbnSystem(System):
 
     def memory_of(self, workspace: Workspace) -> Memory:
         """What commands on this workspace remember from one to the next."""
-        return self._memories.setdefault(workspace, Memory())
+        memory = self._memories.get(workspace)
+        if memory is None:
+            memory = self._memories[workspace] = Memory()
+        return memory
 
     def check(self, workspace: Workspace) -> Iterable[Finding]:
         """What is wrong across records, each with sheet, row, column, value and rule."""

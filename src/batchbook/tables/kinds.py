@@ -31,7 +31,9 @@ class Kind(ABC, Generic[V]):
     format: ClassVar[str] = "General"
     """Number format code of the cells in a new workbook."""
     sql: ClassVar[str] = "TEXT"
-    """Type of the column in scratch tables; `store` gives values that sort as the values themselves do."""
+    """Type of the column in scratch tables; `store` gives values of it that sort as the values themselves do."""
+    plain: ClassVar[bool] = False
+    """Whether values are stored as they are: `store` and `load` give what they are given."""
 
     @abstractmethod
     def read(self, value: CellValue, shown: str) -> V:

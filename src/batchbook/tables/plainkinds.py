@@ -28,6 +28,7 @@ class Text(Kind[str]):
     """Any text of up to so many characters; a number in a cell is the text that it shows."""
 
     name: ClassVar[str] = "text"
+    plain: ClassVar[bool] = True
     most: int = MOST_CHARACTERS
 
     def read(self, value: CellValue, shown: str) -> str:
@@ -85,6 +86,7 @@ class Whole(Kind[int]):
     name: ClassVar[str] = "whole number"
     format: ClassVar[str] = "0"
     sql: ClassVar[str] = "INTEGER"
+    plain: ClassVar[bool] = True
     low: int = 0
     high: int = 10**15 - 1
 

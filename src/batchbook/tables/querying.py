@@ -23,6 +23,8 @@ class Questions:
         self._shape = shape
         self._asked: set[tuple[str, ...]] = set()
         self._indexed: set[tuple[str, ...]] = set()
+        self._known: dict[Any, str] = {}
+        """Conditions of questions that were asked before, by the names and forms of what is asked for."""
 
     def where(self, order: Sequence[str], wanted: Mapping[str, Any]) -> Iterator[Values]:
         """The values of the sound records that fit now, and still fit when they are come to."""
@@ -76,58 +78,86 @@ class Questions:
         }
 
     def _condition(self, wanted: Mapping[str, Any], order: Sequence[str] = ()) -> tuple[str, list[Stored]]:
-        terms = ["sound"]
-        given: list[Stored] = []
-        for name, value in wanted.items():
-            term, values = _term(self._shape[name], value)
-            terms.append(term)
-            given += values
-        self._index(wanted, [name.removeprefix("-") for name in order])
-        return " AND ".join(terms), given
+        given = [stored for name, value in wanted.items() for stored in _given(self._shape[name], value)]
+        form = tuple([(name, _form(value)) for name, value in wanted.items()]), tuple(order)
+        condition = self._known.get(form)
+        if condition is None:
+            terms = [_term(self._shape[name], form) for name, form in form[0]]
+            condition = " AND ".join(("sound", *terms))
+            if self._index(wanted, [name.removeprefix("-") for name in order]):
+                self._known[form] = condition
+        return condition, given
 
-    def _index(self, wanted: Mapping[str, Any], order: Sequence[str]) -> None:
-        """What is asked for a second time gets an index: a thousand lookups must not be a thousand passes."""
+    def _index(self, wanted: Mapping[str, Any], order: Sequence[str]) -> bool:
+        """What is asked for a second time gets an index: a thousand lookups must not be a thousand passes.
+
+        Gives whether there is nothing left to do for this question.
+        """
         equal = sorted(name for name, value in wanted.items() if not isinstance(value, Between | Containing))
         ranges = sorted(name for name, value in wanted.items() if isinstance(value, Between))
         fields = dict.fromkeys((*equal, *ranges[:1], *order))
         terms = tuple(_indexed(self._shape[name], wanted.get(name)) for name in fields)
         if not terms or terms in self._indexed:
-            return
+            return True
         if terms not in self._asked:
             self._asked.add(terms)
-            return
+            return False
         self._indexed.add(terms)
         self._scratch.execute(
             f"CREATE INDEX asked{len(self._indexed)}_{self._shape.table} ON {self._shape.table} ({', '.join(terms)})"
         )
+        return True
 
 
 def _indexed(column: ColumnShape, value: Any) -> str:
     return f"casefold({column.sql})" if isinstance(value, Alike) else column.sql
 
 
-def _term(column: ColumnShape, value: Any) -> tuple[str, list[Stored]]:
+_Form = tuple[str, bool, bool]
+"""How something is asked for; for an AnyOf whether a blank is among it, for a Between which sides are open."""
+
+
+def _form(value: Any) -> _Form:
     if value is None:
-        return f"{column.sql} IS NULL", []
+        return "blank", False, False
     if isinstance(value, AnyOf):
-        stored = [column.store(one) for one in value.values if one is not None]
-        blank = f" OR {column.sql} IS NULL" if any(one is None for one in value.values) else ""
-        # As one value: SQLite takes no more than some thousand.
-        return f"({column.sql} IN (SELECT value FROM json_each(?)){blank})", [json.dumps(stored)]
+        return "any", any(one is None for one in value.values), False
     if isinstance(value, Between):
-        return _range(column, value)
+        return "between", value.low is None, value.high is None
     if isinstance(value, Alike):
-        return f"casefold({column.sql}) = ?", [value.text.casefold()]
+        return "alike", False, False
+    return "containing" if isinstance(value, Containing) else "equal", False, False
+
+
+def _term(column: ColumnShape, form: _Form) -> str:
+    """A condition; the values for its marks are those of `_given`."""
+    which, one, other = form
+    if which == "blank":
+        return f"{column.sql} IS NULL"
+    if which == "any":
+        # As one value: SQLite takes no more than some thousand.
+        blank = f" OR {column.sql} IS NULL" if one else ""
+        return f"({column.sql} IN (SELECT value FROM json_each(?)){blank})"
+    if which == "between":
+        sides = [f"{column.sql} {sign} ?" for sign, open_side in ((">=", one), ("<=", other)) if not open_side]
+        return " AND ".join((f"{column.sql} IS NOT NULL", *sides))
+    if which == "alike":
+        return f"casefold({column.sql}) = ?"
+    return f"instr(casefold({column.sql}), ?)" if which == "containing" else f"{column.sql} = ?"
+
+
+def _given(column: ColumnShape, value: Any) -> list[Stored]:
+    if value is None:
+        return []
+    if isinstance(value, AnyOf):
+        return [json.dumps([column.store(one) for one in value.values if one is not None])]
+    if isinstance(value, Between):
+        return [column.store(side) for side in (value.low, value.high) if side is not None]
+    if isinstance(value, Alike):
+        return [value.text.casefold()]
     if isinstance(value, Containing):
-        return f"instr(casefold({column.sql}), ?)", [value.text.casefold()]
-    return f"{column.sql} = ?", [column.store(value)]
-
-
-def _range(column: ColumnShape, value: Between) -> tuple[str, list[Stored]]:
-    sides = [(">=", value.low), ("<=", value.high)]
-    given = [(sign, column.store(side)) for sign, side in sides if side is not None]
-    terms = [f"{column.sql} IS NOT NULL", *(f"{column.sql} {sign} ?" for sign, _ in given)]
-    return " AND ".join(terms), [stored for _, stored in given]
+        return [value.text.casefold()]
+    return [column.store(value)]
 
 
 def casefold(text: Any) -> Any:

@@ -61,13 +61,26 @@ class RecordTable(Generic[R]):
         self._shared = shared
         self._questions = Questions(shared.scratch, shape)
         self._standing: tuple[Book, SheetPlace] | None = None
+        self._last: tuple[tuple[str, ...], int, R | None] | None = None
+        """The record that was asked for last: its key, the version of the records, and the record or None."""
 
     # --- asking --------------------------------------------------------------------------------------------------
 
     def get(self, *key: Any) -> R | None:
         """The record of a key, None where there is none. Raises Unsound where its row breaks a rule."""
-        held = self.held(self._shape.canonical(key))
-        return None if held is None else self._shape.record(held.values)
+        canonical = self._shape.canonical(key)
+        if self._last is None or self._last[:2] != (canonical, self.version):
+            held = self.held(canonical)
+            self._last = canonical, self.version, None if held is None else self._shape.record(held.values)
+        return self._last[2]
+
+    @property
+    def version(self) -> int:
+        """A number that is another one whenever a record was staged since, or went back to what it was.
+
+        Nothing else changes the records: what was found out under one number still holds as long as it is the same.
+        """
+        return self._shared.staging.version(self._shape)
 
     def held(self, key: tuple[str, ...]) -> Held | None:
         """The row of a canonical key, None where there is none. Raises Unsound where it breaks a rule."""

@@ -153,7 +153,8 @@ class Shape(Generic[R]):
         self.columns = tuple(ColumnShape(column, position) for position, column in enumerate(kind.columns))
         self.by_name = {column.name: column for column in self.columns}
         self.key = tuple(self.by_name[name] for name in kind.key)
-        self._loads = [(column.name, column.position, column.kind.load) for column in self.columns]
+        self._fields = tuple(column.name for column in self.columns)
+        self._loads = [(column.name, column.kind.load) for column in self.columns if not column.kind.plain]
 
     def __getitem__(self, name: str) -> ColumnShape:
         try:
@@ -182,10 +183,10 @@ class Shape(Generic[R]):
 
     def record(self, values: Sequence[Stored]) -> R:
         """The record of stored values."""
-        given = {}
-        for name, position, load in self._loads:
-            stored = values[position]
-            given[name] = None if stored is None else load(stored)
+        given: dict[str, Any] = dict(zip(self._fields, values, strict=True))
+        for name, load in self._loads:
+            if (stored := given[name]) is not None:
+                given[name] = load(stored)
         return self.kind.record(**given)
 
     def values(self, record: R) -> dict[str, Any]:
@@ -205,7 +206,11 @@ class Shape(Generic[R]):
 
     def held(self, scratch: Scratch, key: tuple[str, ...]) -> Held | None:
         """The (first) row of a canonical key."""
-        row = scratch.one(self._by_key, (key_text(key),))
+        return self.held_as(scratch, key_text(key))
+
+    def held_as(self, scratch: Scratch, key: str) -> Held | None:
+        """The (first) row of a canonical key, given as scratch tables hold it."""
+        row = scratch.one(self._by_key, (key,))
         return None if row is None else Held(row[0], row[1], bool(row[2]), row[3], row[4], row[5], row[LEADING:])
 
     @cached_property

@@ -34,6 +34,8 @@ class ValueProblem(ValueError):
 
 def check_value(value: object, *, date1904: bool = False) -> str | None:
     """Why a value cannot be written into a cell, or None where it can."""
+    if value is None or (type(value) is str and len(value) <= MAX_TEXT // 2 and not _SPECIAL.search(value)):
+        return None  # as most are; for all others a cell is made, to see
     try:
         _checking(date1904).cell("A1", "", value)  # type: ignore[arg-type]
     except ValueProblem as problem:
