@@ -7,7 +7,7 @@ import pytest
 
 from tests.batch.helpers import Site, people
 
-SMALL, LARGE = 3_000, 8_000
+SMALL, LARGE = 3_000, 6_000
 # Below some thousand rows the buffers of the reader are not full yet.
 MOST_BYTES_A_ROW = 300
 """Less than one key, one outcome or one row held for each row of the sheet would take."""

@@ -272,7 +272,7 @@ def test_memory_does_not_grow_with_the_workbook(tmp_path):
         finally:
             tracemalloc.stop()
 
-    small, large = most(2_000), most(4_000)
+    small, large = most(1_000), most(2_500)
     assert large < small + 800_000
 
 
