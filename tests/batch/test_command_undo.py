@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from batchbook.batch.history import diff_run, find_run, show_run
 from batchbook.errors import CannotSave, UsageError
-from tests.batch.shelf import Bench, Shelf, change, take, take_next
+from batchbook.storage.pruning import pruned_run
+from tests.batch.shelf import NOW, Bench, Shelf, change, take, take_next
 from tests.batch.warehouse import THINGS, Hall, store
 
 
@@ -224,6 +227,18 @@ def test_an_undo_whose_process_died_after_the_replace_is_settled_as_done(bench, 
     bench.do(take("0002"))
     assert bench.items()["00-01"] == ["free", "one"]
     assert bench.runs() == [("shelf take", "completed"), (f"undo of {run}", "completed"), ("shelf take", "completed")]
+
+
+def test_the_details_of_an_old_command_go_with_a_later_one_and_its_number_stays_taken(bench):
+    old = bench.do(take_next("third"), clock=lambda: NOW).run
+    bench.edit(lambda sheet: sheet.delete_rows(4))
+    later = NOW + dt.timedelta(days=100)
+    assert bench.do(take("0001"), clock=lambda: later).warnings == ()
+    with bench.ledger() as ledger:
+        assert pruned_run(ledger, old) is not None
+    with pytest.raises(UsageError, match="can no longer be undone"):
+        bench.undo(old)
+    assert bench.do(take_next("other"), clock=lambda: later).value == "0004"
 
 
 # --- records that refer to others ------------------------------------------------------------------------------------

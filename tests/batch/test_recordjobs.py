@@ -14,7 +14,7 @@ from batchbook.batch.controller import BatchController
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.progress import RowsCommitted
 from batchbook.batch.start import StartRequest
-from batchbook.errors import BatchbookError, ConfigurationError
+from batchbook.errors import BatchbookError, ConfigurationError, UsageError
 from batchbook.storage import files
 from batchbook.storage.ledger import Ledger
 from tests.batch.helpers import Died, Site
@@ -149,6 +149,16 @@ def test_rejected_rows_that_the_input_no_longer_has_are_missed_aloud(tmp_path):
     result = site.while_running(3, lambda: site.put([("a", 1)]))
     assert result.rows.rejected == 2 and result.rejected_rows is None
     assert not list(site.path.rglob("*-rejected.csv"))
+
+
+def test_failed_rows_of_an_input_are_done_again_by_their_numbers_only_while_it_is_the_same(tmp_path):
+    site = Tickets(tmp_path, [("a", 1), ("trouble", 2)])
+    run = site.run().run_id
+    assert site.run("only-failed", run=run).rows.failed == 1
+    site.put([("a", 1), ("somebody else", 1), ("trouble", 2)])
+    with pytest.raises(UsageError, match="another one than that of run"):
+        site.run("only-failed", run=run)
+    assert len(tickets_in(site.book)) == 1
 
 
 def test_when_no_number_is_left_the_rest_is_rejected_and_said(tmp_path):

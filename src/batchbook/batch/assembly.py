@@ -14,7 +14,8 @@ from batchbook.batch.processors import JobContext, Processor
 from batchbook.batch.reportplace import must_be_no_workbook
 from batchbook.batch.start import StartRequest
 from batchbook.config import JobConfig, did_you_mean
-from batchbook.errors import ConfigurationError, Finding
+from batchbook.errors import ConfigurationError, Finding, UsageError
+from batchbook.storage.ledger import RunRecord
 from batchbook.tables.inputfeed import LINE, InputFeed, open_whole
 from batchbook.tables.inputs import InputTable, RowFile, file_digest
 from batchbook.tables.records import RecordChange
@@ -23,6 +24,8 @@ from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
 
 Clock = Callable[[], dt.datetime]
+_INPUT = "input "
+"""What begins the name of the input's digest among the reference data of a run."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,14 @@ class Assembly:
         if self.job.input is not None:
             return InputTable(book, self.spec, self.job.input)
         return Table(book, self.spec)
+
+    def must_have_same_input(self, run: RunRecord) -> None:
+        """UsageError where rows go by their numbers in the input, and those of a run are of another one."""
+        if self.processor.input_only and _inputs(run.reference) != _inputs(self.reference):
+            raise UsageError(
+                f"The input is another one than that of run {run.id}, and a row of it is known by its number only.",
+                "Import the file of that run's rejected rows, or the whole input with --start-fresh.",
+            )
 
     def whole_input(self) -> RowFile:
         """The input of a job whose rows come from it alone, with all its columns."""
@@ -135,8 +146,13 @@ def assemble(job: JobConfig, request: StartRequest, clock: Clock) -> Assembly:
     must_be_no_workbook(job, processor, context.now)
     reference = dict(processor.reference_dates())
     if job.input is not None:
-        reference[f"input {job.input.name}"] = file_digest(job.input)
+        reference[f"{_INPUT}{job.input.name}"] = file_digest(job.input)
     return Assembly(job, processor, spec, tuple(writes), reference)
+
+
+def _inputs(reference: Mapping[str, str]) -> set[str]:
+    """The digests of the input: its name does not count."""
+    return {digest for name, digest in reference.items() if name.startswith(_INPUT)}
 
 
 def _must_have_key(job: JobConfig, processor: Processor) -> None:

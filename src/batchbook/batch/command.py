@@ -26,6 +26,7 @@ from batchbook.errors import (
     BatchbookError,
     CannotSave,
     Finding,
+    LedgerError,
     SaveFailed,
     WorkbookDamaged,
     WorkbookError,
@@ -37,6 +38,7 @@ from batchbook.storage.hosts import this_process
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.links import followed
 from batchbook.storage.owners import check_not_open
+from batchbook.storage.pruning import prune
 from batchbook.storage.savelog import SaveLog, saves_of
 from batchbook.storage.saver import AtomicSaver, SaveReceipt, WorkbookChanged
 from batchbook.storage.turns import COMMAND, drop_turn
@@ -48,6 +50,7 @@ T = TypeVar("T")
 
 MOST_ATTEMPTS = 20
 """A workbook that changes under every attempt to save it is given up on after so many."""
+_PRUNE_SECONDS = 0.1
 _UNREADABLE = (WorkbookDamaged, WorkbookMissing, WorkbookNotSupported)
 
 
@@ -264,6 +267,7 @@ class _Command(Generic[T]):
                     raise
                 continue
             self.warnings += receipt.warnings
+            self._prune(ledger, actor)
             return Done(decided.value, actor.run, decided.changes, tuple(self.warnings))
         raise CannotSave(
             f"{self.target.name} was changed by someone else at each of {MOST_ATTEMPTS} attempts to save it; nothing "
@@ -271,6 +275,14 @@ class _Command(Generic[T]):
             "Find what keeps writing to it, then do it again.",
             findings=self.difference,
         )
+
+    def _prune(self, ledger: Ledger, actor: Actor) -> None:
+        """Drop the details of old runs, a few after each command; trouble is a warning."""
+        before = actor.now - dt.timedelta(days=self.base.history.details_days)
+        try:
+            prune(ledger, before, seconds=_PRUNE_SECONDS, now=actor.now.isoformat(timespec="milliseconds"))
+        except LedgerError as trouble:
+            self.warn(f"the details of old runs could not be pruned; the next command tries again. {trouble.what}")
 
     def _vanished(self, ledger: Ledger) -> Look:
         """What an older copy took back has to be said before a save comes on top of it."""

@@ -70,6 +70,7 @@ class Opening:
         self._job = assembly.job
         self._table = assembly.table
         self._system = assembly.processor.system
+        self._must_have_same_input = assembly.must_have_same_input
         self._request = request
         self._target = target
         self._manager = manager
@@ -230,6 +231,7 @@ class Opening:
 
     def _only_failed(self, candidate: Candidate | None) -> Begun:
         wanted = find_run(self._manager.ledger, self._request.run or "")
+        self._must_have_same_input(wanted)
         log = RunLog(self._manager.ledger, wanted)
         keys = KeySet(outcome.key for outcome in log.outcomes() if outcome.outcome == Outcome.FAILED)
         must_have_details(self._manager.ledger, wanted, "which of its rows failed is no longer known")

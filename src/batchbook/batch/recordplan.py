@@ -99,11 +99,6 @@ class RecordPlan:
                 held = {title: held_in(cells.get(columns[title])) for title in decanonical(after)}
                 yield Change(sheet, key, number, canonical(held), after)
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing has to be written."""
-        return not any(self._saves.plans_for(sheet) for sheet in self._kinds)
-
     def cells(self) -> dict[str, Iterator[tuple[int, dict[int, CellValue]]]]:
         """By sheet that changes: its rows in order, cells by column."""
         return {sheet: self._rows(sheet) for sheet in self._kinds if self._saves.plans_for(sheet)}

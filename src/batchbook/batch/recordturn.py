@@ -7,79 +7,24 @@ that is a gap still, else behind the last one. Rows of append-only sheets stay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
-from batchbook.batch.checkpoints import shown_key
 from batchbook.batch.lostkeys import LostRecords, tell_lost
-from batchbook.batch.recordsheets import RecordEdits, RecordSheet, canonical_key, plan_records, why_locked
+from batchbook.batch.recordlook import Does, Keep, Look, Step, Values, Wish
+from batchbook.batch.recordsheets import RecordEdits, RecordSheet, canonical_key, plan_records
 from batchbook.batch.systems import Actor, System
 from batchbook.batch.waitingrecords import WaitingRecords
-from batchbook.batch.wording import shown_value
 from batchbook.errors import CannotSave, Finding
 from batchbook.storage.celltexts import folded
 from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.runchanges import RunChange, RunChanges
-from batchbook.tables.codec import decanonical, same
+from batchbook.tables.codec import decanonical
 from batchbook.tables.records import RecordChange
-from batchbook.tables.table import filled
 from batchbook.tables.workspace import Workspace
-from batchbook.xlsx import Book, Cell
-from batchbook.xlsx.values import CellValue, Formula
-
-Does: TypeAlias = Literal["change", "take out", "put in"]
-Values: TypeAlias = Mapping[str, CellValue]
-Keep: TypeAlias = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What is to become of one record, by own names of columns (headers of those that its type does not know)."""
-
-    sheet: RecordSheet
-    text: str
-    """Its key, as the ledger has it."""
-    key: tuple[str, ...]
-    expected: Values
-    """What its cells have to hold."""
-    wanted: Values
-    does: Does
-    number: int
-    """The row that it had when the run wrote it."""
-
-    @property
-    def named(self) -> str:
-        return f"{shown_key(self.text)} in {self.sheet.sheet}"
-
-    @property
-    def named_in(self) -> tuple[str, tuple[str, ...]]:
-        """Its sheet and key, by which a system names it."""
-        return self.sheet.kind.sheet, self.key
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A record that can be turned: its row (None: a new one), what its cells hold, and what they get."""
-
-    wish: _Wish
-    number: int | None
-    before: Values
-    after: Values
-
-    @property
-    def change(self) -> RecordChange:
-        """The same for rules: only what the type knows."""
-        kind = self.wish.sheet.kind
-        names = [column.name for column in kind.columns]
-        if self.wish.does == "put in":
-            new = {n: self.after[n] for n in names if self.after.get(n) is not None}
-            return RecordChange(kind.sheet, self.wish.key, None, new)
-        before = {n: self.before[n] for n in names if n in self.before}
-        nothing: Values = dict.fromkeys(names)
-        after = nothing if self.wish.does == "take out" else {n: self.after[n] for n in before}
-        return RecordChange(kind.sheet, self.wish.key, before, after)
+from batchbook.xlsx import Book
+from batchbook.xlsx.values import CellValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +68,7 @@ class RecordTurn:
         waiting = WaitingRecords(self._ledger, self._run.workbook, self._system)
         waiting.stage(workspace)
         wishes = list(self._wishes(book, workspace, changes, keep))
-        look = _Look(book, workspace, wishes, keep, back=self._back)
+        look = Look(book, workspace, wishes, keep, back=self._back)
         steps = [step for wish in wishes if (step := look.at(wish)) is not None]
         steps = [step for step in steps if _is_free(step, waiting, keep)]
         edits = RecordEdits()
@@ -134,9 +79,7 @@ class RecordTurn:
             self._add(book, workspace, besides, edits)
         return TurnedRecords(edits, look.cells + sum(len(step.wish.wanted) for step in steps))
 
-    def _agreed(
-        self, workspace: Workspace, steps: list[_Step], keep: Keep
-    ) -> tuple[list[_Step], Sequence[RecordChange]]:
+    def _agreed(self, workspace: Workspace, steps: list[Step], keep: Keep) -> tuple[list[Step], Sequence[RecordChange]]:
         """The steps that sheets and system allow, all together, and what the system writes besides."""
         while steps := _allowed(workspace, steps, keep):
             changes = [step.change for step in steps]
@@ -151,7 +94,7 @@ class RecordTurn:
             steps = left  # asked again: what stays may be why others have to stay
         return [], ()
 
-    def _wishes(self, book: Book, workspace: Workspace, changes: RunChanges, keep: Keep) -> Iterator[_Wish]:
+    def _wishes(self, book: Book, workspace: Workspace, changes: RunChanges, keep: Keep) -> Iterator[Wish]:
         for name in changes.sheets():
             kind = next((k for k in self._system.types if k.sheet.casefold() == name.casefold()), None)
             if kind is None:
@@ -167,7 +110,7 @@ class RecordTurn:
                 if not (kind.append_only and wish.does != "put in"):
                     yield wish
 
-    def _wish(self, sheet: RecordSheet, named: tuple[str, ...], change: RunChange) -> _Wish:
+    def _wish(self, sheet: RecordSheet, named: tuple[str, ...], change: RunChange) -> Wish:
         before, after = (_named(sheet, text) for text in (change.before, change.after))
         expected, wanted = (_named(sheet, text) for text in self._pair(change.before, change.after))
         expected = {name: expected.get(name) for name in after}
@@ -176,7 +119,7 @@ class RecordTurn:
         does: Does = "change"
         if all(name in after for name in key) and _has(before, key) != _has(after, key):
             does = "put in" if _has(wanted, key) else "take out"
-        return _Wish(sheet, change.key, named, expected, wanted, does, change.number)
+        return Wish(sheet, change.key, named, expected, wanted, does, change.number)
 
     def _add(self, book: Book, workspace: Workspace, changes: Sequence[RecordChange], edits: RecordEdits) -> None:
         """What the system writes besides, such as rows of a history."""
@@ -192,94 +135,11 @@ class RecordTurn:
         plan_records(book, sheets, workspace, workspace.take(), edits)
 
 
-class _Look:
-    """What the workbook says to each wish."""
-
-    def __init__(self, book: Book, workspace: Workspace, wishes: Sequence[_Wish], keep: Keep, *, back: bool) -> None:
-        self._keep = keep
-        self._back = back
-        self._numbers = {id(wish): workspace.table(wish.sheet.kind).numbers(wish.key) for wish in wishes}
-        self._rows: dict[str, dict[int, dict[int, Cell]]] = {}
-        for sheet in {wish.sheet.sheet: wish.sheet for wish in wishes}.values():
-            mine = [wish for wish in wishes if wish.sheet.sheet == sheet.sheet]
-            wanted = {n for wish in mine for n in (*self._numbers[id(wish)], wish.number)}
-            self._rows[sheet.sheet] = sheet.rows_at(book, wanted)
-        self._given: set[tuple[str, int]] = set()
-        self.cells = 0
-        """Cells that are in the wanted state already."""
-
-    def at(self, wish: _Wish) -> _Step | None:
-        """The step that fulfils a wish; None where there is nothing to do, or the record is left alone."""
-        numbers = self._numbers[id(wish)]
-        if len(numbers) > 1:
-            self._keep(f"{wish.named}: its key stands in {len(numbers)} rows")
-        elif not numbers and wish.does == "put in":
-            number = self._gap(wish)
-            return self._possible(_Step(wish, number, dict.fromkeys(wish.wanted), wish.wanted))
-        elif not numbers:
-            self._keep(f"{wish.named}: the row is no longer there")
-        else:
-            return self._of_row(wish, numbers[0], self._rows[wish.sheet.sheet].get(numbers[0], {}))
-        return None
-
-    def _of_row(self, wish: _Wish, number: int, cells: Mapping[int, Cell]) -> _Step | None:
-        held = {name: wish.sheet.held(cells, name) for name in wish.wanted}
-        if wish.does != "take out" and all(same(held[name], value) for name, value in wish.wanted.items()):
-            self.cells += len(held) if self._back else 0
-            return None
-        differing = self._differing(wish, cells, held)
-        if differing is not None:
-            name, theirs, expected = differing
-            place = wish.sheet.place(number, name)
-            self._keep(
-                f"{wish.named} is left as it is: {place} holds {shown_value(theirs)}, not {shown_value(expected)}"
-            )
-            return None
-        return self._possible(_Step(wish, number, held, wish.wanted))
-
-    def _differing(
-        self, wish: _Wish, cells: Mapping[int, Cell], held: Values
-    ) -> tuple[str, CellValue, CellValue] | None:
-        """A cell that no longer holds what it should: of a record that is taken out, any that the type knows."""
-        for name, value in wish.expected.items():
-            if not same(held[name], value):
-                return name, held[name], value
-        others = [column.name for column in wish.sheet.kind.columns if column.name not in held]
-        for name in others if wish.does == "take out" else ():
-            value = wish.sheet.held(cells, name)
-            if value is not None:
-                return name, value, None
-        return None
-
-    def _gap(self, wish: _Wish) -> int | None:
-        """The row that a record had, where nothing stands in it that its type knows."""
-        sheet, number = wish.sheet, wish.number
-        cells = self._rows[sheet.sheet].get(number, {})
-        if not sheet.header.row < number < sheet.free or any(map(filled, cells.values())):
-            return None
-        if (sheet.sheet, number) in self._given:
-            return None
-        self._given.add((sheet.sheet, number))
-        return number
-
-    def _possible(self, step: _Step) -> _Step | None:
-        """The step, unless one of its cells cannot be written."""
-        wish = step.wish
-        for name, value in step.after.items():
-            said = why_locked(wish.sheet, step.number, name)
-            if said is None and isinstance(value, Formula):
-                said = f"it held a formula, which is not put back: ={value.text}"
-            if said is not None:
-                self._keep(f"{wish.named} is left as it is: {wish.sheet.header.titles[name]} cannot be written: {said}")
-                return None
-        return step
-
-
 class _Back(Exception):
     """Nothing of what was staged is to stay."""
 
 
-def _allowed(workspace: Workspace, steps: Sequence[_Step], keep: Keep) -> list[_Step]:
+def _allowed(workspace: Workspace, steps: Sequence[Step], keep: Keep) -> list[Step]:
     """The steps that leave records which their sheets allow, in whatever order they have to be made for that."""
     refused: dict[int, Finding] = {}
     pending = list(range(len(steps)))
@@ -296,12 +156,12 @@ def _allowed(workspace: Workspace, steps: Sequence[_Step], keep: Keep) -> list[_
     return [step for place, step in enumerate(steps) if place not in refused]
 
 
-def _refusal(workspace: Workspace, step: _Step) -> Finding | None:
+def _refusal(workspace: Workspace, step: Step) -> Finding | None:
     """Stage a step; the first reason where it cannot be."""
     return next(iter(workspace.apply([step.change])), None)
 
 
-def _is_free(step: _Step, waiting: WaitingRecords, keep: Keep) -> bool:
+def _is_free(step: Step, waiting: WaitingRecords, keep: Keep) -> bool:
     """Whether no unfinished run is to change the record."""
     run = waiting.run_of(step.change)
     if run is not None:
@@ -309,7 +169,7 @@ def _is_free(step: _Step, waiting: WaitingRecords, keep: Keep) -> bool:
     return run is None
 
 
-def _write(step: _Step, edits: RecordEdits) -> None:
+def _write(step: Step, edits: RecordEdits) -> None:
     wish = step.wish
     number = step.number if step.number is not None else edits.free(wish.sheet)
     after = {n: v for n, v in step.after.items() if v is not None} if wish.does == "put in" else step.after

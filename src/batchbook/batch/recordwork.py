@@ -12,15 +12,14 @@ from batchbook.batch.processors import Processor
 from batchbook.batch.progress import CellChange
 from batchbook.batch.recorded import changes_in, stage_whole
 from batchbook.batch.recordplan import RecordPlan
+from batchbook.batch.recordsheets import RecordSheet, tables_of
 from batchbook.batch.systems import Actor, System
-from batchbook.batch.waitingrecords import WaitingRecords
+from batchbook.batch.waitingrecords import SYSTEM, WaitingRecords
 from batchbook.storage.runlog import RunLog, Selected, dropped
 from batchbook.storage.savelog import SaveLog
 from batchbook.storage.scratch import Spool
 from batchbook.tables.codec import decanonical
-from batchbook.tables.reading import find_places
 from batchbook.tables.records import RecordChange
-from batchbook.tables.shapes import Shape
 from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
 
@@ -72,9 +71,6 @@ class RecordWork:
         tell_lost(workspace, lost, self._system.types, at_once=True)  # rows are processed in threads of their own
         dropped_rows = self._stage(workspace)
         workspace.take()
-        for kind in self._system.types:
-            # Found out now: rows are processed in another thread, where the ledger cannot be asked.
-            _ = () in workspace.lost(kind)
         self._processor.opened(workspace, actor)
         return dropped_rows
 
@@ -136,9 +132,5 @@ def _pages(rows: Spool) -> Iterator[list[Any]]:
 
 def record_settings(book: Book, system: System, user: str) -> dict[str, Any]:
     """What a run's settings say of its system, and of how records are found again in its sheets."""
-    places = find_places(book, [Shape(kind, place) for place, kind in enumerate(system.types)])
-    tables = {
-        kind.sheet: {"key": [place.header.titles[name] for name in kind.key], "append_only": kind.append_only}
-        for kind, place in zip(system.types, places, strict=True)
-    }
-    return {"system": system.name, "tables": tables, "user": user}
+    tables = tables_of(RecordSheet.find(book, kind) for kind in system.types)
+    return {SYSTEM: system.name, "tables": tables, "user": user}

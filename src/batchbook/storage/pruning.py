@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from batchbook.storage.ledger import Ledger, RunRecord
+from batchbook.storage.ledger import UNFINISHED, Ledger
 
 _SLICE = 5000
 """Rows deleted in one transaction: a few hundredths of a second, in which no other process can commit."""
@@ -86,16 +86,15 @@ def prune(
         return work.do(_due(ledger, ended_before))
 
 
-def _due(ledger: Ledger, ended_before: dt.datetime) -> list[RunRecord]:
-    """The runs whose details are to go, oldest first."""
-    finished = {row[0] for row in ledger.query("SELECT run FROM pruned WHERE finished")}
-    return [
-        run
-        for run in reversed(ledger.runs())
-        if run.id not in finished
-        and not run.unfinished
-        and dt.datetime.fromisoformat(run.ended or run.active) < ended_before
-    ]
+def _due(ledger: Ledger, ended_before: dt.datetime) -> list[str]:
+    """The ids of the runs whose details are to go, oldest first."""
+    # Not by `Ledger.runs`: with commands there are many thousand, and after each of them this is asked.
+    ended = ledger.query(
+        f"""SELECT id, coalesce(ended, active) FROM runs WHERE status NOT IN ({", ".join("?" * len(UNFINISHED))})
+            AND id NOT IN (SELECT run FROM pruned WHERE finished) ORDER BY started, id""",
+        UNFINISHED,
+    )
+    return [run for run, when in ended if dt.datetime.fromisoformat(when) < ended_before]
 
 
 class _Work:
@@ -110,12 +109,12 @@ class _Work:
     def _over(self) -> bool:
         return time.monotonic() >= self._deadline or self._stopping()
 
-    def do(self, due: list[RunRecord]) -> Pruning:
+    def do(self, due: list[str]) -> Pruning:
         done = 0
         for run in due:
             if self._over:
                 break
-            done += self._prune(run.id)
+            done += self._prune(run)
         return Pruning(done, self._rows, self._give_back() and done == len(due))
 
     def _prune(self, run: str) -> bool:
