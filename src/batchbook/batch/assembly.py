@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from batchbook.batch.checkpoints import Definition
 from batchbook.batch.details import CONFLICT_SHEET, CONFLICTS, Details, must_be_ours
@@ -38,6 +38,7 @@ class Assembly:
     writes: tuple[str, ...]
     """The columns that the processor may write (the engine's marks not included)."""
     reference: Mapping[str, str]
+    _examined: list[Workspace] = field(default_factory=list, compare=False, repr=False)
 
     def definition(self, request: StartRequest, workbook: str, sheet: str) -> Definition:
         """What a checkpoint of this job over a workbook (its name in the ledger) must agree with."""
@@ -86,7 +87,13 @@ class Assembly:
     def examine_records(self, book: Book) -> None:
         """Let a processor with a system look whether it can build on the records; what it raises passes through."""
         if self.processor.system is not None:
-            self.processor.examine(Workspace.read(book, self.processor.system.types))
+            workspace = Workspace.read(book, self.processor.system.types)
+            self.processor.examine(workspace)
+            self._examined[:] = [workspace]
+
+    def examined(self) -> Workspace | None:
+        """The records that were examined; given once, for whoever gets them stages on top."""
+        return self._examined.pop() if self._examined else None
 
     def judge(
         self,

@@ -273,7 +273,7 @@ class Attempt:
             return
         actor = Actor(this_user(), self._clock(), self._log.run.id, self._job.base.zone)
         try:
-            again = self._records.open(book, actor)
+            again = self._records.open(book, actor, self._assembly.examined())
         except ConfigurationError as error:
             raise no_longer_fits(error) from error
         if again:  # results that no longer hold: their rows are pending again, and stand before others

@@ -61,12 +61,17 @@ class RecordWork:
         self._others.stage(workspace)
         return workspace
 
-    def open(self, book: Book, actor: Actor) -> int:
+    def open(self, book: Book, actor: Actor, examined: Workspace | None = None) -> int:
         """Let the processor see the records with all results that are not in the workbook yet.
 
-        Rows whose results no longer hold are pending again; gives how many.
+        Rows whose results no longer hold are pending again; gives how many. examined: the records as they were read
+        before, which are not read again where the workbook is still in that state.
         """
-        workspace = self.read(book)
+        if examined is not None and examined.moves_to(book):
+            workspace = examined
+            self._others.stage(workspace)
+        else:
+            workspace = self.read(book)
         lost = LostRecords(self._manager.ledger, self._log.run.workbook, book.digest)
         tell_lost(workspace, lost, self._system.types, at_once=True)  # rows are processed in threads of their own
         dropped_rows = self._stage(workspace)
@@ -76,6 +81,9 @@ class RecordWork:
 
     def plan(self, book: Book, saves: SaveLog) -> tuple[RecordPlan, int]:
         """Plan a save of all unsaved results; gives the plan and how many rows have to be done again instead."""
+        if self._log.changes_nothing():
+            empty = Workspace.without_rows(book, self._system.types)
+            return RecordPlan(empty, self._system.types, saves), 0
         workspace = self.read(book)
         plan = RecordPlan(workspace, self._system.types, saves)
         again = self._stage(workspace, plan)

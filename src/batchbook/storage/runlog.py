@@ -258,6 +258,10 @@ class RunLog:
         for row in self.ledger.query(sql, [self.run.id]):
             yield row[0]
 
+    def changes_nothing(self) -> bool:
+        """Whether no outcome that is not in the workbook yet has any `details`."""
+        return next(self.unsaved_details(), None) is None
+
     def unsaved(self) -> int:
         """How many outcomes are not in the workbook yet."""
         row = self.ledger.one(

@@ -149,6 +149,10 @@ class RecordTable(Generic[R]):
         """Told where the records are in a workbook."""
         self._standing = book, place
 
+    def reopened(self, book: Book) -> None:
+        """Told the workbook that they stand in, opened anew in the same state."""
+        self._standing = book, self._stands[1]
+
     @property
     def sheet(self) -> str:
         """The sheet's name as it is in the workbook."""

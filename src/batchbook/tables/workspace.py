@@ -64,6 +64,25 @@ class Workspace:
         return workspace
 
     @classmethod
+    def without_rows(cls, book: Book, types: Sequence[RecordType[Any]]) -> Workspace:
+        """The sheets of these types as `read` finds them, but no row of them. Raises ConfigurationError as `read`."""
+        workspace = cls(types, book.path.name, book.digest)
+        shapes = list(workspace._by_sheet.values())
+        for shape, place in zip(shapes, find_places(book, shapes), strict=True):
+            workspace._tables[shape.kind.sheet].stands(book, place)
+        return workspace
+
+    def moves_to(self, book: Book) -> bool:
+        """Go on with the same workbook, opened anew; gives whether that can be: it is in the state that was read (by
+        its digest, which covers all that it holds), and nothing was ever staged.
+        """
+        if not self.digest or book.digest != self.digest or any(table.version for table in self._tables.values()):
+            return False
+        for table in self._tables.values():
+            table.reopened(book)
+        return True
+
+    @classmethod
     def empty(cls, types: Sequence[RecordType[Any]], file: str = "") -> Workspace:
         """A workspace of no workbook, without any record: all that it ever has is staged."""
         workspace = cls(types, file, "")
