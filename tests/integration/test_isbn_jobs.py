@@ -28,7 +28,9 @@ def press(tmp_path: Path) -> Press:
 def rejected(press: Press, result: dict[str, Any]) -> dict[int, str]:
     """By row of the input: the reason in the file of rejected rows."""
     text = Path(result["rejected_rows"]).read_bytes().decode("utf-8-sig", "surrogateescape")
-    return {int(row["Input Row"]): row["Rejected Because"] for row in csv.DictReader(io.StringIO(text, newline=""))}
+    delimiter = ";" if text.splitlines()[0].endswith(";Rejected Because") else ","
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return {int(row["Input Row"]): row["Rejected Because"] for row in rows}
 
 
 def whole(result: dict[str, Any]) -> bool:
@@ -123,6 +125,46 @@ def test_the_rejected_rows_once_mended_can_be_brought_in_as_they_are(press: Pres
     again = press.isbn("bulk", "mended.csv", "--json")
     assert (again.code, again.json["rows"]["done"]) == (0, 1), again.err
     assert {book for book, _ in press.by_book()} == {"B-1", "B-2"}
+
+
+def test_the_rejected_rows_have_the_delimiter_of_the_input(press: Press) -> None:
+    press.put("rows.csv", f"{HEADER}\nRiver,B-1,31/02/2027,,,ebook,1,,\n".replace(",", ";"))
+    first = press.isbn("bulk", "rows.csv", "--json").json
+    path = Path(first["rejected_rows"])
+    assert path.read_text("utf-8-sig").startswith(f"{HEADER},Input Row,Rejected Because".replace(",", ";"))
+    press.put("mended.csv", path.read_bytes().replace(b"31/02/2027", b"28/02/2027"))
+    assert press.isbn("bulk", "mended.csv").code == 0
+
+
+def test_the_rejected_rows_of_a_workbook_with_a_title_above_its_headers_can_be_brought_in(press: Press) -> None:
+    book = openpyxl.Workbook()
+    page = book.worksheets[0]
+    for line in (["Spring list"], [], ["Title", "Book ID", "Scheduled Date", "Our own", "Format"]):
+        page.append(line)
+    page.append(["River", "B-1", "31/02/2027", "x", "ebook"])
+    book.save(press.path / "rows.xlsx")
+    first = press.isbn("bulk", "rows.xlsx", "--json").json
+    path = Path(first["rejected_rows"])
+    (row,) = csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline=""))
+    assert [row[name] for name in ("Title", "Book ID", "Our own", "Format")] == ["River", "B-1", "x", "ebook"]
+    press.put("mended.csv", path.read_bytes().replace(b"31/02/2027", b"28/02/2027"))
+    assert press.isbn("bulk", "mended.csv").code == 0
+    assert press.by_book() == {("B-1", "ebook"): FIRST}
+
+
+@pytest.mark.parametrize("content", ["csv", "cut"])
+@pytest.mark.parametrize("verb", ["bulk", "adopt"])
+def test_an_input_that_is_no_workbook_is_exit_code_2_and_no_backup_is_offered(
+    press: Press, content: str, verb: str
+) -> None:
+    press.schedule("River", "B-1")
+    whole = press.isbns.read_bytes()
+    press.put("wrong.xlsx", f"{HEADER}\nSea,B-2,2027-05-01,,,,,,\n" if content == "csv" else whole[: len(whole) // 2])
+    refused = press.isbn(verb, "wrong.xlsx", "--json")
+    assert refused.code == 2, refused.err
+    assert "wrong.xlsx" in refused.json["error"]["what"]
+    assert "backup" not in str(refused.json["error"])
+    assert press.isbns.read_bytes() == whole
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])

@@ -43,13 +43,13 @@ def leave_rejected_rows(job: JobConfig, log: RunLog, open_input: Callable[[], Ro
 def _write(stream: BinaryIO, rows: RowFile, log: RunLog) -> None:
     names = [name for name in rows.names if name not in (ROW_COLUMN, WHY_COLUMN)]
     stream.write(codecs.BOM_UTF8)
-    stream.write(_line([*names, ROW_COLUMN, WHY_COLUMN]))
+    stream.write(_line([*names, ROW_COLUMN, WHY_COLUMN], rows.delimiter))
     reasons = _reasons(log)
     line, reason = next(reasons, (0, ""))
     for number, cells in rows.rows():
         if number == line:
             # As they were given: with an apostrophe in front a text would come back as another one.
-            stream.write(_line([*(_field(cells.get(name)) for name in names), number, reason]))
+            stream.write(_line([*(_field(cells.get(name)) for name in names), number, reason], rows.delimiter))
             line, reason = next(reasons, (0, ""))
     if line:
         raise ConfigurationError(
@@ -70,8 +70,8 @@ def _field(cell: CellLike | None) -> object:
     return cell.value if isinstance(cell.value, str) else field(cell.value)
 
 
-def _line(fields: list[object] | list[str]) -> bytes:
+def _line(fields: list[object] | list[str], delimiter: str) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerow(fields)
+    csv.writer(text, delimiter=delimiter).writerow(fields)
     # Bytes that are no UTF-8 are written as they stand in the input.
     return text.getvalue().encode("utf-8", "surrogateescape")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from batchbook.errors import ConfigurationError, Finding
+from batchbook.errors import ConfigurationError, Finding, WorkbookError
 from batchbook.storage.celltexts import folded
 from batchbook.storage.scratch import Scratch
 from batchbook.tables.codec import canonical, decanonical
@@ -49,6 +49,8 @@ class RowFile(Protocol):
     """The headers of columns that nobody asked for."""
     header_row: int
     """The row of the headers, 1-based; always 1 in a CSV file."""
+    delimiter: str
+    """What stands between the fields of a CSV file; a comma for a workbook."""
 
     def rows(self) -> Iterator[tuple[int, Mapping[str, CellLike | None]]]:
         """Line or row number, and cells by own name; rows empty in all these columns are left out."""
@@ -73,9 +75,9 @@ class CsvRows:
         self._path = path
         self._errors = "surrogateescape" if lenient else "strict"
         with self._open() as lines, self._readable(1):
-            self._delimiter = max(_DELIMITERS, key=lines.readline().count)
+            self.delimiter = max(_DELIMITERS, key=lines.readline().count)
             lines.seek(0)  # a header may have line breaks of its own
-            header = next(csv.reader(lines, delimiter=self._delimiter), [])
+            header = next(csv.reader(lines, delimiter=self.delimiter), [])
         texts = [(place, text) for place, text in enumerate(header) if text.strip()]
         self._columns = _columns_of(path, texts, wanted, optional, others=others)
         self.names = tuple(self._columns)
@@ -106,7 +108,7 @@ class CsvRows:
     def rows(self) -> Iterator[tuple[int, Mapping[str, CellLike | None]]]:
         """The lines below the header."""
         with self._open() as lines:
-            reader = csv.reader(lines, delimiter=self._delimiter)
+            reader = csv.reader(lines, delimiter=self.delimiter)
             self._next(reader)
             while (fields := self._next(reader)) is not None:
                 texts = {name: fields[i].strip() if i < len(fields) else "" for name, i in self._columns.items()}
@@ -161,6 +163,8 @@ def _unused(header: Sequence[tuple[int, str]], columns: Mapping[str, int]) -> tu
 class XlsxRows:
     """The first sheet of a workbook as input."""
 
+    delimiter = ","
+
     def __init__(
         self,
         path: Path,
@@ -171,7 +175,7 @@ class XlsxRows:
         row: int | None = None,
     ) -> None:
         self._path = path
-        with Book.open(path) as book:
+        with self._readable(), Book.open(path) as book:
             self._sheet = book.sheets[0].name
             found = find_header(book, self._sheet, wanted, row=row, others=True)
         self.header_row = found.row
@@ -180,10 +184,22 @@ class XlsxRows:
         self.names = tuple(self._columns)
         self.unused = _unused(texts, self._columns)
 
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """What is wrong with the input is no fault of the workbook that its rows go to: no backup would mend it."""
+        try:
+            yield
+        except WorkbookError as error:
+            raise ConfigurationError(
+                f"The input {self._path.name} cannot be read. {error.what}",
+                "Save it as an .xlsx workbook, or as CSV UTF-8 with the ending .csv.",
+                findings=error.findings,
+            ) from error
+
     def rows(self) -> Iterator[tuple[int, Mapping[str, CellLike | None]]]:
         """The rows below the header."""
         columns = self._columns
-        with Book.open(self._path) as book:
+        with self._readable(), Book.open(self._path) as book:
             for number, cells in book.rows(self._sheet, set(columns.values())):
                 if number > self.header_row and any(map(filled, cells.values())):
                     yield number, {name: cells.get(column) for name, column in columns.items()}
