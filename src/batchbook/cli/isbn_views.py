@@ -9,12 +9,12 @@ import typer
 
 from batchbook.cli import isbn_options as opt
 from batchbook.cli.isbn_place import Desk, day_of, desk_for, today
-from batchbook.cli.isbn_shapes import headers_of, plain, records_listing, warn_of_unsound
+from batchbook.cli.isbn_shapes import headers_of, isbn_text, plain, records_listing, warn_of_unsound
 from batchbook.cli.listing import Formats, Listing, check_format, show_listing, write_csv
 from batchbook.cli.output import manner, say, show_json
 
 if TYPE_CHECKING:
-    from batchbook.isbn.queries import BlockUse
+    from batchbook.isbn.queries import BlockUse, Details
     from batchbook.isbn.records import Assignment
     from batchbook.tables.workspace import Workspace
 
@@ -167,19 +167,36 @@ def show(
     check_format(format, json)
     desk = desk_for(workbook)
     details = show(desk.look(), desk.system, isbn)
-    record = plain(desk.system.assignments, details.assignment)
+    kind = desk.system.assignments
+    record = None if details.assignment is None else plain(kind, details.assignment)
     history = [plain(desk.system.history, entry) for entry in details.history]
     if manner.json:
-        show_json({"assignment": record, "steps": list(details.steps), "history": history, "error": None})
+        number = isbn_text(desk.system, details.isbn)
+        more = {"isbn": number, "block": details.block, "lost": details.lost, "assignment": record}
+        show_json({**more, "steps": list(details.steps), "history": history, "error": None})
     elif manner.csv:
-        write_csv(list(record), [record])
+        write_csv([column.name for column in kind.columns], [] if record is None else [record])
     else:
-        for name, value in record.items():
+        for name, value in (record or {"isbn": isbn_text(desk.system, details.isbn), "block": details.block}).items():
             if value is not None:
                 say(f"{_SHORT[name]}: {value}")
+        if details.lost or record is None:
+            say(f"standing: {_standing(details)}")
         say(f"can become: {', '.join(details.steps) or 'nothing else'}")
         headers = {name: header for name, header in headers_of(desk.system.history).items() if name != "isbn"}
         show_listing(Listing("history", headers, lambda: history, "Its history is empty."))
+
+
+def _standing(details: Details) -> str:
+    """What is to be known of a number without a row, or whose row was set back."""
+    if details.lost and details.assignment is None:
+        return (
+            "lost: it was given once, and its row is gone; it is not given again. `batchbook runs reapply RUN`, or a "
+            "backup, puts the row back"
+        )
+    if details.lost:
+        return "lost: its row says available, but a command had put it in another state last; it is not given again"
+    return "free: it has no row now" if details.block else "of no block, and it has no row now"
 
 
 def blocks(

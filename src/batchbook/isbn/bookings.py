@@ -33,10 +33,12 @@ def take_step(
     changes: Mapping[str, Any] | None = None,
 ) -> Changed:
     """A number goes to another state, with these other changes of its row. Raises StepRefused and what `row` raises."""
-    before = session.row(isbn)
-    step(before.status if before else None, to, session.show(isbn))
+    before = session.assignments.get(isbn)
+    if before is None and not session.is_lost(isbn):
+        before = session.row(isbn)
     if before is None or before.status == FREE:
         _must_not_be_lost(session, isbn, before, to)
+    step(before.status if before else None, to, session.show(isbn))
     given = {"status": to, **(changes or {})}
     with session.workspace.whole():
         after = _put(session, isbn, before, given)
@@ -72,10 +74,7 @@ def _must_not_be_lost(session: Session, isbn: str, row: Assignment | None, to: s
             "Look at `batchbook isbn check` and `batchbook status`, and put it right with `batchbook runs reapply`. If "
             "the number is free indeed, reserve and release it; then it can be given.",
         )
-    raise IsbnRefused(
-        f"ISBN {session.show(isbn)} was given once, and its row is not in {session.workspace.file} any more.",
-        "Put the row back from a backup (`batchbook backups`), or take another number.",
-    )
+    raise session.gone(isbn)
 
 
 def _put(session: Session, isbn: str, before: Assignment | None, given: Mapping[str, Any]) -> Assignment:

@@ -9,10 +9,11 @@ from typing import Any
 
 from batchbook.config import did_you_mean
 from batchbook.errors import Finding
+from batchbook.isbn.chronicle import life_of
 from batchbook.isbn.errors import WrongValues
 from batchbook.isbn.records import STATUSES, Assignment, Block, HistoryEntry
 from batchbook.isbn.session import Session
-from batchbook.isbn.states import FREE, allowed
+from batchbook.isbn.states import FREE, SPENT, allowed
 from batchbook.isbn.system import IsbnSystem
 from batchbook.tables.filters import AnyOf, Between, Containing
 from batchbook.tables.kinds import Wrong
@@ -57,10 +58,16 @@ class BlockUse:
 class Details:
     """One number with its history, oldest first."""
 
-    assignment: Assignment
+    isbn: str
+    assignment: Assignment | None
+    """Its row; None where it has none (any more)."""
     history: Sequence[HistoryEntry]
     steps: Sequence[str]
     """The states that it can go to from here."""
+    lost: bool
+    """Whether it was given though no row says so: commands do not give it again."""
+    block: str | None
+    """The block that it lies in."""
 
 
 _ALL = Selection()
@@ -140,11 +147,22 @@ def _found(session: Session, text: str) -> Iterator[Assignment]:
 
 
 def show(workspace: Workspace, system: IsbnSystem, isbn: str) -> Details:
-    """A number with its history. Raises UnknownIsbn."""
+    """A number with its history, one that has no row any more too. Raises UnknownIsbn where nothing is known of it."""
     session = Session(workspace, system)
-    row = session.existing(session.read(isbn))
-    history = tuple(session.history.where(isbn=row.isbn, order=("at",)))
-    return Details(row, history, allowed(row.status))
+    digits = session.read(isbn)
+    row = session.assignments.get(digits)
+    history = tuple(session.history.where(isbn=digits, order=("at",)))
+    lost = (row is None or row.status == FREE) and session.is_lost(digits)
+    if row is None and not history and not lost:
+        row = session.existing(digits)
+    block = session.block_of(digits)
+    return Details(digits, row, history, _steps(session, digits, row, lost, block), lost, block and block.block)
+
+
+def _steps(session: Session, isbn: str, row: Assignment | None, lost: bool, block: Block | None) -> Sequence[str]:
+    if lost:  # where its row was set back it can be reserved, unless it was spent
+        return () if row is None or life_of(session.history, isbn).status in SPENT else ("reserved",)
+    return () if row is None and block is None else allowed(row.status if row else None)
 
 
 def upcoming(workspace: Workspace, system: IsbnSystem, today: dt.date, days: int) -> Iterator[Assignment]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from batchbook.batch.systems import Actor
 from batchbook.isbn.allocation import by_preference, shortage
 from batchbook.isbn.chronicle import is_given, life_of, lives
-from batchbook.isbn.errors import UnknownIsbn, WrongValues, shortened, wrong_value
+from batchbook.isbn.errors import IsbnRefused, UnknownIsbn, WrongValues, shortened, wrong_value
 from batchbook.isbn.freenumbers import FreeNumbers
 from batchbook.isbn.numbers import isbn_of
 from batchbook.isbn.records import Assignment, Block, HistoryEntry
@@ -87,13 +87,29 @@ class Session:
 
     def existing(self, isbn: str) -> Assignment:
         """The row of a number that was touched. Raises UnknownIsbn."""
-        found = self.row(isbn)
+        found = self.assignments.get(isbn)
+        if found is None and self.is_lost(isbn):
+            raise self.gone(isbn)
         if found is None:
+            found = self.row(isbn)
+        if found is None:
+            steps = life_of(self.history, isbn).steps
+            was = "was given back, and is free" if steps else "was never scheduled or reserved"
             raise UnknownIsbn(
-                f"ISBN {self.show(isbn)} was never scheduled or reserved: it has no row in {self.workspace.file}.",
-                "Schedule or reserve it first.",
+                f"ISBN {self.show(isbn)} {was}: it has no row in {self.workspace.file}.",
+                "Schedule or reserve it first." + (" `batchbook isbn show` tells its history." if steps else ""),
             )
         return found
+
+    def gone(self, isbn: str) -> IsbnRefused:
+        """The error about a number that was given and has no row any more."""
+        state = life_of(self.history, isbn).status
+        was = f" (it was {state})" if is_given(state) else ""
+        return IsbnRefused(
+            f"ISBN {self.show(isbn)} was given once{was}, and its row is not in {self.workspace.file} any more.",
+            "Put the row back, with `batchbook runs reapply RUN` (`batchbook status` names the run) or from a backup "
+            "(`batchbook backups list`), or take another number.",
+        )
 
     def block_of(self, isbn: str) -> Block | None:
         """The block that a number lies in; the first in the sheet where blocks overlap."""
