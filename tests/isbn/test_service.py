@@ -50,6 +50,15 @@ def test_everything_that_is_wrong_with_a_block_is_told_at_once():
     assert [finding.column for finding in refused.value.findings] == ["prefix", "publisher code"]
 
 
+@pytest.mark.parametrize("given", [{"block": "978-1-60888"}, {"prefix": "978", "publisher_code": "1-60888"}])
+def test_a_total_that_is_not_the_whole_registrants_is_refused_with_how_many_numbers_it_has(given):
+    desk = Desk()
+    with pytest.raises(WrongValues, match=r"has 1,000 numbers; nothing was changed\.\s.*--start and --end") as refused:
+        desk.add_block(**given, total=999)
+    assert [(one.column, one.value, one.rule) for one in refused.value.findings] == [("total", 999, "block-total")]
+    assert desk.add_block(**given, total=1000).block.total == 1000
+
+
 def test_a_block_that_overlaps_is_entered_with_a_warning_that_names_the_other(desk):
     done = desk.add_block(block=BLOCK, first="5", last="9")
     assert [(one.rule, one.warning) for one in done.warnings] == [("overlap", True)]

@@ -31,6 +31,7 @@ from batchbook.storage import edit_workbook
 from batchbook.tables.newbook import READ_ME
 from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
+from batchbook.xlsx.places import letters
 from tests.tables.test_newbook import SOFFICE, shown_in_libreoffice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -195,6 +196,21 @@ def test_libreoffice_counts_what_is_used_of_the_blocks(tmp_path: Path, assignmen
         "978-1-60888": [str(used["978-1-60888"]), str(1000 - used["978-1-60888"]), f"{used['978-1-60888'] / 10:g}%"],
         "978-1-945678": [str(used["978-1-945678"]), str(100 - used["978-1-945678"]), f"{used['978-1-945678']}%"],
     }
+
+
+@pytest.mark.libreoffice
+@pytest.mark.skipif(SOFFICE is None, reason="LibreOffice is not installed")
+def test_a_row_of_blocks_that_an_undo_emptied_shows_no_figures_in_libreoffice(tmp_path: Path) -> None:
+    path = tmp_path / "isbn.xlsx"
+    path.write_bytes(SAMPLE.read_bytes())
+    header, *rows = shown_in_libreoffice(path)
+    names = [f"{letters(number)}3" for number in range(1, len(BLOCKS.columns) + 1)]
+    edit_workbook(path, path, {"ISBN Blocks": dict.fromkeys(names)})
+    left = shown_in_libreoffice(path)
+    assert left[:2] == [header, rows[0]]
+    assert [cell for row in left[2:] for cell in row if cell] == []
+    with Book.open(path) as book:
+        assert list(Workspace.read(book, (BLOCKS,)).findings) == []
 
 
 def test_the_sample_is_of_the_day_that_it_says() -> None:

@@ -88,7 +88,7 @@ def add_block(
         typer.Option(
             "--total",
             metavar="N",
-            help="How many; with --end, as a check.",
+            help="How many: with --start, where it ends; else as a check.",
             show_default=False,
         ),
     ] = None,

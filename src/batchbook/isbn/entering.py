@@ -35,13 +35,26 @@ def block_plan(
             "Give the registrant prefix, such as 978-1-60888; or prefix, publisher code, first and last number.",
             findings=wrong,
         )
-    if (first, last, total) == (None, None, None):
-        return block_of_registrant(block or f"{prefix}-{publisher_code}", ranges)
+    if first is None and last is None:
+        whole = block_of_registrant(block or f"{prefix}-{publisher_code}", ranges)
+        if total not in (None, whole.total):
+            raise _wrong_total(whole, total)
+        return whole
     if block is not None:
         whole = block_of_registrant(block, ranges)
         prefix, publisher_code = whole.prefix, whole.publisher_code
     assert prefix is not None and publisher_code is not None
     return block_of_range(prefix, publisher_code, ranges, start=first, end=last, total=total)
+
+
+def _wrong_total(whole: BlockPlan, total: int | None) -> WrongValues:
+    """Without first and last number the whole registrant is meant: another total is a misprint, or a part of it."""
+    said = f"{whole.span.name} has {whole.total:,} numbers"
+    return WrongValues(
+        f"The whole block {whole.span.name} has {whole.total:,} numbers; nothing was changed.",
+        "Put the total right, or give --start and --end where only a part of the numbers is yours.",
+        findings=[Finding(said, column="total", value=total, rule="block-total")],
+    )
 
 
 def _wrong_choice(block: str | None, prefix: str | None, publisher_code: str | None) -> Iterator[Finding]:

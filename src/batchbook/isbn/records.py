@@ -89,11 +89,20 @@ BLOCKS: Final = RecordType(
     ),
     computed=(
         Computed(
-            "Used", 'COUNTIFS(ISBN_Assignments[Block],[@Block],ISBN_Assignments[Status],"<>available")',
-            "Numbers of the block that are taken: reserved, scheduled, assigned, published or cancelled.", "0", 10,
+            "Used",
+            'IF([@Block]="","",COUNTIFS(ISBN_Assignments[Block],[@Block],ISBN_Assignments[Status],"<>available"))',
+            "Assignments whose Block is this one and that are taken: reserved, scheduled, assigned, published or "
+            "cancelled. A number in two blocks that overlap counts in the one that its row names; the command "
+            "batchbook isbn blocks counts it in both.", "0", 10,
         ),
-        Computed("Free", "[@Total]-[@Used]", "Numbers of the block that can still be given.", "0", 12),
-        Computed("Utilisation", 'IF([@Total]="","",[@Used]/[@Total])', "Share of the block that is taken.", "0.0%", 12),
+        Computed(
+            "Free", 'IF([@Block]="","",[@Total]-[@Used])',
+            "Total less Used: what can still be given, where no other block overlaps.", "0", 12,
+        ),
+        Computed(
+            "Utilisation", 'IF(OR([@Block]="",[@Total]=""),"",[@Used]/[@Total])', "Used as a share of Total.", "0.0%",
+            12,
+        ),
     ),
 )  # fmt: skip
 
