@@ -156,7 +156,9 @@ def show(workspace: Workspace, system: IsbnSystem, isbn: str) -> Details:
     if row is None and not history and not lost:
         row = session.existing(digits)
     block = session.block_of(digits)
-    return Details(digits, row, history, _steps(session, digits, row, lost, block), lost, block and block.block)
+    return Details(
+        digits, row, history, _steps(session, digits, row, lost, block), lost, block.block if block else None
+    )
 
 
 def _steps(session: Session, isbn: str, row: Assignment | None, lost: bool, block: Block | None) -> Sequence[str]:
