@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from batchbook.cli import output
-from batchbook.cli.output import plain, show_error, show_json, table
+from batchbook.cli.output import counted, plain, show_error, show_json, table
 from batchbook.errors import ConfigurationError, Finding
 
 
@@ -113,3 +113,7 @@ def test_a_long_list_is_written_piece_by_piece_as_one_object(count: int, capsys:
     assert list(shown) == ["first", "rows", "more", "last"]
     assert [row["place"] for row in shown["rows"]] == list(range(count))
     assert (shown["more"], shown["last"]) == (["a", "b"], {"x": None})
+
+
+def test_one_is_told_without_a_plural():
+    assert [counted(count, "row") for count in (0, 1, 1000)] == ["0 rows", "1 row", "1,000 rows"]

@@ -141,3 +141,13 @@ def test_what_vanished_is_put_back_with_a_history_row(desk):
     assert steps(desk)[-1] == ("reapply", None, "scheduled", f"run {name}")
     assert desk.faults() == []
     assert desk.row(FIRST).block == BLOCK
+
+
+def test_the_history_of_an_undone_cancellation_has_the_reason_that_went_with_it(desk):
+    desk.schedule(wanted())
+    desk.assign(FIRST)
+    name, changes = run(desk, "cancel", FIRST, reason="not printed")
+    undo(desk, name, changes)
+    assert desk.row(FIRST).reason is None
+    told = [(one.field, one.before, one.after) for one in desk.history if one.what == "undo"]
+    assert told == [("status", "cancelled", "assigned"), ("reason", "not printed", None)]

@@ -15,7 +15,7 @@ from batchbook.cli import isbn_options as opt
 from batchbook.cli.isbn_place import desk_for
 from batchbook.cli.isbn_shapes import plain, tell
 from batchbook.cli.listing import Formats, check_format
-from batchbook.cli.output import manner, note, say, show_json
+from batchbook.cli.output import counted, manner, note, say, show_json
 from batchbook.cli.places import WAIT_SECONDS, base_for
 from batchbook.cli.systems import isbn_of
 from batchbook.errors import EXIT_OK, EXIT_OUTCOMES, UsageError
@@ -142,7 +142,8 @@ def add_block(
     for warning in found.warnings:
         note(f"warning: {warning}")
     record = plain(desk.system.blocks, found.block)
-    said = f"added block {found.block.block}: {found.block.total:,} numbers, {record['first']} to {record['last']}"
+    numbers = f"{counted(found.block.total, 'number')}, {record['first']} to {record['last']}"
+    said = f"added block {found.block.block}: {numbers}"
     more = {"block": record, "findings": [str(warning) for warning in found.warnings]}
     tell("add-block", done, said=said, record=record, more=more, dry_run=dry_run)
 
@@ -209,8 +210,8 @@ def adopt(
         "remarks": [str(finding) for finding in found.warnings],
     }
     said = (
-        f"adopted {found.rows:,} rows of {file.name}: {found.done:,} done, {found.unchanged:,} unchanged, "
-        f"{found.rejected:,} rejected; {len(found.blocks)} new blocks"
+        f"adopted {counted(found.rows, 'row')} of {file.name}: {found.done:,} done, {found.unchanged:,} unchanged, "
+        f"{found.rejected:,} rejected; {counted(len(found.blocks), 'new block')}"
     )
     tell("adopt", done, said=said, record=counts, more=more, dry_run=dry_run)
     return EXIT_OUTCOMES if found.rejected else EXIT_OK

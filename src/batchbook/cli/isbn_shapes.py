@@ -67,7 +67,7 @@ def tell(
     elif manner.csv:
         write_csv(list(record), [record])
     else:
-        say(f"{'would be ' if dry_run else ''}{said}{_kept(done, dry_run=dry_run)}")
+        say(f"{'would be ' if dry_run and done.changes else ''}{said}{_kept(done, dry_run=dry_run)}")
 
 
 def _kept(done: Done[Any], *, dry_run: bool) -> str:

@@ -141,6 +141,11 @@ def _duplicate_of_output() -> int | None:
         return None
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number with its noun: ``1 row``, ``1,000 rows``."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def plain(text: str) -> str:
     """The text without characters that steer a terminal; a workbook's cells can hold any."""
     if text.isprintable():

@@ -184,7 +184,11 @@ def upcoming(workspace: Workspace, system: IsbnSystem, today: dt.date, days: int
 def blocks(workspace: Workspace, system: IsbnSystem) -> list[BlockUse]:
     """The blocks in the sheet's order, with their figures."""
     session = Session(workspace, system)
-    lost = session.lost_numbers()
+    return block_uses(session, session.lost_numbers())
+
+
+def block_uses(session: Session, lost: Collection[str]) -> list[BlockUse]:
+    """The same, where it is known which numbers are lost."""
     return [_use(session, block, lost) for block in session.blocks.where()]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from batchbook.isbn.forecast import Forecast, Takings
 from batchbook.isbn.numbers import isbn_of
-from batchbook.isbn.queries import BlockUse, blocks, upcoming
+from batchbook.isbn.queries import BlockUse, block_uses, upcoming
 from batchbook.isbn.records import STATUSES
 from batchbook.isbn.reportsheets import report_sheets
 from batchbook.isbn.session import Session
@@ -67,8 +67,9 @@ def _plain(value: Any) -> Any:
 def report(workspace: Workspace, system: IsbnSystem, now: dt.datetime, *, window_days: int = 90) -> Report:
     """The report at a moment (with zone)."""
     session = Session(workspace, system)
-    uses = blocks(workspace, system)
-    totals = _totals(session, uses)
+    lost = session.lost_numbers()
+    uses = block_uses(session, lost)
+    totals = _totals(session, uses, lost)
     takings = Takings.read(session.history, now, window_days)
     table = session.assignments
     counted = table.tally("status")
@@ -91,7 +92,7 @@ def report(workspace: Workspace, system: IsbnSystem, now: dt.datetime, *, window
     )
 
 
-def _totals(session: Session, uses: Sequence[BlockUse]) -> dict[str, int]:
+def _totals(session: Session, uses: Sequence[BlockUse], lost: Collection[str]) -> dict[str, int]:
     """Figures of all blocks together: a number of two blocks that overlap counts once."""
     spans = [span_of(use.block) for use in uses]
     rows = session.assignments.count()
@@ -103,13 +104,13 @@ def _totals(session: Session, uses: Sequence[BlockUse]) -> dict[str, int]:
         inside += count
         used += count - session.assignments.count(status=FREE, isbn=within)
     numbers = capacity(spans)
-    lost = sum(any(use.block.first <= isbn <= use.block.last for use in uses) for isbn in session.lost_numbers())
+    gone = sum(any(use.block.first <= isbn <= use.block.last for use in uses) for isbn in lost)
     return {
         "blocks": len(uses),
         "numbers": numbers,
         "used": used,
-        "available": numbers - used - lost,
-        "lost": lost,
+        "available": numbers - used - gone,
+        "lost": gone,
         "rows": rows,
         "released": free,
         "no_block": rows - inside,

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from batchbook.batch.systems import Actor, Turning
-from batchbook.isbn.bookings import LIVING, held_by
+from batchbook.isbn.bookings import BOOKING, LIVING, held_by
 from batchbook.isbn.chronicle import is_given, life_of
-from batchbook.isbn.fields import EDITABLE
 from batchbook.isbn.records import HistoryEntry
 from batchbook.isbn.session import Session
 from batchbook.tables.filters import Between
@@ -118,7 +117,7 @@ class _Turn:
             if first is not None:
                 yield self._entry(str(first), "block", before.get("block"), after.get("block"))
             return
-        for field in ("status", *EDITABLE):
+        for field in ("status", *BOOKING):
             # Of a row that comes or goes its state says enough.
             whole = "isbn" in after
             if field in after and before.get(field) != after[field] and (field == "status" or not whole):
