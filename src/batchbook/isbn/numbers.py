@@ -9,17 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from stdnum import ean
-
 from batchbook.isbn.ranges import Parts, RangeTable, shipped_ranges
-from batchbook.isbn.reading import parse_cell, parse_text
+from batchbook.isbn.reading import check_digit, parse_cell, parse_text
 from batchbook.tables.kinds import CellValue, Kind, Stored, Wrong
 
 
 def isbn_of(core: int) -> str:
     """The ISBN of 13 digits that has this core."""
     digits = f"{core:012d}"
-    return digits + str(ean.calc_check_digit(digits))
+    return digits + check_digit(digits)
 
 
 def core_of(isbn: str) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final, NoReturn
 
 from stdnum import ean
@@ -42,6 +43,12 @@ It is refused even where the last of them happens to be the right check digit, a
 """
 
 
+@lru_cache(maxsize=4096)
+def check_digit(twelve: str) -> str:
+    """The check digit of the first 12 digits; remembered, for each number is read and written several times."""
+    return str(ean.calc_check_digit(twelve))
+
+
 def parse_text(text: str) -> str:
     """The 13 digits of a text that is one ISBN. Raises Wrong."""
     if _is_plain(digits := text.replace("-", "")):
@@ -69,7 +76,7 @@ def _is_plain(digits: str) -> bool:
         and digits.isdecimal()
         and digits.startswith(("978", "979"))
         and not digits.startswith("9790")
-        and str(ean.calc_check_digit(digits[:12])) == digits[12]
+        and check_digit(digits[:12]) == digits[12]
     )
 
 

@@ -117,7 +117,8 @@ class ColumnShape:
         if value is None or value == "":
             return BLANK
         try:
-            cell = self.kind.write(value)
+            # A plain value is what is stored for it.
+            cell = self.write(value) if self.kind.plain and type(value) is str else self.kind.write(value)
         except Wrong as wrong:
             return Look(None, Trouble.of(wrong, shortened(str(value))))
         return self.read_plain(cell)
