@@ -56,6 +56,17 @@ def test_numbers_are_given_by_date_then_priority_then_the_files_order(press: Pre
     assert [row["What"] for row in press.sheet("ISBN History")][-4:] == ["bulk"] * 4
 
 
+def test_a_number_that_a_row_asks_for_is_given_to_no_earlier_row(press: Press) -> None:
+    press.put(
+        "rows.csv",
+        f"{HEADER}\nSoon,B-1,2027-01-01,,,paperback,1,,\nNext,B-2,2027-01-02,,,paperback,1,,\n"
+        f"Own,B-3,2028-01-01,,,paperback,3,,{FIRST}\n",
+    )
+    done = press.isbn("bulk", "rows.csv", "--json")
+    assert (done.code, done.json["rows"]["done"]) == (0, 3), done.err
+    assert [press.by_book()[f"B-{n}", "paperback"] for n in (3, 1, 2)] == [FIRST, SECOND, THIRD]
+
+
 def test_the_same_file_again_changes_nothing(press: Press) -> None:
     press.put("rows.csv", f"{HEADER}\nRiver,B-1,2027-05-01,,,paperback,1,,\nSea,B-2,2027-05-01,,,ebook,,,\n")
     assert press.isbn("bulk", "rows.csv").code == 0
@@ -308,6 +319,21 @@ def test_a_row_with_a_broken_date_is_rejected_by_assign_due_and_the_others_are_a
     assert press.sheet()[1]["Status"] == "assigned"
     shown = press.called("runs", "show", done.json["run_id"]).out
     assert "next week" in shown
+
+
+@pytest.mark.parametrize("status", ["Scheduld", None, 7])
+def test_a_row_whose_status_is_none_is_rejected_by_assign_due_with_its_value(press: Press, status: object) -> None:
+    press.schedule("Past", "B-1", "2020-03-01")
+    press.schedule("Other", "B-2", "2020-03-01")
+    press.isbn("reserve", "--reason", "kept")
+    press.typed("ISBN Assignments", 2, "Status", status)
+    press.typed("ISBN Assignments", 9, "Notes", "a remark below the table")
+    done = press.isbn("assign-due", "--json")
+    assert done.code == 3
+    assert (done.json["rows"]["selected"], done.json["rows"]["done"], done.json["rows"]["rejected"]) == (2, 1, 1)
+    (problem,) = press.called("runs", "show", done.json["run_id"], "--json").json["problems"]
+    assert (problem["row"], "Status" in problem["reason"]) == (2, True)
+    assert status is None or repr(str(status)) in problem["reason"]
 
 
 def test_a_job_can_be_undone_and_its_run_shown_and_reported(press: Press) -> None:

@@ -17,7 +17,7 @@ from batchbook.isbn.errors import IsbnRefused
 from batchbook.isbn.headers import spelled
 from batchbook.isbn.jobreport import assign_due_report, bulk_report
 from batchbook.isbn.outcomes import OnDifference, Wanted
-from batchbook.isbn.records import ASSIGNMENTS
+from batchbook.isbn.records import ASSIGNMENTS, STATUSES
 from batchbook.isbn.service import assign
 from batchbook.isbn.system import IsbnSystem, isbn_system
 from batchbook.tables.kinds import Wrong
@@ -97,7 +97,10 @@ class _IsbnJob(Processor):
 
 
 class BulkImport(_IsbnJob):
-    """Schedules each row of an input: by scheduled date, then priority, then the input's order."""
+    """Schedules each row of an input: by scheduled date, then priority, then the input's order.
+
+    Rows that ask for a certain ISBN come first.
+    """
 
     Options = BulkOptions
     input_only = True
@@ -117,7 +120,7 @@ class BulkImport(_IsbnJob):
         workspace.table(self._isbn.assignments).must_be_sound()
 
     def order(self, row: Row) -> tuple[str | int, ...] | None:
-        """By scheduled date, then priority; rows that are wrong come first, for they take no number."""
+        """By scheduled date, then priority, those with a number of their own first; wrong rows take none at all."""
         wanted, _ = self._read(row)
         return wanted.sort_key if wanted is not None else None
 
@@ -176,7 +179,10 @@ class AssignDue(_IsbnJob):
 
     def selects(self, row: Row) -> bool:
         """Whether the number is scheduled up to that day; also where nobody can tell, which is then said."""
-        if row.shown("status").strip().casefold() != "scheduled":  # as the sheet's own rules read it
+        status = (row.shown("status").strip() or str(row["status"] or "")).casefold()  # as the sheet's rules read it
+        if status not in STATUSES:
+            return any(row[name] is not None for name in self.reads)  # else it is no row of the table
+        if status != "scheduled":
             return False
         if row["scheduled_date"] is None:
             return True
