@@ -371,6 +371,16 @@ def test_a_dry_run_of_a_job_writes_nothing(press: Press, verb: str) -> None:
     assert press.isbns.read_bytes() == before
 
 
+def test_a_dry_run_of_an_import_tells_every_row_that_would_be_rejected(press: Press) -> None:
+    press.put("rows.csv", f"{HEADER}\nSea,B-2,2027-05-01,,,ebook,,,\nHill,,2027-05-01,,,ebook,,,\nWood,B-3,x,,,,,,\n")
+    tried = press.isbn("bulk", "rows.csv", "--dry-run", "--json")
+    assert (tried.code, tried.json["status"], tried.json["rows"]["rejected"]) == (3, "dry_run", 2)
+    assert [(one["row"], one["outcome"]) for one in tried.json["problems"]] == [(3, "rejected"), (4, "rejected")]
+    assert "Book ID" in tried.json["problems"][0]["reason"]
+    told = press.isbn("bulk", "rows.csv", "--dry-run")
+    assert (told.code, "rejected: 2, such as row 3" in told.out) == (3, True)
+
+
 def test_the_figures_of_a_job_are_one_line_of_csv(press: Press) -> None:
     press.schedule("Past", "B-1", "2020-03-01")
     done = press.isbn("assign-due", "--format", "csv")

@@ -211,7 +211,10 @@ class Problems:
             f"{outcome}: {max(count, counts[outcome]):,}, such as row {first.number} [{first.key}]: {first.reason}"
             for outcome, (count, first) in sorted(self._found.items())
         ]
-        return [*lines, f"all of them: batchbook runs show {result.run_id}"] if lines and result.run_id else lines
+        if not lines or (result.run_id is None and result.status != "dry_run"):
+            return lines
+        where = f"batchbook runs show {result.run_id}" if result.run_id else "--verbose or --json shows them"
+        return [*lines, f"all of them: {where}"]
 
 
 def _show(result: RunResult, problems: list[str], quiet: bool) -> None:
