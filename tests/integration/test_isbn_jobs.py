@@ -284,11 +284,44 @@ def test_the_own_job_file_counts_where_there_is_one_and_the_report_has_what_was_
 def test_rows_of_books_with_other_details_are_changed_with_update_alone(press: Press) -> None:
     press.schedule("River", "B-1")
     press.put("rows.csv", f"{HEADER}\nRivers,B-1,2027-05-01,,,paperback,1,,\n")
-    assert press.isbn("bulk", "rows.csv").code == 3
+    refused = press.isbn("bulk", "rows.csv", "--json")
+    assert (refused.code, "--update" in rejected(press, refused.json)[2]) == (3, True)
     assert press.sheet()[0]["Title"] == "River"
     done = press.isbn("bulk", "rows.csv", "--update", "--json")
     assert (done.code, done.json["rows"]["done"]) == (0, 1), done.err
     assert press.sheet()[0]["Title"] == "Rivers"
+
+
+def test_a_date_that_can_be_read_in_two_ways_is_rejected_with_the_setting_that_says_which(press: Press) -> None:
+    rows = "Sea,B-1,03/04/2027,,,ebook,,,\nHill,B-2,03/04/27,,,ebook,,,\n"
+    press.put("rows.csv", f"{HEADER}\n{rows}")
+    done = press.isbn("bulk", "rows.csv", "--json")
+    reasons = rejected(press, done.json)
+    assert ["date_order" in reasons[row] for row in (2, 3)] == [True, False], "no order makes a year of two digits four"
+    with (press.path / "config" / "batchbook.yaml").open("a") as file:
+        file.write("isbn: {date_order: dmy}\n")
+    done = press.isbn("bulk", "rows.csv", "--json")
+    assert (done.json["rows"]["done"], done.json["rows"]["rejected"]) == (1, 1)
+    assert str(press.sheet()[0]["Scheduled Date"]).startswith("2027-04-03")
+
+
+def test_an_input_without_rows_says_so(press: Press) -> None:
+    press.put("rows.csv", f"{HEADER}\n")
+    done = press.isbn("bulk", "rows.csv")
+    assert (done.code, "the input rows.csv has no rows" in done.err, "select:" in done.err) == (0, True, False)
+
+
+def test_the_history_names_the_user_that_a_job_was_given(press: Press) -> None:
+    press.put("rows.csv", f"{HEADER}\nSea,B-1,2020-05-01,,,ebook,,,\n")
+    bulk = press.isbn("bulk", "rows.csv", "--user", "Ann", "--json").json["run_id"]
+    assert press.isbn("assign-due", "--user", "Bea", "--resume-auto").code == 0
+    assert [(row["Who"], row["What"]) for row in press.sheet("ISBN History")][-2:] == [
+        ("Ann", "bulk"),
+        ("Bea", "assign-due"),
+    ]
+    assert press.called("runs", "show", bulk, "--json").json["sheet"] == "ISBN Assignments"
+    assert press.isbn("assign-due", "--user", " ").code == 2
+    assert press.isbn("bulk", "rows.csv", "--resume-auto", "--start-fresh").code == 2
 
 
 def test_what_is_due_is_assigned_once_and_the_rest_stays(press: Press) -> None:

@@ -73,7 +73,7 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
             assembly.processor, judge, concurrency=job.batch.concurrency, tries=job.batch.max_retry_attempts, stop=stop
         )
         if records is not None:
-            records.open(book, Actor(this_user(), clock(), log.run.id, job.base.zone))
+            records.open(book, Actor(request.user or this_user(), clock(), log.run.id, job.base.zone))
         find = log.pending_by_key if job.input is not None else SideBySide(log.pending_pages())
         feed = RowFeed(taken_rows(table, find, index.problems()))
         _process(processor, feed, manager, log, tracker, stop, job.batch.usable_size)
