@@ -82,7 +82,21 @@ def test_bad_rows_are_counted_as_in_a_run(site):
         return shout(row)
 
     site.use(work)
-    assert site.run(dry_run=True).rows == site.run().rows
+    dry, real = site.run(dry_run=True), site.run()
+    assert dry.rows == real.rows
+    assert dry.as_dict()["problems"] == [{"row": 3, "key": "K2", "outcome": "rejected", "reason": "no"}]
+
+
+@pytest.mark.parametrize("fail_on", [["rejected"], ["failed"]])
+def test_it_ends_with_the_exit_code_of_the_run_that_it_foresees(site, fail_on):
+    def work(row):
+        raise Rejected("no")
+
+    site.make_job(fail_on=fail_on)
+    site.use(work)
+    dry, real = site.run(dry_run=True), site.run()
+    assert dry.status == "dry_run"
+    assert dry.exit_code == real.exit_code == (3 if fail_on == ["rejected"] else 0)
 
 
 def test_it_does_not_need_the_workbook_closed(site):

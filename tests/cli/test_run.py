@@ -9,7 +9,7 @@ import pytest
 from batchbook.batch.outcomes import Counts
 from batchbook.batch.progress import RowProblem
 from batchbook.batch.report import RunResult, failed_before
-from batchbook.cli.run import Problems, _keys
+from batchbook.cli.run import Problems, _keys, summary
 from batchbook.errors import UsageError
 
 
@@ -45,3 +45,12 @@ def test_after_a_resume_the_rows_with_a_problem_are_those_of_the_whole_run() -> 
     problems = Problems(lambda event: None)
     problems(RowProblem(9, "K9", "unknown", "no answer"))
     assert problems.lines(ended(unknown=5))[0] == "unknown: 5, such as row 9 [K9]: no answer"
+
+
+def test_an_interrupted_run_says_how_to_go_on_with_the_command_that_began_it() -> None:
+    result = {
+        "status": "interrupted", "run_id": "r1", "resumed": None, "conflicts": 0,
+        "rows": {"selected": 3, "done": 1}, "seconds": dict.fromkeys(("total", "process", "ledger", "save"), 1.0),
+    }  # fmt: skip
+    assert summary(result)[0] == "interrupted; what was done is kept, go on with --resume-auto (run r1)"
+    assert summary(result, "run the same command again")[0].endswith("run the same command again (run r1)")

@@ -340,15 +340,15 @@ def test_a_workbook_can_be_named_where_there_is_no_configuration(tmp_path: Path)
 
 
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
-@pytest.mark.parametrize(("name", "code"), [("empty", 5), ("missing.xlsx", 2), ("half.xlsx", 5), ("folder", 5)])
+@pytest.mark.parametrize("name", ["empty", "missing.xlsx", "half.xlsx", "folder"])
 def test_a_list_that_cannot_be_read_is_named_and_not_taken_for_the_workbook(
-    press: Press, name: str, code: int, dry: tuple[str, ...]
+    press: Press, name: str, dry: tuple[str, ...]
 ) -> None:
     press.put("empty", b"")
     press.put("half.xlsx", press.isbns.read_bytes()[:3000])
     (press.path / "folder").mkdir()
     before = press.isbns.read_bytes()
     done = press.isbn("adopt", name, *dry, "--json")
-    assert (done.code, name in done.json["error"]["what"]) == (code, True), done.err
+    assert (done.code, name in done.json["error"]["what"]) == (2, True), done.err
     assert "backups restore" not in done.json["error"]["advice"]
     assert press.isbns.read_bytes() == before

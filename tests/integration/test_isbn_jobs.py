@@ -27,7 +27,7 @@ def press(tmp_path: Path) -> Press:
 
 def rejected(press: Press, result: dict[str, Any]) -> dict[int, str]:
     """By row of the input: the reason in the file of rejected rows."""
-    text = Path(result["rejected_rows"]).read_bytes().decode("utf-8-sig", "surrogateescape")
+    text = Path(result["rejected_rows"]).read_bytes().decode("utf-8-sig")
     delimiter = ";" if text.splitlines()[0].endswith(";Rejected Because") else ","
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     return {int(row["Input Row"]): row["Rejected Because"] for row in rows}
@@ -54,6 +54,17 @@ def test_numbers_are_given_by_date_then_priority_then_the_files_order(press: Pre
     order = sorted(given, key=given.__getitem__)
     assert [book for book, _ in order] == ["B-4", "B-2", "B-3", "B-1"]
     assert [row["What"] for row in press.sheet("ISBN History")][-4:] == ["bulk"] * 4
+
+
+def test_a_number_that_a_row_asks_for_is_given_to_no_earlier_row(press: Press) -> None:
+    press.put(
+        "rows.csv",
+        f"{HEADER}\nSoon,B-1,2027-01-01,,,paperback,1,,\nNext,B-2,2027-01-02,,,paperback,1,,\n"
+        f"Own,B-3,2028-01-01,,,paperback,3,,{FIRST}\n",
+    )
+    done = press.isbn("bulk", "rows.csv", "--json")
+    assert (done.code, done.json["rows"]["done"]) == (0, 3), done.err
+    assert [press.by_book()[f"B-{n}", "paperback"] for n in (3, 1, 2)] == [FIRST, SECOND, THIRD]
 
 
 def test_the_same_file_again_changes_nothing(press: Press) -> None:
@@ -179,9 +190,10 @@ def test_another_encoding_is_never_read_as_other_letters(press: Press, encoding:
         assert (done.code, titles) == (2, set())
         assert "UTF-16" in done.json["error"]["what"]
     else:
-        assert (done.code, titles) == (3, {"Sea"})
-        reason = rejected(press, done.json)[2]
-        assert all(word in reason for word in ("Title", "not in UTF-8", "0xDC", "rule encoding"))
+        assert (done.code, titles) == (2, set())
+        assert "not in UTF-8" in done.json["error"]["what"]
+        (finding,) = done.json["error"]["findings"]
+        assert all(word in finding for word in ("rows.csv", "row 2", "column title", "0xDC"))
 
 
 @pytest.mark.parametrize(
@@ -272,11 +284,44 @@ def test_the_own_job_file_counts_where_there_is_one_and_the_report_has_what_was_
 def test_rows_of_books_with_other_details_are_changed_with_update_alone(press: Press) -> None:
     press.schedule("River", "B-1")
     press.put("rows.csv", f"{HEADER}\nRivers,B-1,2027-05-01,,,paperback,1,,\n")
-    assert press.isbn("bulk", "rows.csv").code == 3
+    refused = press.isbn("bulk", "rows.csv", "--json")
+    assert (refused.code, "--update" in rejected(press, refused.json)[2]) == (3, True)
     assert press.sheet()[0]["Title"] == "River"
     done = press.isbn("bulk", "rows.csv", "--update", "--json")
     assert (done.code, done.json["rows"]["done"]) == (0, 1), done.err
     assert press.sheet()[0]["Title"] == "Rivers"
+
+
+def test_a_date_that_can_be_read_in_two_ways_is_rejected_with_the_setting_that_says_which(press: Press) -> None:
+    rows = "Sea,B-1,03/04/2027,,,ebook,,,\nHill,B-2,03/04/27,,,ebook,,,\n"
+    press.put("rows.csv", f"{HEADER}\n{rows}")
+    done = press.isbn("bulk", "rows.csv", "--json")
+    reasons = rejected(press, done.json)
+    assert ["date_order" in reasons[row] for row in (2, 3)] == [True, False], "no order makes a year of two digits four"
+    with (press.path / "config" / "batchbook.yaml").open("a") as file:
+        file.write("isbn: {date_order: dmy}\n")
+    done = press.isbn("bulk", "rows.csv", "--json")
+    assert (done.json["rows"]["done"], done.json["rows"]["rejected"]) == (1, 1)
+    assert str(press.sheet()[0]["Scheduled Date"]).startswith("2027-04-03")
+
+
+def test_an_input_without_rows_says_so(press: Press) -> None:
+    press.put("rows.csv", f"{HEADER}\n")
+    done = press.isbn("bulk", "rows.csv")
+    assert (done.code, "the input rows.csv has no rows" in done.err, "select:" in done.err) == (0, True, False)
+
+
+def test_the_history_names_the_user_that_a_job_was_given(press: Press) -> None:
+    press.put("rows.csv", f"{HEADER}\nSea,B-1,2020-05-01,,,ebook,,,\n")
+    bulk = press.isbn("bulk", "rows.csv", "--user", "Ann", "--json").json["run_id"]
+    assert press.isbn("assign-due", "--user", "Bea", "--resume-auto").code == 0
+    assert [(row["Who"], row["What"]) for row in press.sheet("ISBN History")][-2:] == [
+        ("Ann", "bulk"),
+        ("Bea", "assign-due"),
+    ]
+    assert press.called("runs", "show", bulk, "--json").json["sheet"] == "ISBN Assignments"
+    assert press.isbn("assign-due", "--user", " ").code == 2
+    assert press.isbn("bulk", "rows.csv", "--resume-auto", "--start-fresh").code == 2
 
 
 def test_what_is_due_is_assigned_once_and_the_rest_stays(press: Press) -> None:
@@ -307,6 +352,21 @@ def test_a_row_with_a_broken_date_is_rejected_by_assign_due_and_the_others_are_a
     assert press.sheet()[1]["Status"] == "assigned"
     shown = press.called("runs", "show", done.json["run_id"]).out
     assert "next week" in shown
+
+
+@pytest.mark.parametrize("status", ["Scheduld", None, 7])
+def test_a_row_whose_status_is_none_is_rejected_by_assign_due_with_its_value(press: Press, status: object) -> None:
+    press.schedule("Past", "B-1", "2020-03-01")
+    press.schedule("Other", "B-2", "2020-03-01")
+    press.isbn("reserve", "--reason", "kept")
+    press.typed("ISBN Assignments", 2, "Status", status)
+    press.typed("ISBN Assignments", 9, "Notes", "a remark below the table")
+    done = press.isbn("assign-due", "--json")
+    assert done.code == 3
+    assert (done.json["rows"]["selected"], done.json["rows"]["done"], done.json["rows"]["rejected"]) == (2, 1, 1)
+    (problem,) = press.called("runs", "show", done.json["run_id"], "--json").json["problems"]
+    assert (problem["row"], "Status" in problem["reason"]) == (2, True)
+    assert status is None or repr(str(status)) in problem["reason"]
 
 
 def test_a_job_can_be_undone_and_its_run_shown_and_reported(press: Press) -> None:
@@ -342,6 +402,16 @@ def test_a_dry_run_of_a_job_writes_nothing(press: Press, verb: str) -> None:
     tried = press.isbn(*arguments, "--dry-run", "--json")
     assert (tried.code, tried.json["status"], tried.json["rows"]["done"]) == (0, "dry_run", 1), tried.err
     assert press.isbns.read_bytes() == before
+
+
+def test_a_dry_run_of_an_import_tells_every_row_that_would_be_rejected(press: Press) -> None:
+    press.put("rows.csv", f"{HEADER}\nSea,B-2,2027-05-01,,,ebook,,,\nHill,,2027-05-01,,,ebook,,,\nWood,B-3,x,,,,,,\n")
+    tried = press.isbn("bulk", "rows.csv", "--dry-run", "--json")
+    assert (tried.code, tried.json["status"], tried.json["rows"]["rejected"]) == (3, "dry_run", 2)
+    assert [(one["row"], one["outcome"]) for one in tried.json["problems"]] == [(3, "rejected"), (4, "rejected")]
+    assert "Book ID" in tried.json["problems"][0]["reason"]
+    told = press.isbn("bulk", "rows.csv", "--dry-run")
+    assert (told.code, "rejected: 2, such as row 3" in told.out) == (3, True)
 
 
 def test_the_figures_of_a_job_are_one_line_of_csv(press: Press) -> None:

@@ -111,8 +111,9 @@ def test_a_given_number_must_be_of_a_block_and_free_or_the_same_books():
 
 def test_rows_sort_by_date_then_priority_then_as_they_came():
     rows = [wanted("a", priority=3), wanted("b"), wanted("c", priority=1),
-            wanted("d", scheduled_date=dt.date(2026, 1, 1), priority=3), wanted("e", priority=2)]  # fmt: skip
-    assert [row.book_id for row in sorted(rows, key=lambda row: row.sort_key)] == ["d", "c", "b", "e", "a"]
+            wanted("d", scheduled_date=dt.date(2026, 1, 1), priority=3), wanted("e", priority=2),
+            wanted("f", isbn="9781608880003", scheduled_date=dt.date(2199, 1, 1))]  # fmt: skip
+    assert [row.book_id for row in sorted(rows, key=lambda row: row.sort_key)] == ["f", "d", "c", "b", "e", "a"]
 
 
 def test_an_import_that_is_repeated_changes_nothing():

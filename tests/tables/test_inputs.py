@@ -12,9 +12,9 @@ SHEET = [["Key", "Name", "Result"], ["K1", "a", "old"], ["K2", "b"], [None, "no 
 WANTED = {"Key": ("Key",), "Name": ("Name", "Title")}
 
 
-def read(path, content, *, others=False, name="in.csv"):
+def read(path, content, *, others=False, name="in.csv", encoding="utf-8"):
     source = path / name
-    source.write_bytes(content if isinstance(content, bytes) else content.encode())
+    source.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
     return [
         {name: cell and cell.value for name, cell in cells.items()}
         for _, cells in CsvRows(source, WANTED, others=others).rows()
@@ -53,8 +53,20 @@ def test_a_short_line_has_blanks_at_its_end(tmp_path):
 
 @pytest.mark.parametrize("content", [b"Key;Name\nK1;M\xfcller\n", b"Key,Name\n" + b"a,b\n" * 9000 + b"K1,\xff\n"])
 def test_a_csv_file_in_another_encoding_is_refused_with_the_place_and_the_advice(tmp_path, content):
-    with pytest.raises(ConfigurationError, match=r"in\.csv cannot be read from line .*UTF-8"):
+    with pytest.raises(ConfigurationError, match=r"in\.csv is not in UTF-8.*CSV UTF-8") as caught:
         read(tmp_path, content)
+    (finding,) = caught.value.findings
+    assert (finding.column, finding.rule, "0xF" in finding.message) == ("Name", "encoding", True)
+    assert finding.row == content.count(b"\n")
+
+
+def test_of_a_csv_file_in_another_encoding_the_first_places_are_told_at_once(tmp_path):
+    with pytest.raises(ConfigurationError, match="first 50 places") as caught:
+        read(tmp_path, "Key,Name\n" + "Ä,ü\n" * 40, encoding="cp1252")
+    assert len(caught.value.findings) == 50
+    assert {(one.row, one.column) for one in caught.value.findings} == {
+        (row, name) for row in range(2, 27) for name in ("Key", "Name")
+    }
 
 
 @pytest.mark.parametrize("content", ["", "Name\nx\n", "Key,Name,Title\na,b,c\n"])

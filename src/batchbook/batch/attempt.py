@@ -199,7 +199,7 @@ class Attempt:
                 )
             )
             if not counts.selected and not self._assembly.processor.chooses:
-                self._warn("no row is selected: see `select:`, --keys, --start-row and --end-row")
+                self._warn(self._nothing_selected())
             if begun.settle_first:
                 self._save(final=False)
             self._work(begun, strategy)
@@ -220,6 +220,11 @@ class Attempt:
             )
             error.__cause__ = caught
         return self._result(begun, error)
+
+    def _nothing_selected(self) -> str:
+        if self._job.input is not None and self._assembly.processor.input_only and not self._request.filters:
+            return f"the input {self._job.input.name} has no rows below its headers"
+        return "no row is selected: see `select:`, --keys, --start-row and --end-row"
 
     def _work(self, begun: Begun, strategy: Strategy) -> None:
         """Passes over the sheet until no row is pending: more than one where people change the workbook meanwhile."""
@@ -271,7 +276,7 @@ class Attempt:
         """Show the processor the records of its system, where it has one."""
         if self._records is None:
             return
-        actor = Actor(this_user(), self._clock(), self._log.run.id, self._job.base.zone)
+        actor = Actor(self._request.user or this_user(), self._clock(), self._log.run.id, self._job.base.zone)
         try:
             again = self._records.open(book, actor, self._assembly.examined())
         except ConfigurationError as error:

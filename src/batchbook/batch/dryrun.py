@@ -12,12 +12,13 @@ from batchbook.batch.checkpoints import CheckpointManager
 from batchbook.batch.details import read_details
 from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.interrupt import StopToken
+from batchbook.batch.judging import remarks_of
 from batchbook.batch.outcomes import Counts, RowOutcome
 from batchbook.batch.planning import Planner
 from batchbook.batch.processor import BatchProcessor, RowFeed
 from batchbook.batch.progress import CellChange, Listener, ProgressTracker, RunStarted, Warned
 from batchbook.batch.recordwork import RecordWork, this_user
-from batchbook.batch.report import RunResult, peak_rss, vars_of
+from batchbook.batch.report import RunResult, peak_rss, problems_of, vars_of
 from batchbook.batch.selection import Selector, SideBySide, must_have_keys, taken_rows
 from batchbook.batch.start import StartRequest
 from batchbook.batch.strategies import BatchPlan
@@ -72,7 +73,7 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
             assembly.processor, judge, concurrency=job.batch.concurrency, tries=job.batch.max_retry_attempts, stop=stop
         )
         if records is not None:
-            records.open(book, Actor(this_user(), clock(), log.run.id, job.base.zone))
+            records.open(book, Actor(request.user or this_user(), clock(), log.run.id, job.base.zone))
         find = log.pending_by_key if job.input is not None else SideBySide(log.pending_pages())
         feed = RowFeed(taken_rows(table, find, index.problems()))
         _process(processor, feed, manager, log, tracker, stop, job.batch.usable_size)
@@ -88,6 +89,8 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
             shown = dataclasses.replace(change, before=_plain(change.before), after=_plain(change.after))
             changes.append(vars_of(shown))
         result = _result(assembly, log, tracker, changes, saves.plan_size()[1], stop)
+        for one in result.remarks:
+            listener(Warned(one))
         overwritten = sum(conflict.kept == "ours" for conflict in saves.planned_conflicts())
         return dataclasses.replace(result, vanished=vanished, overwritten=overwritten)
 
@@ -154,6 +157,9 @@ def _result(
     counts = Counts.of(log.run.selected, log.counts())
     if not stop.stopping:
         counts.must_balance()
+    problems = Spool()  # the ledger, which has them, vanishes
+    for one in problems_of(log):
+        problems.append(one)
     return RunResult(
         run_id=None,
         job=job.job,
@@ -171,6 +177,9 @@ def _result(
         stopped_with=stop.exit_code if stop.stopping else None,
         reference=assembly.reference,
         changes=changes,
+        problems=problems,
+        foreseen=counts.ending(job.fail_on),
+        remarks=remarks_of(assembly.processor),
     )
 
 

@@ -227,7 +227,7 @@ class Opening:
         if self._system is None:
             return {}
         with open_settled(self._target, self._stop) as book:
-            return record_settings(book, self._system, this_user())
+            return record_settings(book, self._system, self._request.user or this_user())
 
     def _only_failed(self, candidate: Candidate | None) -> Begun:
         wanted = find_run(self._manager.ledger, self._request.run or "")

@@ -73,5 +73,5 @@ def _field(cell: CellLike | None) -> object:
 def _line(fields: list[object] | list[str], delimiter: str) -> bytes:
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter).writerow(fields)
-    # Bytes that are no UTF-8 are written as they stand in the input.
-    return text.getvalue().encode("utf-8", "surrogateescape")
+    # Half of a surrogate pair, which a cell can hold, is no character.
+    return text.getvalue().encode("utf-8", "replace")

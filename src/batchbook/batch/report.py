@@ -55,6 +55,10 @@ class RunResult:
     """The date of each set of reference data."""
     changes: Spool | None = None
     """The cell changes of a dry run, as plain data."""
+    problems: Spool | None = None
+    """The rows of a dry run that would not end well, as plain data; those of a run are in its report."""
+    foreseen: str = "completed"
+    """How the run would end that a dry run is of: completed or completed_with_failures."""
     overwritten: int = 0
     """In how many of the conflicts the run's value is written; in the others the person's is kept."""
     vanished: tuple[Vanished, ...] = ()
@@ -70,17 +74,16 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of ``batchbook run``."""
+        """The exit code of ``batchbook run``; a dry run has that of the run which it foresees."""
         if self.error is not None:
             return self.error.exit_code
         if self.stopped_with is not None:
             return self.stopped_with
-        return {"completed": EXIT_OK, "dry_run": EXIT_OK, "completed_with_failures": EXIT_OUTCOMES}.get(
-            self.status, EXIT_FAILED
-        )
+        status = self.foreseen if self.status == "dry_run" else self.status
+        return {"completed": EXIT_OK, "completed_with_failures": EXIT_OUTCOMES}.get(status, EXIT_FAILED)
 
     def as_dict(self, *, spooled: bool = False) -> dict[str, Any]:
-        """The result as plain data; with `spooled` the changes of a dry run stay an iterable that takes no memory."""
+        """The result as plain data; with `spooled` the lists of a dry run stay iterables that take no memory."""
         plain: dict[str, Any] = {
             "run_id": self.run_id,
             "job": self.job,
@@ -111,8 +114,9 @@ class RunResult:
             plain["pending"] = dict(self.pending)
         if self.vanished:
             plain["vanished"] = [one.as_dict() for one in self.vanished]
-        if self.changes is not None:
-            plain["changes"] = self.changes if spooled else list(self.changes)
+        for name, long in (("changes", self.changes), ("problems", self.problems)):
+            if long is not None:
+                plain[name] = long if spooled else list(long)
         return plain
 
 

@@ -30,6 +30,8 @@ class StartRequest:
     dry_run: bool = False
     wait: float = 0.0
     """Seconds to wait for the lock."""
+    user: str | None = None
+    """Who asks for it, for the history of records; None: the system's user."""
 
     @property
     def filters(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import typer
 from batchbook.cli import isbn_options as opt
 from batchbook.cli.listing import Formats, check_format, write_csv
 from batchbook.cli.output import manner
-from batchbook.cli.places import WAIT_SECONDS
+from batchbook.cli.places import WAIT_SECONDS, who
 from batchbook.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def bulk(
         bool, typer.Option("--update", help="Change the details of numbers that books have already, where they differ.")
     ] = False,
     workbook: opt.Workbook = None,
+    user: opt.User = None,
     start_fresh: opt.StartFresh = False,
+    resume_auto: opt.ResumeAuto = False,
     wait: opt.Wait = WAIT_SECONDS,
     dry_run: opt.DryRun = False,
     quiet: opt.Quiet = False,
@@ -47,7 +49,8 @@ def bulk(
     check_format(format, json)
     options = {"options.on_difference": "update"} if update_bookings else {}
     job = _job("isbn-bulk", workbook, {"input": os.path.abspath(file), **options})  # noqa: PTH100
-    return _run(job, start_fresh=start_fresh, wait=wait, dry_run=dry_run, quiet=quiet, verbose=verbose)
+    start = _start(start_fresh, resume_auto, user=user, wait=wait, dry_run=dry_run)
+    return _run(job, start, quiet=quiet, verbose=verbose)
 
 
 def assign_due(
@@ -56,7 +59,9 @@ def assign_due(
         typer.Option("--until", metavar="DATE", help="Scheduled up to this day; left out: today.", show_default=False),
     ] = None,
     workbook: opt.Workbook = None,
+    user: opt.User = None,
     start_fresh: opt.StartFresh = False,
+    resume_auto: opt.ResumeAuto = False,
     wait: opt.Wait = WAIT_SECONDS,
     dry_run: opt.DryRun = False,
     quiet: opt.Quiet = False,
@@ -73,7 +78,8 @@ def assign_due(
     """
     check_format(format, json)
     job = _job("isbn-assign-due", workbook, {} if until is None else {"options.until": _day(workbook, until)})
-    return _run(job, start_fresh=start_fresh, wait=wait, dry_run=dry_run, quiet=quiet, verbose=verbose)
+    start = _start(start_fresh, resume_auto, user=user, wait=wait, dry_run=dry_run)
+    return _run(job, start, quiet=quiet, verbose=verbose)
 
 
 def _day(workbook: Path | None, until: str) -> str:
@@ -103,13 +109,21 @@ def _jobs(folder: Path) -> Path:
     return folder / "config" / "jobs"
 
 
-def _run(job: JobConfig, *, start_fresh: bool, wait: float, dry_run: bool, quiet: bool, verbose: bool) -> int:
+def _start(start_fresh: bool, resume_auto: bool, **more: Any) -> dict[str, Any]:
+    """What a `StartRequest` is made of; without an option the run goes on where it was."""
+    if start_fresh and resume_auto:
+        raise UsageError("--start-fresh and --resume-auto do not go together.", "Give one way to start.")
+    user = None if more["user"] is None else who(more["user"])
+    return {"mode": "fresh" if start_fresh else "auto", **more, "user": user}
+
+
+def _run(job: JobConfig, start: dict[str, Any], *, quiet: bool, verbose: bool) -> int:
     from batchbook.cli.run import run_loaded
 
     if quiet and verbose:
         raise UsageError("--quiet and --verbose do not go together.", "Give one of them.")
-    request: dict[str, Any] = {"mode": "fresh" if start_fresh else "auto", "wait": wait, "dry_run": dry_run}
-    return run_loaded(job, request, quiet=quiet or manner.csv, shown=_as_csv if manner.csv else None)
+    shown = _as_csv if manner.csv else None
+    return run_loaded(job, start, quiet=quiet or manner.csv, shown=shown, resume="run the same command again to go on")
 
 
 def _as_csv(result: RunResult, problems: list[str], quiet: bool) -> None:

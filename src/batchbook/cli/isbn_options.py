@@ -11,6 +11,7 @@ from batchbook.cli.listing import Format as Format
 from batchbook.cli.options import Json as Json
 from batchbook.cli.options import Wait as Wait
 from batchbook.cli.run_options import Quiet as Quiet
+from batchbook.cli.run_options import ResumeAuto as ResumeAuto
 from batchbook.cli.run_options import StartFresh as StartFresh
 from batchbook.cli.run_options import Verbose as Verbose
 

@@ -8,6 +8,7 @@ import select
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from batchbook.config import JobConfig
 
     Shown: TypeAlias = Callable[[RunResult, list[str], bool], None]
+
+RESUME = "go on with --resume-auto"
+"""How people go on after an interruption."""
 
 
 def run(
@@ -137,11 +141,13 @@ def _run(job_file: Path, overrides: dict[str, object], request: dict[str, Any], 
     return run_loaded(job, request, quiet=quiet)
 
 
-def run_loaded(job: JobConfig, request: dict[str, Any], *, quiet: bool, shown: Shown | None = None) -> int:
+def run_loaded(
+    job: JobConfig, request: dict[str, Any], *, quiet: bool, shown: Shown | None = None, resume: str = RESUME
+) -> int:
     """Run a job, show its progress and what came of it; gives the exit code.
 
     request: what a `StartRequest` is made of. shown: prints the result in the place of the object of ``--json`` or the
-    closing lines.
+    closing lines. resume: how people go on after an interruption.
     """
     if job.output is not None and job.output.suffix.lower() != job.workbook.suffix.lower():
         raise UsageError(
@@ -164,7 +170,7 @@ def run_loaded(job: JobConfig, request: dict[str, Any], *, quiet: bool, shown: S
     stop = StopToken()
     problems = Problems(view)
     try:
-        with handle_signals(stop, _say_stopping, say_left), others_print_beside():
+        with handle_signals(stop, _say_stopping, partial(say_left, resume)), others_print_beside():
             result = BatchController(job, start, decide=decide, events=problems, stop=stop).run()
     except BatchbookError as error:
         result = failed_before(job.job, str(job.workbook), error)
@@ -173,7 +179,7 @@ def run_loaded(job: JobConfig, request: dict[str, Any], *, quiet: bool, shown: S
     if result.error is not None:
         log_error(result.error)
         show_error(result.error, json=False)
-    (shown or _show)(result, problems.lines(result), quiet)
+    (shown or partial(_show, resume=resume))(result, problems.lines(result), quiet)
     return result.exit_code
 
 
@@ -181,11 +187,11 @@ def _say_stopping() -> None:
     note("stopping: rows in hand are finished (8 s at most) and saved; once more leaves at once")
 
 
-def say_left() -> None:
+def say_left(resume: str = RESUME) -> None:
     """Say that the process leaves at once: past all buffers and locks, and only if that does not have to wait."""
     with suppress(OSError, ValueError):
         if sys.platform == "win32" or select.select([], [2], [], 0)[1]:
-            os.write(2, b"left at once; what is committed is kept, go on with --resume-auto\n")
+            os.write(2, f"left at once; what is committed is kept, {resume}\n".encode())
 
 
 class Problems:
@@ -211,14 +217,17 @@ class Problems:
             f"{outcome}: {max(count, counts[outcome]):,}, such as row {first.number} [{first.key}]: {first.reason}"
             for outcome, (count, first) in sorted(self._found.items())
         ]
-        return [*lines, f"all of them: batchbook runs show {result.run_id}"] if lines and result.run_id else lines
+        if not lines or (result.run_id is None and result.status != "dry_run"):
+            return lines
+        where = f"batchbook runs show {result.run_id}" if result.run_id else "--verbose or --json shows them"
+        return [*lines, f"all of them: {where}"]
 
 
-def _show(result: RunResult, problems: list[str], quiet: bool) -> None:
+def _show(result: RunResult, problems: list[str], quiet: bool, *, resume: str = RESUME) -> None:
     if manner.json:
         show_json(result.as_dict(spooled=True))
     elif not quiet and (result.run_id is not None or result.error is None):
-        for line in (*summary(result.as_dict()), *problems):
+        for line in (*summary(result.as_dict(), resume), *problems):
             say(line)
 
 
@@ -229,7 +238,7 @@ def _somebody_to_ask(start: StartRequest) -> bool:
 _ENDINGS: dict[str, str] = {
     "completed": "completed",
     "completed_with_failures": "completed, with rows that need a look",
-    "interrupted": "interrupted; what was done is kept, go on with --resume-auto",
+    "interrupted": "interrupted; what was done is kept",
     "failed": "failed; what was done is kept",
     "dry_run": "dry run; nothing was written",
 }
@@ -250,15 +259,18 @@ def _conflicts(count: int, overwritten: int, *, dry: bool) -> str:
     return f"conflicts: {count:,} cells that people changed: {told}{'' if dry else '; see the report'}"
 
 
-def summary(result: dict[str, Any]) -> list[str]:
+def summary(result: dict[str, Any], resume: str = RESUME) -> list[str]:
     """The closing lines of a run, from the object that ``--json`` prints."""
     rows = result["rows"]
     ended = ", ".join(f"{rows[name]:,} {name}" for name in list(rows)[1:] if rows[name]) or "none"
     seconds = result["seconds"]
     if result["status"] == "interrupted" and not result["run_id"]:
         return ["interrupted; nothing was written"]
+    ending = _ENDINGS.get(result["status"], result["status"])
+    if result["status"] == "interrupted":
+        ending += f", {resume}"
     lines = [
-        _ENDINGS.get(result["status"], result["status"]) + (f" (run {result['run_id']})" if result["run_id"] else ""),
+        ending + (f" (run {result['run_id']})" if result["run_id"] else ""),
         f"rows: {rows['selected']:,} selected: {ended}",
         f"time: {seconds['total']:.1f} s, {_pace(result)} (processing {seconds['process']:.1f}, "
         f"ledger {seconds['ledger']:.1f}, saves {seconds['save']:.1f})",

@@ -19,7 +19,7 @@ def agency_rows(path: Path) -> Iterator[AgencyRow]:
     """
     headers = spelled(HEADERS)
     needed = {"isbn": headers.pop("isbn")}
-    file = open_rows(path, needed, headers, lenient=True)
+    file = open_rows(path, needed, headers)
     titles = {name: HEADERS[name][0] for name in file.names}
     for number, cells in file.rows():
         found = {name: cell for name, cell in cells.items() if cell is not None}

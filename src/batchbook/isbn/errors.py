@@ -33,6 +33,10 @@ class Differs(IsbnRefused):
     code = "isbn-differs"
 
 
+class OtherDetails(Differs):
+    """The book's number is the one that is meant, but what it is booked for is not what is asked for now."""
+
+
 class WrongValues(IsbnRefused):
     """Values that were given are wrong: all of them are among the findings."""
 

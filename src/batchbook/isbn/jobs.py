@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -13,13 +14,14 @@ from batchbook.batch.processors import JobContext, Processor, ReportWish, RowRes
 from batchbook.errors import Finding, Rejected
 from batchbook.isbn import bulk
 from batchbook.isbn.allocation import NoNumberLeft
-from batchbook.isbn.errors import IsbnRefused
+from batchbook.isbn.errors import IsbnRefused, OtherDetails
 from batchbook.isbn.headers import spelled
 from batchbook.isbn.jobreport import assign_due_report, bulk_report
 from batchbook.isbn.outcomes import OnDifference, Wanted
-from batchbook.isbn.records import ASSIGNMENTS
+from batchbook.isbn.records import ASSIGNMENTS, STATUSES
 from batchbook.isbn.service import assign
 from batchbook.isbn.system import IsbnSystem, isbn_system
+from batchbook.tables.dates import parse_date
 from batchbook.tables.kinds import Wrong
 from batchbook.tables.row import Row
 from batchbook.tables.workspace import RecordRefused, Unsound, Workspace
@@ -97,7 +99,10 @@ class _IsbnJob(Processor):
 
 
 class BulkImport(_IsbnJob):
-    """Schedules each row of an input: by scheduled date, then priority, then the input's order."""
+    """Schedules each row of an input: by scheduled date, then priority, then the input's order.
+
+    Rows that ask for a certain ISBN come first.
+    """
 
     Options = BulkOptions
     input_only = True
@@ -117,7 +122,7 @@ class BulkImport(_IsbnJob):
         workspace.table(self._isbn.assignments).must_be_sound()
 
     def order(self, row: Row) -> tuple[str | int, ...] | None:
-        """By scheduled date, then priority; rows that are wrong come first, for they take no number."""
+        """By scheduled date, then priority, those with a number of their own first; wrong rows take none at all."""
         wanted, _ = self._read(row)
         return wanted.sort_key if wanted is not None else None
 
@@ -132,17 +137,29 @@ class BulkImport(_IsbnJob):
         if wanted is not None:
             findings = [*findings, *bulk.row_findings(workspace, system, wanted, bulk.Place(row=row.number))]
         if wanted is None or any(not finding.warning for finding in findings):
-            raise Rejected(reason_of(findings))
+            raise Rejected(reason_of(findings) + self._order_wanted(findings))
         try:
             with workspace.whole():
                 bulk.schedule_row(workspace, system, actor, wanted, on_difference=self.options.on_difference)
         except NoNumberLeft as error:
             self._short[wanted.format or ""] += 1
             raise Rejected(error.what) from error
+        except OtherDetails as error:
+            raise Rejected(f"{said_of(error)} To take the file's details over, import it with --update.") from error
         except (IsbnRefused, RecordRefused, Unsound) as error:
             raise Rejected(said_of(error)) from error
         changes = workspace.take()
         return RowResult(changes=changes) if changes else None
+
+    def _order_wanted(self, findings: Iterable[Finding]) -> str:
+        """The setting that says which day is meant, where a date is refused for the lack of it."""
+        for finding in findings:
+            if finding.rule != "date-ambiguous" or self._isbn.date_order is not None:
+                continue
+            with suppress(Wrong):
+                parse_date(str(finding.value), "dmy", self._isbn.zone)
+                return "; `isbn: {date_order: dmy}` (or mdy) in config/batchbook.yaml says how all such dates are read"
+        return ""
 
     def remarks(self) -> Sequence[str]:
         """The shortage, where there was one."""
@@ -176,7 +193,10 @@ class AssignDue(_IsbnJob):
 
     def selects(self, row: Row) -> bool:
         """Whether the number is scheduled up to that day; also where nobody can tell, which is then said."""
-        if row.shown("status").strip().casefold() != "scheduled":  # as the sheet's own rules read it
+        status = (row.shown("status").strip() or str(row["status"] or "")).casefold()  # as the sheet's rules read it
+        if status not in STATUSES:
+            return any(row[name] is not None for name in self.reads)  # else it is no row of the table
+        if status != "scheduled":
             return False
         if row["scheduled_date"] is None:
             return True

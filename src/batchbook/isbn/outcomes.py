@@ -32,9 +32,12 @@ class Wanted:
     """13 digits, where a certain number is wanted."""
 
     @property
-    def sort_key(self) -> tuple[str, int]:
-        """By what numbers are handed out in bulk: scheduled date, then priority; equals stay in the input's order."""
-        return self.scheduled_date.isoformat(), self.priority or 2
+    def sort_key(self) -> tuple[int, str, int]:
+        """By what numbers are handed out in bulk: scheduled date, then priority; equals stay in the input's order.
+
+        Those that ask for a certain number come before all others, which else could be given that number.
+        """
+        return 1 if self.isbn is None else 0, self.scheduled_date.isoformat(), self.priority or 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from batchbook.batch.systems import Actor
 from batchbook.isbn.bookings import LIVING, edit, take_step
-from batchbook.isbn.errors import Differs, Taken
+from batchbook.isbn.errors import Differs, OtherDetails, Taken
 from batchbook.isbn.fields import shown_value
 from batchbook.isbn.outcomes import OnDifference, Scheduled, Wanted
 from batchbook.isbn.records import Assignment
@@ -80,7 +80,7 @@ def _again(
     if not others:
         return Scheduled("unchanged", held)
     if on_difference == "refuse":
-        raise Differs(
+        raise OtherDetails(
             f"Book {wanted.book_id} has {_named(session, held)} already, but {_listed(session, held, others)}.",
             "Change it with `batchbook isbn update`, or say that differences are to be taken over.",
         )

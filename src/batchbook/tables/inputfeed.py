@@ -105,7 +105,6 @@ class InputFeed(Table):
         for line, cells in self._file.rows():
             rank = self._order(self._taken(line, cells).row) or ()
             packed = [_packed(cells.get(name)) for name in self.reads]
-            # Escaped: what is no UTF-8 in a CSV file is a lone surrogate here.
             yield (line, *rank, *(None,) * (_PARTS - len(rank)), json.dumps(packed))
 
     def key_cells(self, number: int, key: tuple[str, ...]) -> dict[str, CellValue]:
@@ -117,14 +116,14 @@ def open_whole(spec: TableSpec, source: Path, optional: tuple[str, ...]) -> RowF
     """The file of an `InputFeed` with all its columns, under their headers as they stand there."""
     # By the feed's own header row: above it a title may stand, which is one too where no header is wanted.
     row = _opened(spec, source, optional).header_row
-    return open_rows(source, {}, others=True, lenient=True, row=row)
+    return open_rows(source, {}, others=True, row=row)
 
 
 def _opened(spec: TableSpec, source: Path, optional: tuple[str, ...]) -> RowFile:
     wanted, may = (
         {name: spec.headers.get(name) or (name,) for name in names} for names in (spec.reads or (), optional)
     )
-    return open_rows(source, wanted, may, others=spec.reads is None, lenient=True)
+    return open_rows(source, wanted, may, others=spec.reads is None)
 
 
 def _packed(cell: CellLike | None) -> list[object] | None:

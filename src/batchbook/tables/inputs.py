@@ -6,8 +6,9 @@ import codecs
 import csv
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -25,6 +26,10 @@ from batchbook.xlsx.values import CellValue
 _DELIMITERS = ",;\t"
 _LONGEST_FIELD = 1 << 26
 """Characters. A cell holds no such text, but its row is refused by itself, and not the file."""
+_CHUNK = 1 << 20
+_MOST_FINDINGS = 50
+_SHOWN = 80
+"""Characters of a value that is not UTF-8, in findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +74,8 @@ class CsvRows:
         optional: Mapping[str, Sequence[str]] = {},
         *,
         others: bool,
-        lenient: bool = False,
     ) -> None:
-        """`lenient`: bytes that are no UTF-8 are given as lone surrogates, for whoever takes the rows to refuse."""
         self._path = path
-        self._errors = "surrogateescape" if lenient else "strict"
         with self._open() as lines, self._readable(1):
             self.delimiter = max(_DELIMITERS, key=lines.readline().count)
             lines.seek(0)  # a header may have line breaks of its own
@@ -90,7 +92,8 @@ class CsvRows:
                 raise ConfigurationError(
                     f"The input {self._path.name} is in UTF-16.", 'Save it as "CSV UTF-8", or as an .xlsx file.'
                 )
-            return self._path.open(encoding="utf-8-sig", errors=self._errors, newline="")
+            _must_be_utf8(self._path)
+            return self._path.open(encoding="utf-8-sig", newline="")
         except OSError as error:
             raise ConfigurationError(
                 f"The input {self._path} cannot be read: {error.strerror}.", "Check the path."
@@ -118,6 +121,52 @@ class CsvRows:
     def _next(self, reader: Any) -> list[str] | None:
         with self._readable(reader.line_num + 1):
             return next(reader, None)
+
+
+def _must_be_utf8(path: Path) -> None:
+    """Raise ConfigurationError with the places where a CSV file has bytes that are not UTF-8.
+
+    It is another encoding as a whole then: which letters such a byte stands for cannot be known, not even in the lines
+    that can be read.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        findings = list(islice(_not_utf8(path), _MOST_FINDINGS))
+        more = f" These are the first {_MOST_FINDINGS} places." if len(findings) == _MOST_FINDINGS else ""
+        raise ConfigurationError(
+            f"The input {path.name} is not in UTF-8; nothing was read from it.{more}",
+            'Save it as "CSV UTF-8", or as an .xlsx file.',
+            findings=findings,
+        ) from error
+
+
+def _not_utf8(path: Path) -> Iterator[Finding]:
+    """Each field that has such bytes, under its header."""
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
+        delimiter = max(_DELIMITERS, key=lines.readline().count)
+        lines.seek(0)
+        reader = csv.reader(lines, delimiter=delimiter)
+        header: list[str] = []
+        with suppress(csv.Error):  # the places before it are told
+            for fields in reader:
+                header = header or [_replaced(text).strip() for text in fields]
+                for place, text in enumerate(fields):
+                    escaped = next((one for one in enumerate(text, 1) if "\udc80" <= one[1] <= "\udcff"), None)
+                    if escaped is None:
+                        continue
+                    said = f"the byte 0x{ord(escaped[1]) - 0xDC00:02X} as character {escaped[0]} is not UTF-8"
+                    title = header[place] if place < len(header) else None
+                    value = _replaced(text)[:_SHOWN]
+                    yield Finding(said, path.name, row=reader.line_num, column=title, value=value, rule="encoding")
+
+
+def _replaced(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _columns_of(
@@ -211,17 +260,16 @@ def open_rows(
     optional: Mapping[str, Sequence[str]] = {},
     *,
     others: bool = False,
-    lenient: bool = False,
     row: int | None = None,
 ) -> RowFile:
     """A file of rows: CSV by its ending, else the first sheet of a workbook.
 
     wanted, optional: own names with their headers, that must and that may be there; others: all further columns too,
-    under their headers; lenient: see `CsvRows`; row: that of a workbook's headers, found where it is None. Raises
+    under their headers; row: that of a workbook's headers, found where it is None. Raises
     HeaderError with all headers that are missing or doubled, ConfigurationError where the file cannot be read.
     """
     if source.suffix.lower() in (".csv", ".tsv", ".txt"):
-        return CsvRows(source, wanted, optional, others=others, lenient=lenient)
+        return CsvRows(source, wanted, optional, others=others)
     return XlsxRows(source, wanted, optional, others=others, row=row)
 
 

@@ -86,7 +86,7 @@ class Row(Mapping[str, CellValue]):
         values = {name: self[name] for name in self._cells if name not in self._written}
         # A blank counts as absent: a new empty column is no new input.
         content = canonical({name: value for name, value in values.items() if value is not None and value != ""})
-        # What is no UTF-8 in a CSV file is a lone surrogate here.
+        # A cell of an .xlsx can hold half of a surrogate pair.
         return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
     def __repr__(self) -> str:
