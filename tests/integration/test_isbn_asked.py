@@ -64,3 +64,45 @@ def test_a_number_whose_scheduling_was_undone_is_shown_as_free_with_its_history(
 def test_a_number_of_which_nothing_is_known_is_unknown(press: Press) -> None:
     refused = press.isbn("show", SECOND)
     assert refused.code == 1 and "was never scheduled or reserved" in refused.err
+
+
+@pytest.mark.parametrize(
+    "field", ["Title", "title", "TITLE", "scheduled date", "Scheduled_Date", "Book ID", "priority"]
+)
+def test_a_list_is_sorted_by_headers_and_names_in_any_case(press: Press, field: str) -> None:
+    press.schedule("A", "A1", "2027-03-02", "paperback", "--priority", "1")
+    press.schedule("B", "B1", "2027-03-03", "paperback", "--priority", "2")
+    for sign, wanted in (("", ["A1", "B1"]), ("-", ["B1", "A1"])):
+        found = json.loads(press.isbn("list", f"--sort={sign}{field}", "--json").out)
+        assert [row["book_id"] for row in found["assignments"]] == wanted
+
+
+def test_an_unknown_field_is_refused_with_the_fields_before_anything_is_printed(press: Press) -> None:
+    press.schedule("A", "A1")
+    refused = press.isbn("list", "--sort", "-titel", "--json")
+    assert refused.code == 2
+    error = json.loads(refused.out)["error"]
+    assert error["code"] == "isbn-values" and "did you mean 'title'" in error["findings"][0]
+    assert "scheduled_date" in error["findings"][0]
+    assert "scheduled_date" in press.isbn("list", "--help").out
+
+
+def test_a_number_whose_row_breaks_a_rule_is_not_counted_as_available(press: Press) -> None:
+    press.schedule("A", "A1")
+    press.schedule("B", "B1")
+    press.typed("ISBN Assignments", 2, "Status", "gone")
+    listed = press.isbn("blocks", "--json")
+    (block,) = json.loads(listed.out)["blocks"]
+    figures = (block["total"], block["used"], block["available"], block["unsure"])
+    assert figures == (1000, 1, 998, 1)
+    assert "1 row breaks a rule and is counted as unsure, not as available" in press.isbn("blocks").err
+    totals = json.loads(press.isbn("report", "--json").out)["totals"]
+    assert (totals["available"], totals["unsure"]) == (998, 1)
+
+
+def test_a_block_can_be_named_without_hyphens(press: Press) -> None:
+    press.schedule("A", "A1")
+    assert FIRST in press.isbn("list", "--block", "978160888").out
+    assert press.isbn("reserve", "--block", "978160888", "--reason", "kept").code == 0
+    refused = press.isbn("reserve", "--block", "978-1-6088", "--reason", "kept")
+    assert refused.code == 1 and "There is no block 978-1-6088; did you mean '978-1-60888'?\n" in refused.err

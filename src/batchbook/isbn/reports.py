@@ -34,7 +34,7 @@ class Report:
     window_days: int
     """The days before `at` that the rate is taken from."""
     totals: Mapping[str, int]
-    """blocks; numbers (of all blocks, each counted once); used; available; lost; rows (with a state); no_block."""
+    """blocks; numbers (of all blocks, each once); used; available; lost; unsure; rows (with a state); no_block."""
     by_status: Mapping[str, int]
     by_month: Mapping[str, Mapping[str, int]]
     """By month of the scheduled date (``2026-11``; empty text: no date), then by status."""
@@ -103,13 +103,17 @@ def _totals(session: Session, uses: Sequence[BlockUse]) -> dict[str, int]:
         inside += count
         used += count - session.assignments.count(status=FREE, isbn=within)
     numbers = capacity(spans)
-    lost = sum(any(use.block.first <= isbn <= use.block.last for use in uses) for isbn in session.lost_numbers())
+    lost, unsure = (
+        sum(any(use.block.first <= isbn <= use.block.last for use in uses) for isbn in found)
+        for found in (session.lost_numbers(), session.unsure_numbers())
+    )
     return {
         "blocks": len(uses),
         "numbers": numbers,
         "used": used,
-        "available": numbers - used - lost,
+        "available": numbers - used - lost - unsure,
         "lost": lost,
+        "unsure": unsure,
         "rows": rows,
         "released": free,
         "no_block": rows - inside,

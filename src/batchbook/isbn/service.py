@@ -184,11 +184,12 @@ def _must_have_reason(system: IsbnSystem, given: Mapping[str, Any]) -> None:
 
 def _next_of(session: Session, name: str) -> str:
     """The next free number of one block. Raises IsbnRefused and NoNumberLeft."""
-    block = session.blocks.get(name.strip())
+    block = session.block_named(name)
     if block is None:
         names = [one.block for one in session.blocks.where()]
+        near = did_you_mean(name, names)
         raise IsbnRefused(
-            f"There is no block {name}{did_you_mean(name, names)}.",
+            f"There is no block {name}{near or '.'}",
             f"Name one of {', '.join(names)}." if names else "Enter it with `batchbook isbn add-block`.",
         )
     found = session.next_free(block)
