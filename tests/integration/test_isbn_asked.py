@@ -106,3 +106,56 @@ def test_a_block_can_be_named_without_hyphens(press: Press) -> None:
     assert press.isbn("reserve", "--block", "978160888", "--reason", "kept").code == 0
     refused = press.isbn("reserve", "--block", "978-1-6088", "--reason", "kept")
     assert refused.code == 1 and "There is no block 978-1-6088; did you mean '978-1-60888'?\n" in refused.err
+
+
+def test_an_update_names_all_four_values_that_are_wrong(press: Press) -> None:
+    press.schedule("A", "A1")
+    wrong = ("--date", "31/02/2027", "--priority", "9", "--book-format", "foo", "--title", "")
+    refused = press.isbn("update", FIRST, *wrong)
+    assert refused.code == 2 and "4 values are wrong" in refused.err
+    columns = [line.split(":")[0] for line in refused.err.splitlines() if line.startswith("  column")]
+    assert sorted(columns) == ["  column Format", "  column Priority", "  column Scheduled Date", "  column Title"]
+
+
+def test_the_format_of_a_books_number_is_not_cleared(press: Press) -> None:
+    press.schedule("A", "A1")
+    refused = press.isbn("update", FIRST, "--book-format", "")
+    assert refused.code == 2 and "column Format: cannot be cleared: a number that is scheduled needs it" in refused.err
+
+
+def test_an_update_that_changes_nothing_says_unchanged(press: Press) -> None:
+    press.schedule("A", "A1")
+    called = press.isbn("update", FIRST, "--title", "A")
+    assert (called.code, called.out) == (0, f"unchanged: {FIRST} (A)\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("hardback", "hardcover"), ("softcover", "paperback"), ("e-book", "ebook"), ("Audio", "audiobook")],
+)
+def test_a_synonym_of_a_format_is_refused_with_the_format_that_is_meant(press: Press, given: str, meant: str) -> None:
+    refused = press.schedule("A", "A1", "2027-03-01", given)
+    assert refused.code == 2 and f"did you mean {meant!r}? Allowed: paperback" in refused.err
+
+
+def test_messages_name_what_helps_and_say_nothing_twice(press: Press) -> None:
+    refused = press.isbn("show", "123")
+    assert refused.err.count("3 digits") == 1
+    refused = press.schedule("A", "A1", "03/04/2027")
+    assert "isbn: {date_order: dmy}" in refused.err
+    assert "isbn: {date_order: dmy}" in press.isbn("list", "--from", "03/04/2027").err
+    press.schedule("A", "A1")
+    refused = press.schedule("B", "A1")
+    assert refused.code == 1 and "--update" in refused.err
+    block = ("add-block", "--prefix", "978", "--publisher-code", "3-947619")
+    refused = press.isbn(*block, "--start", "978-3-947619-00-0")
+    assert refused.code == 2 and "check digit" in refused.err and "publication numbers such as 0 and 49" in refused.err
+
+
+def test_one_of_something_is_not_many(press: Press) -> None:
+    press.put("list.csv", "isbn,title,status\n978-1-60888-005-8,Moon,in use\n")
+    adopted = press.isbn("adopt", "list.csv")
+    assert adopted.code == 0, adopted.err
+    assert "adopted: 1 of 1 row of list.csv (0 unchanged, 0 rejected); 0 new blocks" in adopted.out
+    press.typed("ISBN Assignments", 2, "Block", None)
+    assert press.isbn("check").out.endswith("sound, 1 warning\n")

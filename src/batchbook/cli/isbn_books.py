@@ -13,7 +13,7 @@ import typer
 
 from batchbook.cli import isbn_options as opt
 from batchbook.cli.isbn_place import desk_for
-from batchbook.cli.isbn_shapes import plain, tell
+from batchbook.cli.isbn_shapes import many, plain, tell
 from batchbook.cli.listing import Formats, check_format
 from batchbook.cli.output import manner, note, say, show_json
 from batchbook.cli.places import WAIT_SECONDS, base_for
@@ -142,7 +142,9 @@ def add_block(
     for warning in found.warnings:
         note(f"warning: {warning}")
     record = plain(desk.system.blocks, found.block)
-    said = f"added block {found.block.block}: {found.block.total:,} numbers, {record['first']} to {record['last']}"
+    said = (
+        f"added block {found.block.block}: {many(found.block.total, 'number')}, {record['first']} to {record['last']}"
+    )
     more = {"block": record, "findings": [str(warning) for warning in found.warnings]}
     tell("add-block", done, said=said, record=record, more=more, dry_run=dry_run)
 
@@ -209,8 +211,8 @@ def adopt(
         "remarks": [str(finding) for finding in found.warnings],
     }
     said = (
-        f"adopted {found.rows:,} rows of {file.name}: {found.done:,} done, {found.unchanged:,} unchanged, "
-        f"{found.rejected:,} rejected; {len(found.blocks)} new blocks"
+        f"adopted: {found.done:,} of {many(found.rows, 'row')} of {file.name} ({found.unchanged:,} unchanged, "
+        f"{found.rejected:,} rejected); {many(len(found.blocks), 'new block')}"
     )
     tell("adopt", done, said=said, record=counts, more=more, dry_run=dry_run)
     return EXIT_OUTCOMES if found.rejected else EXIT_OK

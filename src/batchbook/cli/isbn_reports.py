@@ -10,6 +10,7 @@ import typer
 
 from batchbook.cli import isbn_options as opt
 from batchbook.cli.isbn_place import Desk, desk_for
+from batchbook.cli.isbn_shapes import many
 from batchbook.cli.listing import Formats, Line, Listing, check_format, show_listing
 from batchbook.cli.output import manner, note, say, show_json
 from batchbook.errors import EXIT_OK, EXIT_OUTCOMES, UsageError
@@ -49,7 +50,8 @@ def report(
     desk = desk_for(workbook)
     found = report(desk.look(), desk.system, local_now().astimezone(desk.base.zone), window_days=days)
     if found.unsound:
-        note(f"warning: {found.unsound:,} rows break a rule and are in no figure; `batchbook isbn check` names each")
+        broken = "1 row breaks a rule and is" if found.unsound == 1 else f"{found.unsound:,} rows break a rule and are"
+        note(f"warning: {broken} in no figure but unsure; `batchbook isbn check` names each")
     if to is not None:
         _write(desk, found, to)
     elif manner.json:
@@ -189,7 +191,7 @@ def check(
             show_listing(listing)
         said = ", ".join(f"{count:,} in {sheet}" for sheet, count in rows.items())
         say(f"rows: {said}")
-        say(f"{desk.workbook.name}: {'sound' if not errors else f'{errors:,} errors'}, {warnings:,} warnings")
+        say(f"{desk.workbook.name}: {many(errors, 'error') if errors else 'sound'}, {many(warnings, 'warning')}")
     return EXIT_OUTCOMES if errors else EXIT_OK
 
 

@@ -45,6 +45,11 @@ def warn_of_unsound(workspace: Workspace, *kinds: RecordType[Any], what: str = "
     return unsound
 
 
+def many(count: int, noun: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def isbn_text(system: IsbnSystem, digits: str) -> str:
     """A number as people read it."""
     return str(system.assignments.column("isbn").kind.show(digits))
@@ -67,12 +72,12 @@ def tell(
     elif manner.csv:
         write_csv(list(record), [record])
     else:
-        say(f"{'would be ' if dry_run else ''}{said}{_kept(done, dry_run=dry_run)}")
+        say(f"{'would be ' if dry_run else ''}{said}{_kept(done, said, dry_run=dry_run)}")
 
 
-def _kept(done: Done[Any], *, dry_run: bool) -> str:
+def _kept(done: Done[Any], said: str, *, dry_run: bool) -> str:
     if dry_run:
         return " (dry run; nothing was written)"
     if done.run is None:
-        return " (nothing was changed)"
+        return "" if said.startswith("unchanged") else " (nothing was changed)"
     return f" (run {done.run}; `batchbook runs undo {done.run}` takes it back)"

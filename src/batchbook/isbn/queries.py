@@ -122,8 +122,9 @@ def _known(name: str, value: str, known: Sequence[str], wrong: list[Finding]) ->
     for one in known:
         if one.casefold() == value.strip().casefold():
             return one
-    listed = f"; known: {', '.join(known)}" if known else ""
-    wrong.append(Finding(f"is not known{did_you_mean(value, known)}{listed}", column=name, value=value, rule=name))
+    near = did_you_mean(value, known)
+    listed = f"{' Known' if near else '; known'}: {', '.join(known)}" if known else ""
+    wrong.append(Finding(f"is not known{near}{listed}", column=name, value=value, rule=name))
     return value
 
 

@@ -296,6 +296,5 @@ class RecordTable(Generic[R]):
             Finding(trouble.said, file, sheet, row, column.column.header, trouble.value, rule=trouble.rule)
             for column, trouble in problems
         ]
-        count = "a reason" if len(found) == 1 else f"{len(found)} reasons"
-        what = f"{which} is refused by the sheet {sheet} for {count}."
+        what = f"{which} breaks the rules of the sheet {sheet}."
         return RecordRefused(what, "Give values that the sheet allows; nothing was changed.", findings=found)
