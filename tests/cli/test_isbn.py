@@ -174,3 +174,30 @@ def test_help_of_a_verb_loads_neither_the_engine_nor_the_reader() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("words", [("isbn", "list"), ("isbn", "assign", "9781608880003")])
+def test_an_interrupted_command_says_so_and_that_nothing_was_changed(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("look", "run_command"):
+        monkeypatch.setattr(f"batchbook.batch.command.{name}", interrupted)
+    assert call([*words, "--workbook", str(tmp_path / "isbn.xlsx")]) == 130
+    assert capsys.readouterr().err == "batchbook: interrupted; nothing was changed\n"
+
+
+def test_a_command_interrupted_after_it_decided_does_not_say_that_nothing_was_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_base: object, _workbook: object, _system: object, _verb: str, act: object, **__: object) -> None:
+        act("workspace", "actor")  # type: ignore[operator]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("batchbook.batch.command.run_command", interrupted)
+    monkeypatch.setattr("batchbook.isbn.service.assign", lambda *_: None)
+    assert call(["isbn", "assign", "9781608880003", "--workbook", str(tmp_path / "isbn.xlsx")]) == 130
+    said = capsys.readouterr().err
+    assert "nothing was changed" not in said and "runs list" in said

@@ -64,3 +64,98 @@ def test_a_number_whose_scheduling_was_undone_is_shown_as_free_with_its_history(
 def test_a_number_of_which_nothing_is_known_is_unknown(press: Press) -> None:
     refused = press.isbn("show", SECOND)
     assert refused.code == 1 and "was never scheduled or reserved" in refused.err
+
+
+@pytest.mark.parametrize(
+    "field", ["Title", "title", "TITLE", "scheduled date", "Scheduled_Date", "Book ID", "priority"]
+)
+def test_a_list_is_sorted_by_headers_and_names_in_any_case(press: Press, field: str) -> None:
+    press.schedule("A", "A1", "2027-03-02", "paperback", "--priority", "1")
+    press.schedule("B", "B1", "2027-03-03", "paperback", "--priority", "2")
+    for sign, wanted in (("", ["A1", "B1"]), ("-", ["B1", "A1"])):
+        found = json.loads(press.isbn("list", f"--sort={sign}{field}", "--json").out)
+        assert [row["book_id"] for row in found["assignments"]] == wanted
+
+
+def test_an_unknown_field_is_refused_with_the_fields_before_anything_is_printed(press: Press) -> None:
+    press.schedule("A", "A1")
+    refused = press.isbn("list", "--sort", "-titel", "--json")
+    assert refused.code == 2
+    error = json.loads(refused.out)["error"]
+    assert error["code"] == "isbn-values" and "did you mean 'title'" in error["findings"][0]
+    assert "scheduled_date" in error["findings"][0]
+    assert "scheduled_date" in press.isbn("list", "--help").out
+
+
+def test_a_number_whose_row_breaks_a_rule_is_not_counted_as_available(press: Press) -> None:
+    press.schedule("A", "A1")
+    press.schedule("B", "B1")
+    press.typed("ISBN Assignments", 2, "Status", "gone")
+    listed = press.isbn("blocks", "--json")
+    (block,) = json.loads(listed.out)["blocks"]
+    figures = (block["total"], block["used"], block["available"], block["unsure"])
+    assert figures == (1000, 1, 998, 1)
+    assert "1 row breaks a rule and is counted as unsure, not as available" in press.isbn("blocks").err
+    totals = json.loads(press.isbn("report", "--json").out)["totals"]
+    assert (totals["available"], totals["unsure"]) == (998, 1)
+
+
+def test_a_block_can_be_named_without_hyphens(press: Press) -> None:
+    press.schedule("A", "A1")
+    assert FIRST in press.isbn("list", "--block", "978160888").out
+    assert press.isbn("reserve", "--block", "978160888", "--reason", "kept").code == 0
+    refused = press.isbn("reserve", "--block", "978-1-6088", "--reason", "kept")
+    assert refused.code == 1 and "There is no block 978-1-6088; did you mean '978-1-60888'?\n" in refused.err
+
+
+def test_an_update_names_all_four_values_that_are_wrong(press: Press) -> None:
+    press.schedule("A", "A1")
+    wrong = ("--date", "31/02/2027", "--priority", "9", "--book-format", "foo", "--title", "")
+    refused = press.isbn("update", FIRST, *wrong)
+    assert refused.code == 2 and "4 values are wrong" in refused.err
+    columns = [line.split(":")[0] for line in refused.err.splitlines() if line.startswith("  column")]
+    assert sorted(columns) == ["  column Format", "  column Priority", "  column Scheduled Date", "  column Title"]
+
+
+def test_the_format_of_a_books_number_is_not_cleared(press: Press) -> None:
+    press.schedule("A", "A1")
+    refused = press.isbn("update", FIRST, "--book-format", "")
+    assert refused.code == 2 and "column Format: cannot be cleared: a number that is scheduled needs it" in refused.err
+
+
+def test_an_update_that_changes_nothing_says_unchanged(press: Press) -> None:
+    press.schedule("A", "A1")
+    called = press.isbn("update", FIRST, "--title", "A")
+    assert (called.code, called.out) == (0, f"unchanged: {FIRST} (A)\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("hardback", "hardcover"), ("softcover", "paperback"), ("e-book", "ebook"), ("Audio", "audiobook")],
+)
+def test_a_synonym_of_a_format_is_refused_with_the_format_that_is_meant(press: Press, given: str, meant: str) -> None:
+    refused = press.schedule("A", "A1", "2027-03-01", given)
+    assert refused.code == 2 and f"did you mean {meant!r}? Allowed: paperback" in refused.err
+
+
+def test_messages_name_what_helps_and_say_nothing_twice(press: Press) -> None:
+    refused = press.isbn("show", "123")
+    assert refused.err.count("3 digits") == 1
+    refused = press.schedule("A", "A1", "03/04/2027")
+    assert "isbn: {date_order: dmy}" in refused.err
+    assert "isbn: {date_order: dmy}" in press.isbn("list", "--from", "03/04/2027").err
+    press.schedule("A", "A1")
+    refused = press.schedule("B", "A1")
+    assert refused.code == 1 and "--update" in refused.err
+    block = ("add-block", "--prefix", "978", "--publisher-code", "3-947619")
+    refused = press.isbn(*block, "--start", "978-3-947619-00-0")
+    assert refused.code == 2 and "check digit" in refused.err and "publication numbers such as 0 and 49" in refused.err
+
+
+def test_one_of_something_is_not_many(press: Press) -> None:
+    press.put("list.csv", "isbn,title,status\n978-1-60888-005-8,Moon,in use\n")
+    adopted = press.isbn("adopt", "list.csv")
+    assert adopted.code == 0, adopted.err
+    assert "adopted: 1 of 1 row of list.csv (0 unchanged, 0 rejected); 0 new blocks" in adopted.out
+    press.typed("ISBN Assignments", 2, "Block", None)
+    assert press.isbn("check").out.endswith("sound, 1 warning\n")

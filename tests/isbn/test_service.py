@@ -166,8 +166,9 @@ def test_a_certain_number_can_be_asked_for_in_any_form(desk):
 )
 def test_a_certain_number_that_cannot_be_had_is_refused_with_the_reason(desk, isbn, error, said):
     desk.schedule(wanted("B-0"))
-    with pytest.raises(error, match=said):
+    with pytest.raises(error) as refused:
         desk.schedule(wanted(isbn=isbn))
+    assert said in " ".join(map(str, (refused.value, *refused.value.findings)))
     assert len(desk.rows) == 1
 
 
@@ -265,8 +266,9 @@ def test_only_what_is_editable_can_be_updated(desk):
     for name in ("status", "isbn", "block", "assigned_at", "titel"):
         with pytest.raises(WrongValues, match="1 value is wrong"):
             desk.update(FIRST, {name: "x"})
-    with pytest.raises(RecordRefused):
+    with pytest.raises(WrongValues) as refused:
         desk.update(FIRST, {"title": ""})
+    assert "a number that is scheduled needs it" in str(refused.value.findings[0])
     desk.release(FIRST)
     with pytest.raises(IsbnRefused, match="is available"):
         desk.update(FIRST, {"title": "x"})

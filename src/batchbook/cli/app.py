@@ -37,6 +37,16 @@ class _Verbs(TyperGroup):
         group.name = cmd_name
         return group
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:  # typer would make a silent exit of it
+            raise _Interrupted(*error.args) from None
+
+
+class _Interrupted(typer.Abort):
+    """A person stopped the command; its text says what that means, where that is known."""
+
 
 app = typer.Typer(
     name="batchbook",
@@ -104,9 +114,10 @@ def call(arguments: Sequence[str]) -> int:
         if manner.verbose and error.exit_code != EXIT_USAGE:
             note(traceback.format_exc())
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        note("batchbook: interrupted")
-        show_error_json({"code": "interrupted", "what": "Interrupted.", "advice": ""})
+    except (KeyboardInterrupt, typer.Abort) as error:
+        known = str(error) if isinstance(error, _Interrupted) else ""
+        note(f"batchbook: interrupted{'; ' if known else ''}{known}")
+        show_error_json({"code": "interrupted", "what": f"Interrupted{'; ' if known else ''}{known}.", "advice": ""})
         return 130
     except Exception as error:  # noqa: BLE001 - the last resort: a person sees a sentence, never a traceback
         return _unexpected(error)

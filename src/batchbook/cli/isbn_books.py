@@ -210,8 +210,8 @@ def adopt(
         "remarks": [str(finding) for finding in found.warnings],
     }
     said = (
-        f"adopted {counted(found.rows, 'row')} of {file.name}: {found.done:,} done, {found.unchanged:,} unchanged, "
-        f"{found.rejected:,} rejected; {counted(len(found.blocks), 'new block')}"
+        f"adopted: {found.done:,} of {counted(found.rows, 'row')} of {file.name} ({found.unchanged:,} unchanged, "
+        f"{found.rejected:,} rejected); {counted(len(found.blocks), 'new block')}"
     )
     tell("adopt", done, said=said, record=counts, more=more, dry_run=dry_run)
     return EXIT_OUTCOMES if found.rejected else EXIT_OK

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from batchbook.tables.workspace import Workspace
 
 T = TypeVar("T")
+_NOTHING_CHANGED = "nothing was changed"
+_MAY_BE_SAVED = "it was being saved: `batchbook runs list` says whether it was done"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ class Desk:
         """The sheets as they are, for reading only."""
         from batchbook.batch.command import look
 
-        return look(self.base, self.workbook, self.system)
+        try:
+            return look(self.base, self.workbook, self.system)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_NOTHING_CHANGED) from None
 
     def change(
         self,
@@ -52,18 +57,29 @@ class Desk:
         from batchbook.batch.command import run_command
         from batchbook.batch.controller import local_now
 
-        done = run_command(
-            self.base,
-            self.workbook,
-            self.system,
-            verb,
-            act,
-            note=note,
-            user=who(user),
-            wait=wait,
-            clock=local_now,
-            dry_run=dry_run,
-        )
+        decided = False
+
+        def acted(workspace: Workspace, actor: Actor) -> T:
+            nonlocal decided
+            value = act(workspace, actor)
+            decided = not dry_run
+            return value
+
+        try:
+            done = run_command(
+                self.base,
+                self.workbook,
+                self.system,
+                verb,
+                acted,
+                note=note,
+                user=who(user),
+                wait=wait,
+                clock=local_now,
+                dry_run=dry_run,
+            )
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_MAY_BE_SAVED if decided else _NOTHING_CHANGED) from None
         for warning in done.warnings:
             output.note(f"warning: {warning}")
         return done
@@ -96,12 +112,12 @@ def today(base: BaseConfig) -> dt.date:
 
 def day_of(system: IsbnSystem, text: str | None, option: str) -> dt.date | None:
     """The day of a text on the command line; UsageError naming the option where it is none."""
-    from batchbook.tables.dates import parse_date
+    from batchbook.isbn.fields import read_date
     from batchbook.tables.kinds import Wrong
 
     if text is None:
         return None
     try:
-        return parse_date(text, system.date_order, system.zone)
+        return read_date(system, text)
     except Wrong as wrong:
         raise UsageError(f"{option} {text!r} {wrong.said}.", "Give a day such as 2027-03-01.") from None

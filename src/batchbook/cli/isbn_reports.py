@@ -50,7 +50,7 @@ def report(
     found = report(desk.look(), desk.system, local_now().astimezone(desk.base.zone), window_days=days)
     if found.unsound:
         rows = "1 row breaks a rule and is" if found.unsound == 1 else f"{found.unsound:,} rows break a rule and are"
-        note(f"warning: {rows} in no figure; `batchbook isbn check` names each")
+        note(f"warning: {rows} in no figure but unsure; `batchbook isbn check` names each")
     if to is not None:
         _write(desk, found, to)
     elif manner.json:
@@ -91,7 +91,7 @@ def figures(found: Report) -> Iterator[Line]:
             for status, count in counts.items():
                 yield _figure(part, name, status, count)
     for use in found.blocks:
-        for figure in ("used", "reserved", "available", "lost", "utilisation"):
+        for figure in ("used", "reserved", "available", "lost", "unsure", "utilisation"):
             yield _figure("blocks", use.block.block, figure, getattr(use, figure))
     for name, forecast in {"": found.forecast, **found.block_forecasts}.items():
         yield _figure("forecast", name, "per_day", forecast.per_day)
@@ -121,15 +121,23 @@ def _show(found: Report) -> None:
     blocks: list[dict[str, object]] = [
         {
             "block": use.block.block,
+            "imprint": use.block.imprint,
+            "publisher": use.block.publisher,
             "total": use.block.total,
             "used": use.used,
+            "reserved": use.reserved,
             "available": use.available,
+            "lost": use.lost,
+            "unsure": use.unsure,
             "utilisation": use.utilisation,
             "lasts": _lasts(forecasts[use.block.block]) if use.block.block in forecasts else None,
         }
         for use in found.blocks
     ]
-    headers = {"block": "block", "total": "total", "used": "used", "available": "available"}
+    headers = {
+        name: name
+        for name in ("block", "imprint", "publisher", "total", "used", "reserved", "available", "lost", "unsure")
+    }
     headers |= {"utilisation": "taken", "lasts": "lasts until"}
     _part(Listing("blocks", headers, lambda: blocks, "There is no block yet.", frozenset({"utilisation"})))
     say(f"all blocks: {found.forecast.available:,} available, lasting until {_lasts(found.forecast)}")

@@ -36,12 +36,12 @@ def records_listing(
     return Listing(name, columns, lambda: (plain(kind, record) for record in records()), none)
 
 
-def warn_of_unsound(workspace: Workspace, *kinds: RecordType[Any]) -> int:
-    """Say how many rows of these sheets break a rule and so are in no list; gives their number."""
+def warn_of_unsound(workspace: Workspace, *kinds: RecordType[Any], what: str = "not listed") -> int:
+    """Say how many rows of these sheets break a rule and what that means here; gives their number."""
     unsound = sum(workspace.table(kind).unsound for kind in kinds)
     if unsound:
         broken = "1 row breaks a rule and is" if unsound == 1 else f"{unsound:,} rows break a rule and are"
-        note(f"warning: {broken} not listed; `batchbook isbn check` names each")
+        note(f"warning: {broken} {what}; `batchbook isbn check` names each")
     return unsound
 
 
@@ -67,12 +67,12 @@ def tell(
     elif manner.csv:
         write_csv(list(record), [record])
     else:
-        say(f"{'would be ' if dry_run and done.changes else ''}{said}{_kept(done, dry_run=dry_run)}")
+        say(f"{'would be ' if dry_run and done.changes else ''}{said}{_kept(done, said, dry_run=dry_run)}")
 
 
-def _kept(done: Done[Any], *, dry_run: bool) -> str:
+def _kept(done: Done[Any], said: str, *, dry_run: bool) -> str:
     if dry_run:
         return " (dry run; nothing was written)"
     if done.run is None:
-        return " (nothing was changed)"
+        return "" if said.startswith("unchanged") else " (nothing was changed)"
     return f" (run {done.run}; `batchbook runs undo {done.run}` takes it back)"

@@ -318,7 +318,8 @@ def _step(
     before = None if found.before is None else plain(kind, found.before)
     outcome = "changed" if found.changed else "unchanged"
     more = {"outcome": outcome, "assignment": record, "before": before, "history": _history(desk.system, found)}
-    said = f"{_DID[verb]} {isbn_text(desk.system, found.after.isbn)}{_what(found.before, found.after, before, record)}"
+    did = _DID[verb] if found.changed else "unchanged:"
+    said = f"{did} {isbn_text(desk.system, found.after.isbn)}{_what(found.before, found.after, before, record)}"
     tell(verb, done, said=said, record=record, more=more, dry_run=dry_run)
 
 

@@ -40,7 +40,12 @@ _SHORT = {
 def list_all(
     status: Annotated[
         list[str] | None,
-        typer.Option("--status", help="Only numbers with this status; can be given again.", show_default=False),
+        typer.Option(
+            "--status",
+            help="Only numbers with this status (available, reserved, scheduled, assigned, published, cancelled); can "
+            "be given again.",
+            show_default=False,
+        ),
     ] = None,
     start: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="Scheduled on this day or later.", show_default=False)
@@ -53,7 +58,14 @@ def list_all(
     book_format: opt.BookFormat = None,
     sort: Annotated[
         list[str] | None,
-        typer.Option("--sort", metavar="FIELD", help="Sort by a field, -FIELD downwards; can be given again."),
+        typer.Option(
+            "--sort",
+            metavar="FIELD",
+            help="Sort by a field (its header, or its name in JSON: isbn, status, title, book_id, format, "
+            "scheduled_date, priority, imprint, publisher, block, assigned_at, published_at, reason, notes), -FIELD "
+            "downwards; can be given again.",
+            show_default=False,
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.", show_default=False)] = None,
     workbook: opt.Workbook = None,
@@ -142,6 +154,7 @@ def upcoming(
 def _show_assignments(desk: Desk, found: Callable[[Workspace], Iterable[Assignment]], none: str) -> None:
     workspace = desk.look()
     kind = desk.system.assignments
+    found(workspace)  # what cannot be listed by is refused before anything is printed
     unsound = warn_of_unsound(workspace, kind)
     listing = records_listing("assignments", kind, lambda: found(workspace), none, _SHORT)
     show_listing(listing, {"workbook": str(desk.workbook), "unsound": unsound})
@@ -218,7 +231,8 @@ def blocks(
     check_format(format, json)
     desk = desk_for(workbook)
     workspace = desk.look()
-    unsound = warn_of_unsound(workspace, desk.system.blocks, desk.system.assignments)
+    unsound = warn_of_unsound(workspace, desk.system.blocks, what="not listed as a block")
+    unsound += warn_of_unsound(workspace, desk.system.assignments, what="counted as unsure, not as available")
     used = [block_line(desk, use) for use in blocks(workspace, desk.system)]
     listing = Listing(
         "blocks",
@@ -241,6 +255,7 @@ _BLOCKS = {
     "reserved": "reserved",
     "available": "available",
     "lost": "lost",
+    "unsure": "unsure",
     "utilisation": "taken",
     "notes": "notes",
 }
@@ -254,6 +269,7 @@ def block_line(desk: Desk, use: BlockUse) -> dict[str, object]:
         "reserved": use.reserved,
         "available": use.available,
         "lost": use.lost,
+        "unsure": use.unsure,
         "utilisation": use.utilisation,
         "by_status": dict(use.by_status),
     }

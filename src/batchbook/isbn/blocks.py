@@ -20,6 +20,10 @@ MOST_CODE: Final = CORE - 3 - 1
 """Group and registrant have at most so many digits: one at least is left for the publication."""
 _CODE: Final = re.compile(r"\d+(?:-\d+)?", re.ASCII)
 _ADVICE: Final = "Give the registrant prefix with its hyphens, as the agency's letter has it, such as 978-1-60888."
+_ADVICE_OF_EXTENT: Final = (
+    "Give the first and the last number, as publication numbers such as 0 and 49 or as whole ISBNs, and the total only "
+    "where it is what they come to."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,8 @@ def _wrong_extent(first: int, last: int, total: int | None, capacity: int) -> It
 
 
 def _refused(wrong: list[Finding]) -> RecordRefused:
-    return RecordRefused("This is no block of ISBNs.", _ADVICE, findings=wrong)
+    extent = {"start", "end", "total"}.issuperset({finding.column or "" for finding in wrong})
+    return RecordRefused("This is no block of ISBNs.", _ADVICE_OF_EXTENT if extent else _ADVICE, findings=wrong)
 
 
 def _whole(prefix: str, code: str) -> Span:
@@ -203,6 +208,10 @@ def _publication(stated: str | int, name: str, head: str, width: int | None, wro
     if width is None and text.isdecimal():
         return None
     digits = _of_isbn(text, head) or text
+    mistyped = _mistyped(text)
+    if mistyped:
+        wrong.append(Finding(mistyped, column=name, value=stated, rule="check-digit"))
+        return None
     if not digits.isdecimal():
         said = "is neither a publication number nor an ISBN of this registrant"
         wrong.append(Finding(said, column=name, value=stated, rule="block-position"))
@@ -212,6 +221,17 @@ def _publication(stated: str | int, name: str, head: str, width: int | None, wro
         wrong.append(Finding(said, column=name, value=stated, rule="block-position"))
         return None
     return int(digits)
+
+
+def _mistyped(text: str) -> str | None:
+    """What is wrong with a text of 13 digits that is to be an ISBN; None where it is none, or a right one."""
+    if len(re.sub("[ -]", "", text)) != 13:
+        return None
+    try:
+        parse_text(text)
+    except Wrong as wrong:
+        return wrong.said
+    return None
 
 
 def _of_isbn(text: str, head: str) -> str | None:

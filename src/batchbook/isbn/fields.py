@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from batchbook.config import did_you_mean
 from batchbook.errors import Finding
+from batchbook.isbn.agencywords import FORMAT_WORDS
 from batchbook.isbn.errors import wrong_value
 from batchbook.tables.dates import parse_date
 from batchbook.tables.kinds import CellValue, ErrorValue, Wrong
@@ -41,12 +43,21 @@ def read_field(system: IsbnSystem, name: str, value: Any, shown: str | None = No
     _check_text(name, text)
     if name == "scheduled_date":
         if isinstance(value, str):
-            return parse_date(text, system.date_order, system.zone)
+            return read_date(system, text)
         return Date().read(value, text)
     if name == "format":
         return _format(system, text)
     column = system.assignments.column(name)
     return column.kind.read(value, text)
+
+
+def read_date(system: IsbnSystem, text: str) -> dt.date:
+    """The day that a text means. Raises Wrong, which says what is to be configured where two days can be meant."""
+    try:
+        return parse_date(text, system.date_order, system.zone)
+    except Wrong as wrong:
+        order = "write `isbn: {date_order: dmy}` (or mdy) into config/batchbook.yaml"
+        raise Wrong(wrong.rule, wrong.said.replace("say which order dates have", order)) from None
 
 
 def _plain(value: CellValue) -> str:
@@ -76,8 +87,10 @@ def _format(system: IsbnSystem, text: str) -> str:
     for known in system.formats:
         if known.casefold() == wanted:
             return known
-    near = did_you_mean(text, system.formats)
-    raise Wrong("not-allowed", f"is no format that is known{near}; allowed: {', '.join(system.formats)}")
+    meant = next((form for form in system.formats if wanted in FORMAT_WORDS.get(form, ())), None)
+    near = f"; did you mean {meant!r}?" if meant else did_you_mean(text, system.formats)
+    listed = f"{' Allowed' if near else '; allowed'}: {', '.join(system.formats)}"
+    raise Wrong("not-allowed", f"is no format that is known{near}{listed}")
 
 
 def read_fields(

@@ -40,7 +40,7 @@ class Selection:
 class BlockUse:
     """A block with figures counted from its rows. Utilisation is used / total, from 0 to 1.
 
-    used = taken (reserved, scheduled, assigned, published, cancelled); available = total - used - lost.
+    used = taken (reserved, scheduled, assigned, published, cancelled); available = total - used - lost - unsure.
     """
 
     block: Block
@@ -52,6 +52,8 @@ class BlockUse:
     """Rows by status; untouched numbers have none."""
     lost: int = 0
     """Numbers that were given once though no row says so: it is gone, or set back to available. Not given again."""
+    unsure: int = 0
+    """Numbers whose row breaks a rule: what they are is not known, so they are not counted as available."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +78,14 @@ _ALL = Selection()
 def assignments(workspace: Workspace, system: IsbnSystem, selection: Selection = _ALL) -> Iterator[Assignment]:
     """The assignments of a selection. Raises WrongValues where it names a status, format, block or field not known."""
     session = Session(workspace, system)
-    wanted = _wanted(session, selection)
-    return session.assignments.where(order=selection.order, **wanted)
+    wanted, order = _wanted(session, selection)
+    return session.assignments.where(order=order, **wanted)
 
 
-def _wanted(session: Session, selection: Selection) -> dict[str, Any]:
+def _wanted(session: Session, selection: Selection) -> tuple[dict[str, Any], list[str]]:
     system, wrong = session.system, list[Finding]()
-    fields = [column.name for column in system.assignments.columns]
     statuses = [_known("status", one, STATUSES, wrong) for one in selection.statuses]
-    for name in selection.order:
-        _known("order", name.removeprefix("-"), fields, wrong)
+    order = [_sorted_by(session, name, wrong) for name in selection.order]
     wanted: dict[str, Any] = {"status": AnyOf(statuses)} if statuses else {}
     if selection.format is not None:
         wanted["format"] = _known("format", selection.format, system.formats, wrong)
@@ -94,12 +94,27 @@ def _wanted(session: Session, selection: Selection) -> dict[str, Any]:
     if selection.imprint is not None:
         wanted["imprint"] = AnyOf(_spellings(session, "imprint", selection.imprint))
     if selection.block is not None:
-        names = [block.block for block in session.blocks.where()]
-        block = session.blocks.get(_known("block", selection.block, names, wrong))
+        block = session.block_named(selection.block)
+        if block is None:
+            _known("block", selection.block, [one.block for one in session.blocks.where()], wrong)
         wanted["isbn"] = Between(block.first, block.last) if block else None
     if wrong:
-        raise WrongValues("This cannot be selected by.", "Give one of the values named.", findings=wrong)
-    return wanted
+        raise WrongValues("The list cannot be made as asked.", "Give one of the values named.", findings=wrong)
+    return wanted, order
+
+
+def _sorted_by(session: Session, name: str, wrong: list[Finding]) -> str:
+    """The field that a name or a header means, whatever its case, ``-`` in front kept."""
+    columns = session.system.assignments.columns
+    plain = _plain_name(name.strip().removeprefix("-"))
+    for column in columns:
+        if plain in map(_plain_name, (column.name, column.header, *column.aliases)):
+            return f"-{column.name}" if name.strip().startswith("-") else column.name
+    return _known("sort", name.strip().removeprefix("-"), [column.name for column in columns], wrong)
+
+
+def _plain_name(name: str) -> str:
+    return "_".join(name.replace("_", " ").split()).casefold()
 
 
 def _known(name: str, value: str, known: Sequence[str], wrong: list[Finding]) -> str:
@@ -107,8 +122,9 @@ def _known(name: str, value: str, known: Sequence[str], wrong: list[Finding]) ->
     for one in known:
         if one.casefold() == value.strip().casefold():
             return one
-    listed = f"; known: {', '.join(known)}" if known else ""
-    wrong.append(Finding(f"is not known{did_you_mean(value, known)}{listed}", column=name, value=value, rule=name))
+    near = did_you_mean(value, known)
+    listed = f"{' Known' if near else '; known'}: {', '.join(known)}" if known else ""
+    wrong.append(Finding(f"is not known{near}{listed}", column=name, value=value, rule=name))
     return value
 
 
@@ -184,25 +200,27 @@ def upcoming(workspace: Workspace, system: IsbnSystem, today: dt.date, days: int
 def blocks(workspace: Workspace, system: IsbnSystem) -> list[BlockUse]:
     """The blocks in the sheet's order, with their figures."""
     session = Session(workspace, system)
-    return block_uses(session, session.lost_numbers())
+    return block_uses(session, session.lost_numbers(), session.unsure_numbers())
 
 
-def block_uses(session: Session, lost: Collection[str]) -> list[BlockUse]:
-    """The same, where it is known which numbers are lost."""
-    return [_use(session, block, lost) for block in session.blocks.where()]
+def block_uses(session: Session, lost: Collection[str], unsure: Collection[str]) -> list[BlockUse]:
+    """The same, where it is known which numbers are lost, and of which nobody can tell."""
+    return [_use(session, block, lost, unsure) for block in session.blocks.where()]
 
 
-def _use(session: Session, block: Block, lost: Collection[str]) -> BlockUse:
+def _use(session: Session, block: Block, lost: Collection[str], unsound: Collection[str]) -> BlockUse:
     counted = session.assignments.tally("status", isbn=Between(block.first, block.last))
     by_status = {status: counted.get((status,), 0) for status in STATUSES}
     used = sum(by_status.values()) - by_status[FREE]
     gone = sum(block.first <= isbn <= block.last for isbn in lost)
+    unsure = sum(block.first <= isbn <= block.last for isbn in unsound)
     return BlockUse(
         block=block,
         used=used,
         reserved=by_status["reserved"],
-        available=block.total - used - gone,
+        available=block.total - used - gone - unsure,
         utilisation=used / block.total,
         by_status=by_status,
         lost=gone,
+        unsure=unsure,
     )

@@ -34,7 +34,7 @@ class Report:
     window_days: int
     """The days before `at` that the rate is taken from."""
     totals: Mapping[str, int]
-    """blocks; numbers (of all blocks, each counted once); used; available; lost; rows (with a state); no_block."""
+    """blocks; numbers (of all blocks, each once); used; available; lost; unsure; rows (with a state); no_block."""
     by_status: Mapping[str, int]
     by_month: Mapping[str, Mapping[str, int]]
     """By month of the scheduled date (``2026-11``; empty text: no date), then by status."""
@@ -68,8 +68,9 @@ def report(workspace: Workspace, system: IsbnSystem, now: dt.datetime, *, window
     """The report at a moment (with zone)."""
     session = Session(workspace, system)
     lost = session.lost_numbers()
-    uses = block_uses(session, lost)
-    totals = _totals(session, uses, lost)
+    unsure = session.unsure_numbers()
+    uses = block_uses(session, lost, unsure)
+    totals = _totals(session, uses, lost, unsure)
     takings = Takings.read(session.history, now, window_days)
     table = session.assignments
     counted = table.tally("status")
@@ -92,7 +93,9 @@ def report(workspace: Workspace, system: IsbnSystem, now: dt.datetime, *, window
     )
 
 
-def _totals(session: Session, uses: Sequence[BlockUse], lost: Collection[str]) -> dict[str, int]:
+def _totals(
+    session: Session, uses: Sequence[BlockUse], lost: Collection[str], unsure: Collection[str]
+) -> dict[str, int]:
     """Figures of all blocks together: a number of two blocks that overlap counts once."""
     spans = [span_of(use.block) for use in uses]
     rows = session.assignments.count()
@@ -104,13 +107,17 @@ def _totals(session: Session, uses: Sequence[BlockUse], lost: Collection[str]) -
         inside += count
         used += count - session.assignments.count(status=FREE, isbn=within)
     numbers = capacity(spans)
-    gone = sum(any(use.block.first <= isbn <= use.block.last for use in uses) for isbn in lost)
+    gone, open_ = (
+        sum(any(use.block.first <= isbn <= use.block.last for use in uses) for isbn in found)
+        for found in (lost, unsure)
+    )
     return {
         "blocks": len(uses),
         "numbers": numbers,
         "used": used,
-        "available": numbers - used - gone,
+        "available": numbers - used - gone - open_,
         "lost": gone,
+        "unsure": open_,
         "rows": rows,
         "released": free,
         "no_block": rows - inside,

@@ -32,6 +32,7 @@ _TOTALS: Final = {
     "used": "Taken",
     "available": "Free",
     "lost": "Lost: given once, though no row says so",
+    "unsure": "Unsure: their row breaks a rule",
     "rows": "Rows of numbers that were touched",
     "released": "Of these available again",
     "no_block": "Of these in no block",
@@ -101,7 +102,7 @@ def _breakdown(title: str, name: str, groups: Mapping[str, Mapping[str, int]], d
 
 _BLOCKS: Final = (
     ("Block", 20), ("Imprint", 14), ("Publisher", 22), ("Total", 10), ("Taken", 10), ("Reserved", 10), ("Free", 10),
-    ("Lost", 8), ("Utilisation %", 14), ("Taken a day", 14), ("Lasts until", 40),
+    ("Lost", 10), ("Unsure", 10), ("Utilisation %", 14), ("Taken a day", 14), ("Lasts until", 40),
 )  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def _blocks(report: Report) -> ReportSheet:
         rows.append(
             (
                 block.block, block.imprint, block.publisher, block.total, use.used, use.reserved, use.available,
-                use.lost, share, _rate(forecast), _until(forecast),
+                use.lost, use.unsure, share, _rate(forecast), _until(forecast),
             )
         )  # fmt: skip
     columns = [SheetColumn(title, width) for title, width in _BLOCKS]

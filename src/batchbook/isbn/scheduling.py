@@ -82,7 +82,7 @@ def _again(
     if on_difference == "refuse":
         raise OtherDetails(
             f"Book {wanted.book_id} has {_named(session, held)} already, but {_listed(session, held, others)}.",
-            "Change it with `batchbook isbn update`, or say that differences are to be taken over.",
+            "Take the differences over with --update (`schedule`, `bulk`), or change it with `batchbook isbn update`.",
         )
     done = edit(session, actor, held, others, what, None)
     return Scheduled("updated", done.after, done.history)

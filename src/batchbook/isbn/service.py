@@ -20,8 +20,10 @@ from batchbook.isbn.errors import IsbnRefused, WrongValues
 from batchbook.isbn.fields import EDITABLE, read_fields, title_of
 from batchbook.isbn.outcomes import BlockAdded, Changed, OnDifference, Scheduled, Wanted
 from batchbook.isbn.records import Assignment
+from batchbook.isbn.rules import NEEDS
 from batchbook.isbn.scheduling import schedule_number
 from batchbook.isbn.session import Session
+from batchbook.isbn.states import SPENT
 from batchbook.isbn.system import IsbnSystem
 from batchbook.tables.filters import Between
 from batchbook.tables.workspace import RecordRefused, Workspace
@@ -125,8 +127,9 @@ def update(
     All are checked together.
     """
     session = Session(workspace, system)
-    given = _read(system, {**changes, "reason": reason}, EDITABLE)
     row = session.existing(session.read(isbn))
+    needed = _needed(row)
+    given = _read(system, {**changes, "reason": reason}, EDITABLE, needed, row.status)
     if row.status == "available":
         raise IsbnRefused(
             f"ISBN {session.show(row.isbn)} is available: there is no booking to change.",
@@ -157,14 +160,37 @@ def due(workspace: Workspace, system: IsbnSystem, until: dt.date) -> Iterator[As
     )
 
 
-def _read(system: IsbnSystem, values: Mapping[str, object], editable: Sequence[str] | None = None) -> dict[str, Any]:
-    """Values of fields. Raises WrongValues with all that is wrong; only `editable` ones and a reason are known."""
+def _needed(row: Assignment) -> Sequence[str]:
+    """The fields of a booking that cannot be cleared."""
+    # A book's number without a format could be handed out to the same book and format again.
+    form = ("format",) if row.format is not None and row.status in ("scheduled", *SPENT) else ()
+    return *NEEDS.get(row.status, ()), *form
+
+
+def _read(
+    system: IsbnSystem,
+    values: Mapping[str, object],
+    editable: Sequence[str] | None = None,
+    needed: Sequence[str] = (),
+    status: str = "",
+) -> dict[str, Any]:
+    """Values of fields. Raises WrongValues with all that is wrong; only `editable` ones and a reason are known.
+
+    needed: fields that must not be blank while the number has this status.
+    """
     known = (*editable, "reason") if editable is not None else tuple(values)
     given, found = read_fields(system, {name: value for name, value in values.items() if name in known})
     found += [
         Finding(f"cannot be changed{did_you_mean(name, known)} (known: {', '.join(known)})", column=name, rule="field")
         for name in values
         if name not in known
+    ]
+    found += [
+        Finding(
+            f"cannot be cleared: a number that is {status} needs it", column=title_of(system, name), rule="required"
+        )
+        for name in editable or ()
+        if name in needed and name in given and given[name] is None
     ]
     _must_be_right(found)
     return given
@@ -184,11 +210,12 @@ def _must_have_reason(system: IsbnSystem, given: Mapping[str, Any]) -> None:
 
 def _next_of(session: Session, name: str) -> str:
     """The next free number of one block. Raises IsbnRefused and NoNumberLeft."""
-    block = session.blocks.get(name.strip())
+    block = session.block_named(name)
     if block is None:
         names = [one.block for one in session.blocks.where()]
+        near = did_you_mean(name, names)
         raise IsbnRefused(
-            f"There is no block {name}{did_you_mean(name, names)}.",
+            f"There is no block {name}{near or '.'}",
             f"Name one of {', '.join(names)}." if names else "Enter it with `batchbook isbn add-block`.",
         )
     found = session.next_free(block)

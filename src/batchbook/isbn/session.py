@@ -118,6 +118,14 @@ class Session:
             self._block = asked, self.blocks.first(first=Between(None, isbn), last=Between(isbn, None))
         return self._block[1]
 
+    def block_named(self, name: str) -> Block | None:
+        """The block of a name, with its hyphens or without; None where there is none, or two could be meant."""
+        exact = self.blocks.get(name.strip())
+        if exact is not None:
+            return exact
+        found = [block for block in self.blocks.where() if _name(block.block) == _name(name)]
+        return found[0] if len(found) == 1 else None
+
     def taken(self, isbn: str) -> bool:
         """Whether a number is not free to be given: its row is not available, or it is lost."""
         try:
@@ -144,6 +152,10 @@ class Session:
         gone = {isbn for isbn in given if not self.assignments.there((isbn,))}
         back = {row.isbn for row in self.assignments.where(status=FREE) if self.is_lost(row.isbn)}
         return gone | back | set(self.lost_by_ledger())
+
+    def unsure_numbers(self) -> set[str]:
+        """The numbers whose row breaks a rule: what they are is not known."""
+        return {isbn for (isbn,) in self.assignments.unsound_keys()}
 
     def lost_by_ledger(self) -> Iterator[str]:
         """The numbers that the ledger knows to be lost and that have no row."""
@@ -229,3 +241,9 @@ class Session:
             last = max((int(number) for number in numbers if number.isdecimal()), default=0)
         self._memory.entries[run] = last + 1
         return f"{run}.{last + 1}"
+
+
+def _name(block: str) -> str:
+    """The name of a block without its hyphens, but the one of a range (``:0000-0009``)."""
+    registrant, colon, stretch = "".join(block.split()).casefold().partition(":")
+    return registrant.replace("-", "") + colon + stretch

@@ -126,6 +126,11 @@ class RecordTable(Generic[R]):
         found = self._shared.scratch.one(f"SELECT count(*) FROM {self._shape.table} WHERE NOT sound")
         return int(found[0]) if found else 0
 
+    def unsound_keys(self) -> Iterator[tuple[str, ...]]:
+        """The canonical keys of rows that break a rule, each once; rows whose key cannot be read are left out."""
+        sql = f"SELECT DISTINCT key FROM {self._shape.table} WHERE NOT sound AND key IS NOT NULL ORDER BY key"
+        return (key_of_text(key) for (key,) in self._shared.scratch.query(sql))
+
     def must_be_sound(self) -> None:
         """Raise Unsound where rows break a rule, with the findings (the first 200 of very many)."""
         rows = self.unsound
@@ -295,6 +300,5 @@ class RecordTable(Generic[R]):
             Finding(trouble.said, file, sheet, row, column.column.header, trouble.value, rule=trouble.rule)
             for column, trouble in problems
         ]
-        count = "a reason" if len(found) == 1 else f"{len(found)} reasons"
-        what = f"{which} is refused by the sheet {sheet} for {count}."
+        what = f"{which} breaks the rules of the sheet {sheet}."
         return RecordRefused(what, "Give values that the sheet allows; nothing was changed.", findings=found)
