@@ -1,6 +1,8 @@
 import datetime as dt
 import errno
+import shutil
 import stat
+import subprocess
 import tracemalloc
 import zipfile
 from decimal import Decimal
@@ -26,6 +28,7 @@ from batchbook.tables.reportbook import (
 from batchbook.xlsx import Book, ErrorValue, Formula, Link, SheetColumn
 from tests.storage.helpers import Crash, FaultyOperations, make_workbook, names
 
+SOFFICE = shutil.which("soffice") or shutil.which("libreoffice")
 COLUMNS = (SheetColumn("One", 20), SheetColumn("Other", 12))
 letters = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff")
 texts = st.one_of(
@@ -50,6 +53,17 @@ def edited(path, who="ann"):
     book = openpyxl.load_workbook(path)
     book.properties.lastModifiedBy = who
     book.save(path)
+
+
+def saved_by_libreoffice(path):
+    """What LibreOffice writes when somebody opens a file and saves it."""
+    into = path.parent / "out"
+    subprocess.run(
+        [SOFFICE, "--headless", f"-env:UserInstallation={(path.parent / 'profile').as_uri()}", "--convert-to", "xlsx",
+         "--outdir", str(into), str(path)],
+        check=True, capture_output=True, timeout=240,
+    )  # fmt: skip
+    return into / path.name
 
 
 # --- what a cell becomes ----------------------------------------------------------------------------------------------
@@ -176,6 +190,46 @@ def test_a_report_says_that_it_is_one_and_of_which_run(tmp_path):
     assert report_mark(make_workbook(tmp_path / "book.xlsx")) is None
     (tmp_path / "torn.xlsx").write_bytes(path.read_bytes()[:-40])
     assert report_mark(tmp_path / "torn.xlsx") is None
+
+
+@pytest.mark.parametrize("column", ["A", "H"])
+def test_a_report_with_a_note_is_not_replaced_though_its_properties_name_nobody_who_saved_it(tmp_path, column):
+    path = tmp_path / "out.xlsx"
+    write(path, [["a", 1]])
+    made = openpyxl.load_workbook(path)
+    made["Rows"][f"{column}3"] = "ask Ann"
+    made.save(path)
+    assert openpyxl.load_workbook(path).properties.lastModifiedBy == "batchbook"
+    assert report_mark(path) == ReportMark("run-1", edited=True)
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="saved since"):
+        report_target(path)
+    assert path.read_bytes() == before
+
+
+def test_a_report_of_which_one_part_is_another_is_not_replaced(tmp_path):
+    write(tmp_path / "out.xlsx", [["a", 1]])
+    with (
+        zipfile.ZipFile(tmp_path / "out.xlsx") as made,
+        zipfile.ZipFile(tmp_path / "same.xlsx", "w") as same,
+        zipfile.ZipFile(tmp_path / "other.xlsx", "w") as other,
+    ):
+        for name in made.namelist():
+            data = made.read(name)
+            same.writestr(name, data)
+            other.writestr(name, data.replace(b">a<", b">b<"))
+    assert not report_mark(tmp_path / "same.xlsx").edited
+    assert report_mark(tmp_path / "other.xlsx").edited
+
+
+@pytest.mark.libreoffice
+@pytest.mark.skipif(SOFFICE is None, reason="LibreOffice is not installed")
+def test_a_report_that_libreoffice_saved_is_not_replaced(tmp_path):
+    path = tmp_path / "out.xlsx"
+    write(path, [["a", 1]])
+    saved = saved_by_libreoffice(path)
+    with pytest.raises(UsageError, match="is not replaced"):
+        report_target(saved)
 
 
 def test_only_a_report_that_nobody_has_saved_since_is_replaced(tmp_path):

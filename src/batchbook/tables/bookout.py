@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from openpyxl import Workbook
 
+PROPERTIES = "docProps/core.xml"
+"""The part that says who made a workbook, and what it is about."""
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 _FOR_ALL_TO_READ = 0o644 << 16
 
@@ -27,21 +30,42 @@ class _Timeless(zipfile.ZipFile):
             shutil.copyfileobj(source, target)
 
 
+class _Sealed(_Timeless):
+    """One whose properties come last, so that they can tell of all else."""
+
+    def writestr(self, zinfo_or_arcname: zipfile.ZipInfo | str, data: Any, *more: Any, **others: Any) -> None:
+        if zinfo_or_arcname != PROPERTIES:
+            super().writestr(zinfo_or_arcname, data, *more, **others)
+
+    def write_properties(self, properties: Any) -> None:
+        """Write what was held back."""
+        from openpyxl.xml.functions import tostring
+
+        super().writestr(PROPERTIES, tostring(properties.to_tree()))
+
+
 def _info(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, _EARLIEST)
     info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, _FOR_ALL_TO_READ
     return info
 
 
-def save_book(book: Workbook, stream: IO[bytes]) -> None:
+def save_book(book: Workbook, stream: IO[bytes], *, seal: Callable[[zipfile.ZipFile], str] | None = None) -> None:
     """Write an openpyxl workbook to a stream; the same bytes at every time for the same workbook.
 
-    Not `Workbook.save`: where the disk is full that leaves an archive behind which complains when it is closed.
+    seal: makes a text of all parts but the properties, which becomes the identifier there. Not `Workbook.save`: where
+    the disk is full that leaves an archive behind which complains when it is closed.
     """
     from openpyxl.writer.excel import ExcelWriter
 
-    with _Timeless(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        ExcelWriter(book, archive).save()
+    if seal is None:
+        with _Timeless(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            ExcelWriter(book, archive).write_data()
+        return
+    with _Sealed(stream, "w", zipfile.ZIP_DEFLATED) as sealed:
+        ExcelWriter(book, sealed).write_data()
+        book.properties.identifier = seal(sealed)
+        sealed.write_properties(book.properties)
 
 
 def discard_sheets(book: Workbook) -> None:

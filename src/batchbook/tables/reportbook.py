@@ -16,7 +16,15 @@ from batchbook.tables.bookout import discard_sheets, save_book
 from batchbook.tables.csvexport import EXCEL_ROWS
 from batchbook.tables.reportcells import Formatted, ReportCell, Tone, Toned, plain_text, shown_as, taken_apart
 from batchbook.tables.reportcharts import Chart, ChartTable, add_charts
-from batchbook.tables.reportfiles import KEYWORD, MAKER, ReportFile, ReportMark, report_mark, report_target
+from batchbook.tables.reportfiles import (
+    KEYWORD,
+    MAKER,
+    ReportFile,
+    ReportMark,
+    parts_digest,
+    report_mark,
+    report_target,
+)
 from batchbook.tables.reportlooks import BODY, HEADER, HEADING, NAME, QUOTED, TITLE, VALUE, Look, Looks, lines_of
 from batchbook.xlsx import SheetColumn
 from batchbook.xlsx.values import CellValue, Link
@@ -106,7 +114,7 @@ class _Writer:
     def write(self, stream: BinaryIO, sheets: Sequence[ReportSheet]) -> dict[str, int]:
         try:
             counts = {sheet.title: self._sheet(sheet) for sheet in sheets}
-            save_book(self._book, stream)
+            save_book(self._book, stream, seal=parts_digest)
         finally:
             discard_sheets(self._book)
         return counts

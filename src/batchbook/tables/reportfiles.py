@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,11 @@ from defusedxml.ElementTree import fromstring
 from batchbook.errors import UsageError
 from batchbook.storage.links import followed
 from batchbook.storage.owners import check_not_open
+from batchbook.tables.bookout import PROPERTIES
 
 MAKER = "batchbook"
 KEYWORD = "batchbook-report"
-"""In a report's properties; `category` there is the run that it is about."""
+"""In a report's properties; `category` there is the run that it is about, `identifier` the digest of its parts."""
 _MOST_PROPERTIES = 1 << 20
 
 
@@ -40,19 +42,31 @@ class ReportMark:
     edited: bool
 
 
+def parts_digest(archive: zipfile.ZipFile) -> str:
+    """What a report's parts are, but for its properties, which hold this.
+
+    A program that saves a report writes its parts anew. Some keep the properties as they are, and the name in them of
+    who saved it last: that alone does not tell.
+    """
+    parts = sorted((one.filename, one.file_size, one.CRC) for one in archive.infolist() if one.filename != PROPERTIES)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
 def report_mark(path: Path) -> ReportMark | None:
     """The mark of a report made by batchbook; None where the file is something else or cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("docProps/core.xml").file_size > _MOST_PROPERTIES:
+            if archive.getinfo(PROPERTIES).file_size > _MOST_PROPERTIES:
                 return None
-            root = fromstring(archive.read("docProps/core.xml"))
+            root = fromstring(archive.read(PROPERTIES))
+            digest = parts_digest(archive)
     except Exception:  # noqa: BLE001 - of a damaged file anything; it is no report to be replaced then
         return None
     said = {element.tag.rpartition("}")[2]: element.text or "" for element in root}
     if said.get("keywords") != KEYWORD:
         return None
-    return ReportMark(said.get("category", ""), said.get("lastModifiedBy") != MAKER)
+    as_made = said.get("lastModifiedBy") == MAKER and said.get("identifier") == digest
+    return ReportMark(said.get("category", ""), not as_made)
 
 
 def report_target(path: Path) -> Path:
