@@ -14,7 +14,7 @@ import pytest
 
 from tests.crash.damaged import Forker, forker
 from tests.integration.helpers import Called
-from tests.integration.press import ASSIGNMENTS, BLOCKS, FIRST_LARGE, HISTORY, Press, bookings, numbers, sound
+from tests.integration.publisher import ASSIGNMENTS, BLOCKS, FIRST_LARGE, HISTORY, Press, bookings, numbers, sound
 
 SCHEDULE = ("schedule", "--title", "T", "--book-id", "new", "--date", "2027-06-01", "--book-format", "ebook")
 READING = (

@@ -13,7 +13,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from tests.integration.press import ASSIGNMENTS, FIRST_LARGE, FIRST_SMALL, Press, bookings, numbers, sound
+from tests.integration.publisher import ASSIGNMENTS, FIRST_LARGE, FIRST_SMALL, Press, bookings, numbers, sound
 
 BOOKER = Path(__file__).with_name("booker.py")
 NOTES = "Notes"
