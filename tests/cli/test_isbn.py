@@ -98,7 +98,7 @@ def test_every_verb_that_changes_something_says_who_waits_and_can_be_tried(verb:
         ("isbn report --to r.xlsx --format csv", "do not go together"),
         ("isbn upcoming --days -1", "--days"),
         ("isbn new book.xls", ".xlsx"),
-        ("isbn new nowhere/book.xlsx", "no folder"),
+        ("isbn new /dev/null/book.xlsx", "cannot be made"),
         ("isbn bulk rows.csv", "No ISBN workbook is named"),
         ("isbn bulk rows.csv --workbook nowhere.xlsx", "rows.csv"),
         ("isbn bulk rows.csv --quiet --verbose --workbook nowhere.xlsx", "do not go together"),

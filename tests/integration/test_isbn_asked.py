@@ -159,3 +159,35 @@ def test_one_of_something_is_not_many(press: Press) -> None:
     assert "adopted: 1 of 1 row of list.csv (0 unchanged, 0 rejected); 0 new blocks" in adopted.out
     press.typed("ISBN Assignments", 2, "Block", None)
     assert press.isbn("check").out.endswith("sound, 1 warning\n")
+
+
+def test_a_date_in_the_past_and_an_imprint_without_numbers_are_warned_of(press: Press) -> None:
+    assert press.isbn("add-block", "978-3-947619", "--imprint", "Night", "--start", "0", "--end", "0").code == 0
+    first = press.schedule("A", "A1", "2027-03-01", "ebook", "--imprint", "Night")
+    assert first.code == 0 and first.err == ""
+    second = press.schedule("B", "B1", "2020-01-01", "ebook", "--imprint", "Night")
+    assert second.code == 0
+    assert "no number is left in the blocks of the imprint Night (978-3-947619:00-00)" in second.err
+    assert "2020-01-01 is in the past" in second.err
+    moved = press.isbn("update", FIRST, "--date", "2020-01-02", "--json")
+    assert "2020-01-02 is in the past" in json.loads(moved.out)["warnings"][0]
+    listed = press.isbn("upcoming").out.splitlines()
+    assert listed[0].split()[0] == "due" and listed[1].split()[0] == "overdue"
+
+
+def test_every_verb_says_what_it_does_within_one_line(press: Press) -> None:
+    assert "..." not in press.isbn("--help").out.partition("Commands:")[2]
+
+
+def test_a_new_workbook_gets_its_folder_and_reports_that_there_is_no_block(press: Press) -> None:
+    assert press.isbn("new", "more/books/isbn.xlsx").code == 0
+    said = press.isbn("report", "--workbook", "more/books/isbn.xlsx").out
+    assert "lasting until" not in said and "There is no block yet." in said
+
+
+def test_months_between_others_are_in_the_report(press: Press) -> None:
+    press.schedule("A", "A1", "2026-11-30")
+    press.schedule("B", "B1", "2027-02-01")
+    months = json.loads(press.isbn("report", "--json").out)["by_month"]
+    assert list(months) == ["2026-11", "2026-12", "2027-01", "2027-02"]
+    assert months["2027-01"] == {}

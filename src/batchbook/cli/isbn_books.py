@@ -33,9 +33,10 @@ def new(
     workbook: Annotated[Path, typer.Argument(metavar="FILE.xlsx", help="The workbook to make.", show_default=False)],
     json: opt.Json = False,
 ) -> None:
-    """Make an empty ISBN workbook: blocks, assignments, history, and a sheet that explains them.
+    """Make an empty ISBN workbook.
 
-    Nothing that is there already is overwritten.
+    It has blocks, assignments, history, and a sheet that explains them. Its folder is made too. Nothing that is
+    there already is overwritten.
 
     \b
     Examples:
@@ -50,8 +51,11 @@ def new(
     base = base_for(workbook)
     path = Path(os.path.abspath(workbook))  # noqa: PTH100 - a link in the path stays one
     system = isbn_of(base)
-    if not path.parent.is_dir():
-        raise UsageError(f"There is no folder {path.parent}.", "Make it first, or give a file in another folder.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        said = f"The folder {path.parent} cannot be made: {error.strerror or error}."
+        raise UsageError(said, "Give a file in another folder.") from error
     made = dt.datetime.now(dt.UTC).replace(microsecond=0, tzinfo=None)
     export_new(path, lambda stream: new_isbn_workbook(stream, formats=system.formats, made=made))
     if manner.json:
@@ -107,9 +111,10 @@ def add_block(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> None:
-    """Enter a block of numbers, by the prefix that the agency gave you or by its parts.
+    """Enter a block of numbers that an agency gave you.
 
-    One that overlaps another is entered with a warning; no number is given twice all the same.
+    By its registrant prefix, or by its parts. One that overlaps another is entered with a warning; no number is
+    given twice all the same.
 
     \b
     Examples:
@@ -171,9 +176,10 @@ def adopt(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> int:
-    """Take over an agency's list of ISBN, title, format and status.
+    """Take over an agency's list of ISBN, title and status.
 
-    Numbers that are in use get a row with their title, blocks that are recognised are entered, unused numbers stay
+    Its columns are isbn (needed), title, format and status. Numbers that are in use get a row with their title,
+    blocks that are recognised are entered, unused numbers stay
     free. Rows in = done + unchanged + rejected; what is wrong with a row is told with row, column and value, and the
     exit code is 3. All sound rows are taken over in one save.
 

@@ -35,9 +35,10 @@ def bulk(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> int:
-    """Schedule every row of a file, by scheduled date, then priority, then the file's order.
+    """Schedule every row of a file.
 
-    The file has the columns title, book_id, scheduled_date and, if wanted, imprint, publisher, format, priority,
+    In the order of scheduled date, then priority, then the file. The file has the columns title, book_id,
+    scheduled_date and, if wanted, imprint, publisher, format, priority,
     notes, isbn. A row that is wrong is rejected with all its reasons, and the exit code is 3; the others are
     scheduled. A run that was interrupted goes on where it was, with the same numbers for the same rows.
 
@@ -69,7 +70,9 @@ def assign_due(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> int:
-    """Assign all numbers that are scheduled up to today, or up to a day: the nightly job.
+    """Assign all numbers that are due: the nightly job.
+
+    Those that are scheduled up to today, or up to the day of --until.
 
     \b
     Examples:

@@ -29,9 +29,10 @@ def report(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> None:
-    """Report totals, breakdowns by status, month, imprint and format, blocks, and how long the numbers last.
+    """Report totals, breakdowns, blocks and a forecast.
 
-    With --to the report is a workbook with charts. A file that is there already is replaced only if it is a report,
+    Breakdowns by status, month, imprint and format; and how long the numbers last. With --to the report is a
+    workbook with charts. A file that is there already is replaced only if it is a report,
     and nobody has saved it since it was made.
 
     \b
@@ -140,11 +141,15 @@ def _show(found: Report) -> None:
     }
     headers |= {"utilisation": "taken", "lasts": "lasts until"}
     _part(Listing("blocks", headers, lambda: blocks, "There is no block yet.", frozenset({"utilisation"})))
-    say(f"all blocks: {found.forecast.available:,} available, lasting until {_lasts(found.forecast)}")
+    if found.blocks:
+        lasting = f", lasting until {_lasts(found.forecast)}" if found.forecast.available > 0 else ""
+        say(f"all blocks: {found.forecast.available:,} available{lasting}")
     say(f"scheduled in the next 30 days, or overdue: {found.upcoming:,}")
 
 
 def _lasts(forecast: Forecast) -> str:
+    if forecast.available <= 0:
+        return "none is left"
     if forecast.lasts_until is not None:
         return forecast.lasts_until.isoformat()
     return f"not known: {forecast.why}" if forecast.why else "not known"
@@ -165,9 +170,9 @@ def check(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> int:
-    """Look for all that is wrong in the sheets, cell by cell; nothing is changed.
+    """Name all that is wrong in the sheets.
 
-    Exit code 3 where something is wrong. Warnings alone are fine.
+    Cell by cell; nothing is changed. Exit code 3 where something is wrong. Warnings alone are fine.
 
     \b
     Examples:

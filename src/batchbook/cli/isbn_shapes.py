@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from batchbook.cli.listing import Line, Listing, write_csv
+from batchbook.cli.listing import Line, write_csv
 from batchbook.cli.output import manner, note, say, show_json
 
 if TYPE_CHECKING:
@@ -29,13 +29,6 @@ def headers_of(kind: RecordType[Any]) -> dict[str, str]:
     return {column.name: column.header for column in kind.columns}
 
 
-def records_listing(
-    name: str, kind: RecordType[Any], records: Callable[[], Iterable[object]], none: str, columns: dict[str, str]
-) -> Listing:
-    """A listing of records with these columns."""
-    return Listing(name, columns, lambda: (plain(kind, record) for record in records()), none)
-
-
 def warn_of_unsound(workspace: Workspace, *kinds: RecordType[Any], what: str = "not listed") -> int:
     """Say how many rows of these sheets break a rule and what that means here; gives their number."""
     unsound = sum(workspace.table(kind).unsound for kind in kinds)
@@ -51,16 +44,28 @@ def isbn_text(system: IsbnSystem, digits: str) -> str:
 
 
 def tell(
-    verb: str, done: Done[Any], *, said: str, record: Line, more: Line | None = None, dry_run: bool = False
+    verb: str,
+    done: Done[Any],
+    *,
+    said: str,
+    record: Line,
+    more: Line | None = None,
+    warnings: Sequence[str] = (),
+    dry_run: bool = False,
 ) -> None:
-    """Tell what a command did: a line with the run that can be taken back, an object, or the record as CSV."""
+    """Tell what a command did: a line with the run that can be taken back, an object, or the record as CSV.
+
+    warnings: said besides those of the run, which were said already.
+    """
+    for warning in warnings:
+        note(f"warning: {warning}")
     if manner.json:
         result = {
             "command": verb,
             "run_id": done.run,
             "dry_run": dry_run,
             **(more or {}),
-            "warnings": list(done.warnings),
+            "warnings": [*done.warnings, *warnings],
             "error": None,
         }
         show_json(result)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from batchbook.cli import isbn_options as opt
-from batchbook.cli.isbn_place import Desk, desk_for
+from batchbook.cli.isbn_place import Desk, desk_for, today
 from batchbook.cli.isbn_shapes import isbn_text, plain, tell
 from batchbook.cli.listing import Formats, check_format
 from batchbook.cli.places import WAIT_SECONDS
@@ -53,7 +53,7 @@ def schedule(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> None:
-    """Give a book's format the next free number of the best block.
+    """Give a book's format the next free number.
 
     Blocks of the imprint or publisher come first, others after. A book that has a number for the format already
     gets that one back.
@@ -87,13 +87,24 @@ def schedule(
     done = desk.change("schedule", act, user=user, wait=wait, note=title, dry_run=dry_run)
     found = done.value
     record = plain(desk.system.assignments, found.assignment)
+    warnings = list(found.warnings)
+    if found.outcome != "unchanged":
+        warnings += _of_the_past(desk, found.assignment)
     words = {
         "scheduled": f"scheduled {record['isbn']} for {title} ({record['format']}) on {record['scheduled_date']}",
         "unchanged": f"{record['isbn']} is what {book_id} ({book_format}) has already",
         "updated": f"updated {record['isbn']}, which {book_id} ({book_format}) has already",
     }
     more = {"outcome": found.outcome, "assignment": record, "history": _history(desk.system, found)}
-    tell("schedule", done, said=words[found.outcome], record=record, more=more, dry_run=dry_run)
+    tell("schedule", done, said=words[found.outcome], record=record, more=more, warnings=warnings, dry_run=dry_run)
+
+
+def _of_the_past(desk: Desk, row: Assignment) -> list[str]:
+    """A warning where a number is scheduled on a day that is over."""
+    day = row.scheduled_date
+    if row.status != "scheduled" or day is None or day >= today(desk.base):
+        return []
+    return [f"{day} is in the past: the next `batchbook isbn assign-due` assigns the number"]
 
 
 def _wanted(system: IsbnSystem, given: dict[str, str | None]) -> Wanted:
@@ -116,7 +127,7 @@ def assign(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> None:
-    """Assign a scheduled number now: its book goes to press.
+    """Assign a scheduled number now.
 
     \b
     Examples:
@@ -145,7 +156,9 @@ def reserve(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> None:
-    """Keep a number out of automatic assignment: a certain one, or the next free one.
+    """Keep a number out of automatic assignment.
+
+    A certain one, or the next free one (of a block, with --block).
 
     \b
     Examples:
@@ -174,9 +187,9 @@ def release(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> None:
-    """Give a reserved or scheduled number back: it is available again.
+    """Give a reserved or scheduled number back.
 
-    What it was booked for is cleared; the history keeps it.
+    It is available again. What it was booked for is cleared; the history keeps it.
 
     \b
     Examples:
@@ -210,9 +223,10 @@ def update(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> None:
-    """Change what a number is booked for; an empty text ("") clears a field.
+    """Change what a number is booked for.
 
-    All that is given is checked together and done as a whole.
+    An empty text ("") clears a field that the number can be without. All that is given is checked together and
+    done as a whole.
 
     \b
     Examples:
@@ -252,7 +266,9 @@ def cancel(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> None:
-    """Cancel an assigned or published number; it is never given again.
+    """Cancel an assigned or published number for ever.
+
+    It is never given again.
 
     \b
     Examples:
@@ -277,7 +293,7 @@ def publish(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> None:
-    """Say that the book of an assigned number is published.
+    """Say that a number's book is published.
 
     \b
     Examples:
@@ -320,7 +336,9 @@ def _step(
     more = {"outcome": outcome, "assignment": record, "before": before, "history": _history(desk.system, found)}
     did = _DID[verb] if found.changed else "unchanged:"
     said = f"{did} {isbn_text(desk.system, found.after.isbn)}{_what(found.before, found.after, before, record)}"
-    tell(verb, done, said=said, record=record, more=more, dry_run=dry_run)
+    moved = found.before is not None and found.before.scheduled_date != found.after.scheduled_date
+    warnings = _of_the_past(desk, found.after) if moved else []
+    tell(verb, done, said=said, record=record, more=more, warnings=warnings, dry_run=dry_run)
 
 
 _DID = {

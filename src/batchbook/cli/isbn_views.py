@@ -9,8 +9,8 @@ import typer
 
 from batchbook.cli import isbn_options as opt
 from batchbook.cli.isbn_place import Desk, day_of, desk_for, today
-from batchbook.cli.isbn_shapes import headers_of, isbn_text, plain, records_listing, warn_of_unsound
-from batchbook.cli.listing import Formats, Listing, check_format, show_listing, write_csv
+from batchbook.cli.isbn_shapes import headers_of, isbn_text, plain, warn_of_unsound
+from batchbook.cli.listing import Formats, Line, Listing, check_format, show_listing, write_csv
 from batchbook.cli.output import manner, say, show_json
 
 if TYPE_CHECKING:
@@ -108,7 +108,9 @@ def search(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> None:
-    """Search in titles, book ids and ISBNs; hyphens and capitals do not matter.
+    """Search in titles, book ids and ISBNs.
+
+    Hyphens and capitals do not matter.
 
     \b
     Examples:
@@ -132,7 +134,9 @@ def upcoming(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> None:
-    """List the numbers that are scheduled within some days, overdue ones first.
+    """List the numbers that are due soon or overdue.
+
+    Scheduled numbers up to some days ahead, overdue ones first and marked.
 
     \b
     Examples:
@@ -148,15 +152,28 @@ def upcoming(
 
         return upcoming(workspace, desk.system, day, days)
 
-    _show_assignments(desk, found, f"Nothing is scheduled up to {days} days from {day}.")
+    def due(row: Line) -> Line:
+        on = str(row["scheduled_date"])
+        return {**row, "due": "overdue" if on < str(day) else "today" if on == str(day) else None}
+
+    _show_assignments(desk, found, f"Nothing is scheduled up to {days} days from {day}.", {"due": "due"}, due)
 
 
-def _show_assignments(desk: Desk, found: Callable[[Workspace], Iterable[Assignment]], none: str) -> None:
+def _show_assignments(
+    desk: Desk,
+    found: Callable[[Workspace], Iterable[Assignment]],
+    none: str,
+    more: dict[str, str] | None = None,
+    add: Callable[[Line], Line] = lambda row: row,
+) -> None:
+    """Show numbers. more: columns that stand in front, which `add` puts into the rows."""
     workspace = desk.look()
     kind = desk.system.assignments
     found(workspace)  # what cannot be listed by is refused before anything is printed
     unsound = warn_of_unsound(workspace, kind)
-    listing = records_listing("assignments", kind, lambda: found(workspace), none, _SHORT)
+    listing = Listing(
+        "assignments", {**(more or {}), **_SHORT}, lambda: (add(plain(kind, row)) for row in found(workspace)), none
+    )
     show_listing(listing, {"workbook": str(desk.workbook), "unsound": unsound})
 
 
@@ -166,9 +183,10 @@ def show(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> None:
-    """Show all about one number: its fields, the steps that are allowed, its history.
+    """Show all about one number, with its history.
 
-    With --format csv the history is left out.
+    Its fields, the steps that are allowed, its history; of one whose row is gone too. With --format csv the
+    history is left out.
 
     \b
     Examples:
@@ -217,9 +235,10 @@ def blocks(
     format: opt.Format = Formats.TABLE,
     json: opt.Json = False,
 ) -> None:
-    """List the blocks: how many numbers they have, how many are taken, reserved and left.
+    """List the blocks with what is taken and left.
 
-    Figures are counted from the rows.
+    Figures are counted from the rows. Lost are numbers that were given once though no row says so; unsure are
+    those whose row breaks a rule. Neither is available.
 
     \b
     Examples:

@@ -56,6 +56,8 @@ class Scheduled:
     assignment: Assignment
     history: Sequence[HistoryEntry] = ()
     """The rows that were added to the history."""
+    warnings: Sequence[str] = ()
+    """What is worth knowing of it."""
 
 
 @dataclass(frozen=True, slots=True)

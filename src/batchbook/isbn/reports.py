@@ -22,6 +22,8 @@ from batchbook.tables.workspace import Workspace
 __all__ = ["Forecast", "Report", "report", "report_sheets"]
 
 UPCOMING_DAYS: Final = 30
+_MOST_YEARS: Final = 10
+"""Months without a number are told between others up to so many years apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,13 @@ def report(workspace: Workspace, system: IsbnSystem, now: dt.datetime, *, window
         window_days=window_days,
         totals=totals,
         by_status={status: counted.get((status,), 0) for status in STATUSES},
-        by_month=_groups(table.tally("scheduled_date", "status"), lambda day: f"{day:%Y-%m}"),
+        by_month=_without_gaps(_groups(table.tally("scheduled_date", "status"), lambda day: f"{day:%Y-%m}")),
         by_imprint=_groups(table.tally("imprint", "status"), str),
         by_format=_groups(table.tally("format", "status"), str),
         blocks=uses,
-        forecast=takings.forecast(totals["available"], None, None),
+        forecast=takings.forecast(totals["available"], None, None)
+        if uses
+        else Forecast(0, None, None, "there is no block yet"),
         block_forecasts={
             use.block.block: takings.forecast(use.available, use.block.first, use.block.last) for use in uses
         },
@@ -145,3 +149,13 @@ def _groups(counted: Mapping[tuple[Any, ...], int], name: Callable[[Any], str]) 
         groups[""] = groups.pop("")
     order: tuple[str, ...] = STATUSES
     return {name: {status: group[status] for status in order if status in group} for name, group in groups.items()}
+
+
+def _without_gaps(months: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """The months with those between them in which nothing is scheduled; as they are where that would be very many."""
+    named = [(int(month[:4]), int(month[5:])) for month in months if month]
+    if not named or (named[-1][0] - named[0][0]) > _MOST_YEARS:  # a date that somebody mistyped
+        return months
+    ordinals = range(12 * named[0][0] + named[0][1] - 1, 12 * named[-1][0] + named[-1][1])
+    names = [f"{ordinal // 12:04d}-{ordinal % 12 + 1:02d}" for ordinal in ordinals]
+    return {name: months.get(name, {}) for name in (*names, *([""] if "" in months else []))}

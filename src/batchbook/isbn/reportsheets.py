@@ -72,7 +72,7 @@ def _rate(forecast: Forecast) -> ReportCell:
 
 
 def _until(forecast: Forecast) -> ReportCell:
-    if forecast.available <= 0:
+    if forecast.available <= 0 and forecast.lasts_until is not None:
         return Toned("none is left", "bad")
     return forecast.lasts_until or f"unknown: {forecast.why}"
 

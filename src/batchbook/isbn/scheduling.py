@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -39,7 +40,23 @@ def schedule_number(
     if row is not None and row.status == "reserved" and wanted.notes is None:
         wanted = replace(wanted, notes=row.notes)
     done = take_step(session, actor, isbn, "scheduled", what, changes=_booking(wanted))
-    return Scheduled("scheduled", done.after, done.history)
+    return Scheduled("scheduled", done.after, done.history, _used_up(session, wanted, isbn))
+
+
+def _used_up(session: Session, wanted: Wanted, isbn: str) -> Sequence[str]:
+    """A warning where the blocks that are meant for an imprint or publisher have no number left for it."""
+    if wanted.isbn is not None:
+        return ()
+    said = []
+    for field in ("imprint", "publisher"):
+        wish = " ".join((getattr(wanted, field) or "").split()).casefold()
+        blocks = session.best_blocks(wanted.imprint, wanted.publisher) if wish else []
+        meant = [one for one in blocks if " ".join((getattr(one, field) or "").split()).casefold() == wish]
+        if meant and not any(one.first <= isbn <= one.last for one in meant):
+            names = ", ".join(one.block for one in meant)
+            if not any(map(session.next_free, meant)):
+                said.append(f"no number is left in the blocks of the {field} {getattr(wanted, field)} ({names})")
+    return said
 
 
 def held_for(session: Session, wanted: Wanted) -> Assignment | None:
