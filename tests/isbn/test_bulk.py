@@ -38,7 +38,7 @@ def test_a_good_row_is_what_it_asks_for():
 def test_a_blank_priority_is_2():
     desk = small_desk()
     read, _ = read_row(SYSTEM, {**GOOD, "priority": " "})
-    assert read.sort_key == ("2026-12-01", 2)
+    assert read.sort_key == (1, "2026-12-01", 2)
     assert desk.schedule(read).assignment.priority == 2
 
 
