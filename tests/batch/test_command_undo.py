@@ -35,6 +35,18 @@ def test_a_new_record_is_taken_out_and_its_number_is_free_again(bench):
     assert bench.do(take_next("other")).value == "0003"
 
 
+def test_a_run_that_was_undone_says_by_which_run_until_that_is_undone_itself(bench):
+    run = bench.do(take_next("third")).run
+    first = bench.undo(run)
+    second = bench.undo(run)
+    assert (first.already, second.already, second.undo_run) == (None, first.undo_run, None)
+    with bench.ledger() as ledger:
+        assert show_run(ledger, run)["note"].endswith(f"undone by run {first.undo_run}")
+    bench.undo(first.undo_run)
+    with bench.ledger() as ledger:
+        assert "undone by" not in show_run(ledger, run)["note"]
+
+
 def test_an_undo_of_an_undo_puts_a_new_record_into_the_row_that_it_had(bench):
     run = bench.do(take_next("third")).run
     bench.do(take_next("fourth"))

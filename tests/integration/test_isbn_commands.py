@@ -283,9 +283,16 @@ def test_an_agencys_list_is_taken_over_in_one_save(press: Press) -> None:
         "978-1-60888-001-1;Wrong;ebook;assigned\n"
         f"{THIRD};;;available\n",
     )
-    tried = press.isbn("adopt", "agency.csv", "--dry-run", "--json")
+    refused = press.isbn("adopt", "agency.csv", "--dry-run", "--json").json
+    assert (refused["rejected"], refused["blocks"]) == (2, [])
+    assert "978-3-16, with 1,000,000 numbers" in refused["rejections"][0]
+    named = press.isbn("adopt", "agency.csv", "--dry-run", "--new-blocks").err
+    assert "new block 978-3-16 with 1,000,000 numbers, 978-3-16-000000-4 to 978-3-16-999999-6; rows" in named
+    tried = press.isbn("adopt", "agency.csv", "--new-blocks", "--dry-run", "--json")
     assert press.sheet() == []
-    done = press.isbn("adopt", "agency.csv", "--json")
+    done = press.isbn("adopt", "agency.csv", "--new-blocks", "--json")
+    (new,) = done.json["new_blocks"]
+    assert (new["block"], new["total"], new["rows"]) == ("978-3-16", 1_000_000, 1)
     assert (tried.code, done.code) == (3, 3), done.err
     counts = [done.json[name] for name in ("rows", "done", "unchanged", "rejected")]
     assert counts[0] == sum(counts[1:]) == 4

@@ -12,12 +12,12 @@ from tests.isbn.desks import BLOCK, Desk, change_of, small_desk, wanted
 FIRST, SECOND, THIRD = "978-1-60888-000-3", "978-1-60888-001-0", "978-1-60888-002-7"
 
 
-def take_over(desk, *rows):
+def take_over(desk, *rows, **more):
     listed = [
         AgencyRow(dict(zip(("isbn", "title", "format", "status"), row, strict=True)), Place("list.csv", None, number))
         for number, row in enumerate(rows, 2)
     ]
-    return list(adopt(desk.workspace, desk.system, desk.actor, listed))
+    return list(adopt(desk.workspace, desk.system, desk.actor, listed, **more))
 
 
 def one(desk, *row):
@@ -50,6 +50,29 @@ def test_numbers_come_with_titles_and_the_block_of_their_registrant_and_free_one
     assert {(entry.what, entry.field) for entry in desk.history} == {
         ("adopt", "status"), ("adopt", "block"), ("schedule", "status"),
     }  # fmt: skip
+
+
+def test_a_workbook_that_has_blocks_gets_no_other_unless_that_is_said():
+    desk = small_desk()
+    rows = [(FIRST, "A", "ebook", "published"), ("3-16-148410-X", "B", "ebook", "published"), (SECOND, "", "", "")]
+    done = take_over(desk, *rows)
+    assert [row.outcome for row in done] == ["done", "rejected", "unchanged"]
+    (finding,) = done[1].findings
+    assert (finding.row, finding.column, finding.rule) == (3, "ISBN", "block-unknown")
+    assert "978-3-16, with 1,000,000 numbers" in finding.message
+    assert "--new-blocks" in finding.message
+    assert [row.of for row in done] == [BLOCK, None, BLOCK]
+    assert [block.block for block in desk.workspace.table(desk.system.blocks).where()] == [BLOCK]
+    done = take_over(desk, *rows, new_blocks=True)
+    assert [(row.outcome, row.of) for row in done] == [("unchanged", BLOCK), ("done", "978-3-16"), ("unchanged", BLOCK)]
+    assert done[1].block.total == 1_000_000
+
+
+def test_a_workbook_without_blocks_gets_none_where_that_is_said():
+    desk = Desk()
+    done = take_over(desk, (FIRST, "A", "ebook", "published"), (SECOND, "", "", ""), new_blocks=False)
+    assert [finding.rule for row in done for finding in row.findings] == ["block-unknown"] * 2
+    assert desk.workspace.take() == []
 
 
 def test_a_list_that_is_taken_over_again_changes_nothing():

@@ -25,7 +25,7 @@ from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.pruning import pruned_run
 from batchbook.storage.runlog import Checkpoint, RunLog
 from batchbook.storage.savelog import Change, changes_of, count_conflicts, count_saves, pending_saves, saves_of
-from batchbook.storage.turns import did_nothing
+from batchbook.storage.turns import did_nothing, undone_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +133,16 @@ def list_runs(ledger: Ledger) -> list[RunLine]:
     return [
         RunLine(
             run.id, run.job, standing_of(ledger, run).status, run.started, run.ended,
-            str(ledger.path_of(run.workbook)), run.selected, counts_of(ledger, run), run.note,
+            str(ledger.path_of(run.workbook)), run.selected, counts_of(ledger, run), _note_of(ledger, run),
         )
         for run in ledger.runs()
     ]  # fmt: skip
+
+
+def _note_of(ledger: Ledger, run: RunRecord) -> str:
+    """A run's note, and which undo took it back."""
+    undo = undone_by(ledger, run)
+    return "; ".join(filter(None, [run.note, f"undone by run {undo}" if undo else ""]))
 
 
 def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
@@ -158,7 +164,7 @@ def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
         "sheet": run.sheet,
         "started": run.started,
         "ended": run.ended,
-        "note": run.note,
+        "note": _note_of(ledger, run),
         "reference": dict(run.reference),
         "rows": {"selected": run.selected, **counts_of(ledger, run)},
         "seconds": _together([attempt["seconds"] for attempt in attempts]),

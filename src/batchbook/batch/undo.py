@@ -20,6 +20,7 @@ from batchbook.storage.owners import check_not_open
 from batchbook.storage.pending import SettledPending
 from batchbook.storage.runchanges import RunChanges
 from batchbook.storage.scratch import Spool
+from batchbook.storage.turns import undone_by
 
 Clock = Callable[[], dt.datetime]
 Warn = Callable[[str], None]
@@ -37,6 +38,8 @@ class Undone:
     restored: int = 0
     kept: Spool = field(default_factory=Spool)
     """Texts."""
+    already: str | None = None
+    """The undo that had taken it back before."""
 
 
 @dataclass
@@ -83,8 +86,9 @@ def undo_run(
             raise _unfinished(run)
         _must_have_changed(ledger, run)
         system = _system_of(run, systems)
+        already = undone_by(ledger, run)
         turned = Turn(base, ledger, run, UNDO, clock, warn, system=system, user=user).apply(workbook)
-        return Undone(run.id, turned.id, turned.cells, turned.kept)
+        return Undone(run.id, turned.id, turned.cells, turned.kept, already)
 
 
 def reapply_run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from batchbook.batch.systems import Actor
     from batchbook.errors import Finding
     from batchbook.isbn.outcomes import BlockAdded
+    from batchbook.isbn.records import Block
     from batchbook.tables.workspace import Workspace
 
 _MOST_LINES = 20
@@ -161,7 +163,10 @@ class Adoption:
     done: int = 0
     unchanged: int = 0
     rejected: int = 0
-    blocks: list[str] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    """Those that were entered."""
+    of: Counter[str | None] = field(default_factory=Counter)
+    """Rows by the block that their number is of."""
     reasons: list[Finding] = field(default_factory=list)
     """Of the rows that were rejected."""
     warnings: list[Finding] = field(default_factory=list)
@@ -169,6 +174,14 @@ class Adoption:
 
 def adopt(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The agency's list, CSV or XLSX.", show_default=False)],
+    new_blocks: Annotated[
+        bool | None,
+        typer.Option(
+            "--new-blocks/--no-new-blocks",
+            help="Enter blocks that the workbook does not have; left out, only where it has none at all.",
+            show_default=False,
+        ),
+    ] = None,
     workbook: opt.Workbook = None,
     user: opt.User = None,
     wait: opt.Wait = WAIT_SECONDS,
@@ -178,10 +191,11 @@ def adopt(
 ) -> int:
     """Take over an agency's list of ISBN, title and status.
 
-    Its columns are isbn (needed), title, format and status. Numbers that are in use get a row with their title,
-    blocks that are recognised are entered, unused numbers stay
-    free. Rows in = done + unchanged + rejected; what is wrong with a row is told with row, column and value, and the
-    exit code is 3. All sound rows are taken over in one save.
+    Its columns are isbn (needed), title, format and status.
+    Numbers that are in use get a row with their title, unused numbers stay free. A workbook without blocks gets those
+    of the list, each named with its size; one that has blocks gets further ones only with --new-blocks, for a number in
+    the list can be of another publisher's block. Rows in = done + unchanged + rejected; what is wrong with a row is
+    told with row, column and value, and the exit code is 3. All sound rows are taken over in one save.
 
     \b
     Examples:
@@ -196,22 +210,30 @@ def adopt(
         from batchbook.isbn.agencyfile import agency_rows
 
         adoption = Adoption()
-        for adopted in adopt(workspace, desk.system, actor, agency_rows(file)):
+        for adopted in adopt(workspace, desk.system, actor, agency_rows(file), new_blocks=new_blocks):
             adoption.rows += 1
             setattr(adoption, adopted.outcome, getattr(adoption, adopted.outcome) + 1)
             (adoption.reasons if adopted.outcome == "rejected" else adoption.warnings).extend(adopted.findings)
+            adoption.of[adopted.of] += 1
             if adopted.block is not None:
-                adoption.blocks.append(adopted.block.block)
+                adoption.blocks.append(adopted.block)
         return adoption
 
     done = desk.change("adopt", act, user=user, wait=wait, note=file.name, dry_run=dry_run)
     found = done.value
+    new = [{**plain(desk.system.blocks, one), "rows": found.of[one.block]} for one in found.blocks]
     if not manner.json:
         _say_findings(found.reasons, found.warnings)
+        for one in new:
+            note(
+                f"warning: new block {one['block']} with {one['total']:,} numbers, {one['first']} to {one['last']}; "
+                f"rows of the list in it: {one['rows']:,}. If it is not yours, undo the run, and leave its rows out"
+            )
     counts = {"rows": found.rows, "done": found.done, "unchanged": found.unchanged, "rejected": found.rejected}
     more = {
         **counts,
-        "blocks": found.blocks,
+        "blocks": [one.block for one in found.blocks],
+        "new_blocks": new,
         "rejections": [str(finding) for finding in found.reasons],
         "remarks": [str(finding) for finding in found.warnings],
     }

@@ -55,10 +55,11 @@ def list_all(
             Path(run.workbook).name,
             run.selected,
             _counted(run.counts),
+            run.note,
         )
         for run in runs[:limit]
     ]
-    show_table(("run", "job", "status", "started", "workbook", "rows", "outcomes"), rows)
+    show_table(("run", "job", "status", "started", "workbook", "rows", "outcomes", "note"), rows)
     if len(runs) > limit:
         say(f"and {len(runs) - limit} older ones (--limit)")
 
@@ -210,6 +211,8 @@ def undo(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
     if manner.json:
         show_json({**_named(undone), "error": None})
         return
+    if undone.already is not None:
+        say(f"run {undone.run} was undone already by run {undone.already}")
     if undone.undo_run is None:
         say(f"run {undone.run}: nothing was changed; {undone.restored} cells are as before already")
     else:

@@ -56,6 +56,8 @@ class Adopted:
     """Why it was rejected; warnings of one that was not."""
     block: Block | None = None
     """The block that was entered for it."""
+    of: str | None = None
+    """The block that its number is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,10 @@ class _Adoption:
     actor: Actor
     row: AgencyRow
     what: str
+    new_blocks: bool
     warnings: list[Finding] = field(default_factory=list)
     block: Block | None = None
+    of: str | None = None
 
     def done(self) -> Adopted:
         """Take it over. Raises _Rejected."""
@@ -103,7 +107,7 @@ class _Adoption:
 
     def _outcome(self, assignment: Assignment | None, *, changed: bool) -> Adopted:
         done = changed or self.block is not None
-        return Adopted("done" if done else "unchanged", self.row, assignment, tuple(self.warnings), self.block)
+        return Adopted("done" if done else "unchanged", self.row, assignment, tuple(self.warnings), self.block, self.of)
 
     def _at(self, name: str, said: str, rule: str, value: object = None) -> Finding:
         return self.row.place.at(self.session.system, name, said, rule, value)
@@ -146,17 +150,30 @@ class _Adoption:
             return None
 
     def _find_block(self, listed: _Listed) -> None:
-        """Enter the block of the number's registrant where the workbook has none that holds the number."""
+        """Enter the block of the number's registrant where the workbook has none that holds the number, if it may be.
+
+        One number is no sign that its whole block is ours: a title that another publisher brings out with us is in the
+        list as well.
+        """
         session = self.session
-        if session.block_of(listed.isbn) is not None:
+        there = session.block_of(listed.isbn)
+        if there is not None:
+            self.of = there.block
             return
         parts = session.system.ranges.split(listed.isbn)
         if parts is None:
             said = f"is in no block, and its range is not known to the table ({session.system.ranges_date})"
             raise _Rejected(self._at("isbn", f"{said}; enter its block first", "range-unknown", listed.isbn))
         plan = block_of_registrant(parts.registrant_prefix, session.system.ranges)
+        if not self.new_blocks:
+            name = plan.span.name
+            said = (
+                f"is in no block of the workbook; {name}, with {plan.total:,} numbers, may be another publisher's. If "
+                f"it is yours, enter it with `batchbook isbn add-block {name}`, or adopt with --new-blocks"
+            )
+            raise _Rejected(self._at("isbn", said, "block-unknown", listed.isbn))
         entered = enter_block(session, self.actor, plan, what=self.what)
-        self.block = entered.block
+        self.block, self.of = entered.block, entered.block.block
         self.warnings += entered.warnings
 
     def _take_over(self, held: Assignment | None, listed: _Listed) -> Assignment:
@@ -198,16 +215,19 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def adopt_row(workspace: Workspace, system: IsbnSystem, actor: Actor, row: AgencyRow, *, what: str = ADOPT) -> Adopted:
-    """Take over one row, whole or not at all; the block of its registrant is entered where the workbook has none.
+def adopt_row(
+    workspace: Workspace, system: IsbnSystem, actor: Actor, row: AgencyRow, *, new_blocks: bool, what: str = ADOPT
+) -> Adopted:
+    """Take over one row, whole or not at all.
 
-    Raises Unsound where rows of the workbook break the rules of their sheet.
+    new_blocks: the block of its registrant is entered where the workbook has none; else such a row is rejected. Raises
+    Unsound where rows of the workbook break the rules of their sheet.
     """
     session = Session(workspace, system)
     session.must_be_sound()
     try:
         with workspace.whole():
-            return _Adoption(session, actor, row, what).done()
+            return _Adoption(session, actor, row, what, new_blocks).done()
     except _Rejected as rejected:
         return Adopted("rejected", row, findings=rejected.findings)
     except BatchbookError as error:
@@ -216,8 +236,19 @@ def adopt_row(workspace: Workspace, system: IsbnSystem, actor: Actor, row: Agenc
 
 
 def adopt(
-    workspace: Workspace, system: IsbnSystem, actor: Actor, rows: Iterable[AgencyRow], *, what: str = ADOPT
+    workspace: Workspace,
+    system: IsbnSystem,
+    actor: Actor,
+    rows: Iterable[AgencyRow],
+    *,
+    new_blocks: bool | None = None,
+    what: str = ADOPT,
 ) -> Iterator[Adopted]:
-    """Take over rows, one after another. rows in = done + unchanged + rejected."""
+    """Take over rows, one after another. rows in = done + unchanged + rejected.
+
+    new_blocks: whether blocks that the workbook does not have are entered; left out, only where it has no block yet.
+    """
+    if new_blocks is None:
+        new_blocks = Session(workspace, system).blocks.count() == 0
     for row in rows:
-        yield adopt_row(workspace, system, actor, row, what=what)
+        yield adopt_row(workspace, system, actor, row, new_blocks=new_blocks, what=what)

@@ -70,3 +70,11 @@ def results_of(ledger: Ledger, run: RunRecord) -> RunRecord | None:
             return None
         one = found
     return one if leaves else None
+
+
+def undone_by(ledger: Ledger, run: RunRecord) -> str | None:
+    """The undo that took out what a run left and stands; None where there is none, or it was undone itself."""
+    for one in ledger.runs(job=f"undo of {run.id}"):  # the newest first
+        if one.status == "completed" and turn_of(one.job, one.settings) and undone_by(ledger, one) is None:
+            return one.id
+    return None
