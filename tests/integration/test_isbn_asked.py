@@ -191,3 +191,17 @@ def test_months_between_others_are_in_the_report(press: Press) -> None:
     months = json.loads(press.isbn("report", "--json").out)["by_month"]
     assert list(months) == ["2026-11", "2026-12", "2027-01", "2027-02"]
     assert months["2027-01"] == {}
+
+
+def test_the_check_of_a_workbook_names_the_check_of_its_isbns(press: Press) -> None:
+    assert "its contents: batchbook isbn check --workbook data/isbn.xlsx" in press.called("check", "data/isbn.xlsx").out
+    openpyxl.Workbook().save(press.path / "other.xlsx")
+    assert "isbn check" not in press.called("check", "other.xlsx").out
+
+
+def test_headers_over_numbers_stand_at_the_right_in_the_report(press: Press) -> None:
+    press.schedule("A", "A1")
+    assert press.isbn("report", "--to", "report.xlsx").code == 0
+    page = openpyxl.load_workbook(press.path / "report.xlsx")["Blocks"]
+    sides = {cell.value: cell.alignment.horizontal for cell in page[1]}
+    assert sides["Total"] == sides["Unsure"] == "right" and sides["Block"] is None

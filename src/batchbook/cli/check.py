@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,6 +88,8 @@ def check_workbook(path: Path) -> Checked:
         with Book.open(path) as book:
             names = ", ".join(_sheet(sheet.name, sheet.state) for sheet in book.sheets)
             checked.remarks.append(f"{len(book.sheets)} worksheets: {names}")
+            if base.workbooks.get("isbn") == path.absolute() or _has_isbns([sheet.name for sheet in book.sheets]):
+                checked.remarks.append(f"its contents: batchbook isbn check --workbook {path}")
         checked.findings += [str(finding) for finding in inspect(path)]
         checked.exit_code = EXIT_WORKBOOK if checked.findings else EXIT_OK
     except BatchbookError as error:
@@ -102,6 +105,13 @@ def check_workbook(path: Path) -> Checked:
     if lock is not None:
         checked.remarks.append(f"locked by {lock}")
     return checked
+
+
+def _has_isbns(names: Collection[str]) -> bool:
+    """Whether these are the sheets of an ISBN workbook, what is in which is looked at by a check of its own."""
+    from batchbook.isbn.records import ASSIGNMENTS, BLOCKS, HISTORY
+
+    return {ASSIGNMENTS.sheet, BLOCKS.sheet, HISTORY.sheet}.issubset(names)
 
 
 def _sheet(name: str, state: str) -> str:

@@ -80,7 +80,7 @@ def _until(forecast: Forecast) -> ReportCell:
 def _statuses(report: Report) -> ReportSheet:
     columns = (SheetColumn("Status", 16), SheetColumn("Numbers", 12))
     chart = Chart("column", "Numbers by status", "Status", ["Numbers"])
-    return ReportSheet("By status", columns, list(report.by_status.items()), charts=[chart])
+    return ReportSheet("By status", columns, list(report.by_status.items()), charts=[chart], numbers=["Numbers"])
 
 
 def _breakdown(title: str, name: str, groups: Mapping[str, Mapping[str, int]], drawn: ChartKind) -> ReportSheet:
@@ -97,13 +97,23 @@ def _breakdown(title: str, name: str, groups: Mapping[str, Mapping[str, int]], d
         stacked = drawn == "stacked"
         values, colours = (headers, [_COLOURS[status] for status in used]) if stacked else ([_ALL], [])
         charts = [Chart(drawn, f"Numbers {title[0].lower()}{title[1:]}", name, values, colours=colours)]
-    return ReportSheet(title, (SheetColumn(name, 24), *columns), rows, "No number was touched yet.", charts=charts)
+    return ReportSheet(
+        title,
+        (SheetColumn(name, 24), *columns),
+        rows,
+        "No number was touched yet.",
+        charts=charts,
+        numbers=(*headers, _ALL),
+    )
 
 
 _BLOCKS: Final = (
-    ("Block", 20), ("Imprint", 14), ("Publisher", 22), ("Total", 10), ("Taken", 10), ("Reserved", 10), ("Free", 10),
-    ("Lost", 10), ("Unsure", 10), ("Utilisation %", 14), ("Taken a day", 14), ("Lasts until", 40),
+    ("Block", 20), ("Imprint", 14), ("Publisher", 26), ("Total", 10), ("Taken", 10), ("Reserved", 10), ("Free", 10),
+    ("Lost", 10), ("Unsure", 10), ("Utilisation %", 14), ("Taken a day", 14), ("Lasts until", 50),
 )  # fmt: skip
+
+
+_NUMBERS: Final = tuple(title for title, _ in _BLOCKS[3:-1])
 
 
 def _blocks(report: Report) -> ReportSheet:
@@ -124,4 +134,4 @@ def _blocks(report: Report) -> ReportSheet:
         Chart("bar", "Utilisation of the blocks", "Block", ["Utilisation %"], value_title="per cent"),
         Chart("stacked", "Taken and free", "Block", ["Taken", "Free"], value_title="numbers"),
     ]
-    return ReportSheet("Blocks", columns, rows, "There is no block yet.", charts=charts)
+    return ReportSheet("Blocks", columns, rows, "There is no block yet.", charts=charts, numbers=_NUMBERS)

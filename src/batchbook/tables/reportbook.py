@@ -7,7 +7,7 @@ whatever they begin with.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -25,7 +25,19 @@ from batchbook.tables.reportfiles import (
     report_mark,
     report_target,
 )
-from batchbook.tables.reportlooks import BODY, HEADER, HEADING, NAME, QUOTED, TITLE, VALUE, Look, Looks, lines_of
+from batchbook.tables.reportlooks import (
+    BODY,
+    HEADER,
+    HEADER_OF_NUMBERS,
+    HEADING,
+    NAME,
+    QUOTED,
+    TITLE,
+    VALUE,
+    Look,
+    Looks,
+    lines_of,
+)
 from batchbook.xlsx import SheetColumn
 from batchbook.xlsx.values import CellValue, Link
 
@@ -69,6 +81,8 @@ class ReportSheet:
     """What a table says that has no rows."""
     frozen: int = 1
     """How many columns stay in sight when a table is scrolled."""
+    numbers: Collection[str] = ()
+    """Headers of columns that hold numbers: they stand at the right, as the numbers do."""
     charts: Sequence[Chart] = ()
     """Drawn from the table's rows, right of it; where it goes on in further sheets, from those of the first."""
 
@@ -156,7 +170,13 @@ class _Page:
         if sheet.headed:
             self._page.freeze_panes = f"{_letters(sheet.frozen + 1)[-1]}2"
             self._page.print_title_rows = "1:1"
-            self._append([self._cell(column.header, HEADER) for column in sheet.columns], least=18.0)
+            self._append(
+                [
+                    self._cell(column.header, HEADER_OF_NUMBERS if column.header in sheet.numbers else HEADER)
+                    for column in sheet.columns
+                ],
+                least=18.0,
+            )
 
     @property
     def full(self) -> bool:

@@ -19,9 +19,12 @@ class Look:
     wrap: bool = True
     fills: bool = True
     """Whether a tone is the cell's colour, rather than the text's."""
+    right: bool = False
+    """Whether it stands over numbers."""
 
 
 HEADER = Look("header", "header")
+HEADER_OF_NUMBERS = Look("header", "header", right=True)
 BODY = Look("body")
 TITLE = Look("title", wrap=False)
 HEADING = Look("heading", wrap=False)
@@ -64,9 +67,10 @@ class Looks:
         fill = _FILLS.get(tone or look.fill) if look.fills else None
         if fill:
             cell.fill = PatternFill("solid", start_color=fill)
-        level = "center" if look is HEADER else "top"
-        cell.alignment = Alignment(horizontal=None if look.fills else "left", vertical=level, wrap_text=look.wrap)
-        if look is HEADER:
+        heads = look in (HEADER, HEADER_OF_NUMBERS)
+        side = "right" if look.right else None if look.fills else "left"
+        cell.alignment = Alignment(horizontal=side, vertical="center" if heads else "top", wrap_text=look.wrap)
+        if heads:
             cell.border = Border(bottom=Side("medium", color="FF1F3864"))
         cell.number_format = format
         cell.quotePrefix = quoted
