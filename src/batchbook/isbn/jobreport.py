@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from batchbook.batch import ReportSheet, RunView, SheetColumn
 from batchbook.batch.generalreport import SUMMARY_COLUMNS, Line, conflicts_sheet, problems_sheet, summary_of
 from batchbook.isbn.records import ASSIGNMENTS
+from batchbook.tables.kinds import CellValue
 from batchbook.tables.records import RecordChange
-from batchbook.xlsx.values import CellValue
 
 _TOLD = ("isbn", "status", "title", "book_id", "format", "scheduled_date", "priority", "imprint", "publisher", "block")
 """Fields of a number that reports have; of a number that had a row before, those that changed."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -21,7 +20,6 @@ from batchbook.isbn.outcomes import OnDifference, Wanted
 from batchbook.isbn.records import ASSIGNMENTS, STATUSES
 from batchbook.isbn.service import assign
 from batchbook.isbn.system import IsbnSystem, isbn_system
-from batchbook.tables.dates import parse_date
 from batchbook.tables.kinds import Wrong
 from batchbook.tables.row import Row
 from batchbook.tables.workspace import RecordRefused, Unsound, Workspace
@@ -137,7 +135,7 @@ class BulkImport(_IsbnJob):
         if wanted is not None:
             findings = [*findings, *bulk.row_findings(workspace, system, wanted, bulk.Place(row=row.number))]
         if wanted is None or any(not finding.warning for finding in findings):
-            raise Rejected(reason_of(findings) + self._order_wanted(findings))
+            raise Rejected(reason_of(findings))
         try:
             with workspace.whole():
                 bulk.schedule_row(workspace, system, actor, wanted, on_difference=self.options.on_difference)
@@ -150,16 +148,6 @@ class BulkImport(_IsbnJob):
             raise Rejected(said_of(error)) from error
         changes = workspace.take()
         return RowResult(changes=changes) if changes else None
-
-    def _order_wanted(self, findings: Iterable[Finding]) -> str:
-        """The setting that says which day is meant, where a date is refused for the lack of it."""
-        for finding in findings:
-            if finding.rule != "date-ambiguous" or self._isbn.date_order is not None:
-                continue
-            with suppress(Wrong):
-                parse_date(str(finding.value), "dmy", self._isbn.zone)
-                return "; `isbn: {date_order: dmy}` (or mdy) in config/batchbook.yaml says how all such dates are read"
-        return ""
 
     def remarks(self) -> Sequence[str]:
         """The shortage, where there was one."""
