@@ -273,7 +273,7 @@ def test_memory_does_not_grow_with_the_workbook(tmp_path):
             tracemalloc.stop()
 
     small, large = most(1_000), most(2_500)
-    assert large < small + 800_000
+    assert large < small + 600_000
 
 
 # --- which job, which file --------------------------------------------------------------------------------------------
