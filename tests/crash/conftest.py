@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.catalogue import SCENARIOS
+from tests.crash.isbns import BULK, SCHEDULE, lay
 from tests.crash.scenarios import RUN, Scenario, make_folder, recorded
 from tests.crash.sweep import Tally
 from tests.crash.tracing import Runner
@@ -36,6 +37,7 @@ def runner(scratch: Path) -> Iterator[Runner]:
     """The zygote of this session, with all imported that a run needs."""
     one = Runner(scratch)
     one.warm(make_folder(scratch / "warm"), RUN)
+    one.warm(lay(scratch / "warm-isbns").path, list(SCHEDULE), list(BULK))
     yield one
     one.close()
 
