@@ -491,3 +491,30 @@ def test_the_day_up_to_which_numbers_are_due_is_read_like_all_days(press: Press)
     assert (refused.code, "--until '2027' is no date" in refused.err) == (2, True)
     assert press.isbn("assign-due", "--until", "31 March 2027").code == 0
     assert press.statuses() == {FIRST: "assigned"}
+
+
+def test_all_that_the_workbook_of_a_job_lacks_is_named_at_once_each_place_once(press: Press) -> None:
+    press.put("rows.csv", "title,scheduled\nThe River,2027-03-01\n")
+    book = openpyxl.load_workbook(press.isbns)
+    del book["ISBN History"]
+    book["ISBN Assignments"]["B1"], book["ISBN Blocks"]["A1"] = "Stand", "Name"
+    book.save(press.isbns)
+    lacking = [
+        "isbn.xlsx, sheet ISBN Assignments, row 1, column status: there is no header 'Status'",
+        "isbn.xlsx, sheet ISBN Blocks, row 1, column block: there is no header 'Block'",
+        "isbn.xlsx: There is no sheet 'ISBN History' in isbn.xlsx.",
+    ]
+    due = press.isbn("assign-due", "--json")
+    assert due.code == 2
+    assert due.json["error"]["what"] == "In isbn.xlsx 3 sheets or headers are missing or doubled."
+    assert sorted(due.json["error"]["findings"]) == lacking
+    bulk = press.isbn("bulk", "rows.csv", "--json")
+    assert bulk.code == 2
+    found = bulk.json["error"]["findings"]
+    assert any("rows.csv" in one and "Book ID" in one for one in found)
+    assert sorted(found)[:3] == lacking
+
+    del book["ISBN Assignments"]
+    book.save(press.isbns)
+    due = press.isbn("assign-due", "--json")
+    assert (due.code, len(due.json["error"]["findings"])) == (2, 3)
