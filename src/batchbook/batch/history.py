@@ -90,13 +90,12 @@ def find_run(ledger: Ledger, name: str) -> RunRecord:
 
     ``last`` is the newest run of a job, or the newest undo or reapply that changed something.
     """
-    runs = ledger.runs()
     if name == "last":
-        found = next((run for run in runs if not did_nothing(ledger, run)), None)
+        found = next((run for run in ledger.runs() if not did_nothing(ledger, run)), None)
     else:
         found = ledger.run(name)
     if found is None:
-        known = ", ".join(run.id for run in runs[:5]) or "none"
+        known = ", ".join(run.id for run in ledger.runs()[:5]) or "none"
         raise UsageError(f"There is no run {name!r} (or several begin so).", f"The newest runs: {known}.")
     return found
 
