@@ -5,15 +5,14 @@ The public interface is what `__all__` lists; names are loaded when they are fir
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from batchbook.errors import BatchbookError, Rejected, Transient, Unknown, WorkbookError
-
+TYPE_CHECKING = False  # as type checkers know it; importing it would take longer than all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from batchbook.batch.api import run_job
     from batchbook.batch.processors import DetailSheet, JobContext, Processor, RowResult
     from batchbook.batch.report import RunResult
+    from batchbook.errors import BatchbookError, Rejected, Transient, Unknown, WorkbookError
     from batchbook.storage.edit import EditReceipt, edit_workbook
     from batchbook.tables.row import Row
     from batchbook.xlsx import Link, SheetColumn, sheet_names
@@ -41,15 +40,20 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BatchbookError": "batchbook.errors",
     "DetailSheet": "batchbook.batch.processors",
     "EditReceipt": "batchbook.storage.edit",
     "JobContext": "batchbook.batch.processors",
     "Link": "batchbook.xlsx",
     "Processor": "batchbook.batch.processors",
+    "Rejected": "batchbook.errors",
     "Row": "batchbook.tables.row",
     "RowResult": "batchbook.batch.processors",
     "RunResult": "batchbook.batch.report",
     "SheetColumn": "batchbook.xlsx",
+    "Transient": "batchbook.errors",
+    "Unknown": "batchbook.errors",
+    "WorkbookError": "batchbook.errors",
     "edit_workbook": "batchbook.storage.edit",
     "run_job": "batchbook.batch.api",
     "sheet_names": "batchbook.xlsx",
@@ -58,6 +62,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
+        from importlib import import_module
+
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'batchbook' has no attribute {name!r}")
 

@@ -62,6 +62,15 @@ class BatchbookError(Exception):
     code: ClassVar[str] = "failed"
     exit_code: ClassVar[int] = EXIT_FAILED
 
+    def __init_subclass__(cls, *, code: str = "", exit_code: int | None = None) -> None:
+        """A kind of error in one line: ``class Taken(IsbnRefused, code="isbn-taken"): ...``.
+
+        What is left out is as in the kind that it is derived from.
+        """
+        super().__init_subclass__()
+        cls.code = code or cls.code
+        cls.exit_code = cls.exit_code if exit_code is None else exit_code
+
     def __init__(self, what: str, advice: str = "", *, findings: Sequence[Finding] = ()) -> None:
         what, advice = hide(what), hide(advice)
         super().__init__(what, advice, tuple(findings))
@@ -88,102 +97,68 @@ def _rebuild(kind: type[BatchbookError], what: str, advice: str, findings: Seque
     return kind(what, advice, findings=findings)
 
 
-class UsageError(BatchbookError):
+class UsageError(BatchbookError, code="usage", exit_code=EXIT_USAGE):
     """The command was called in a way that it does not know."""
 
-    code = "usage"
-    exit_code = EXIT_USAGE
 
-
-class ConfigurationError(BatchbookError):
+class ConfigurationError(BatchbookError, code="configuration", exit_code=EXIT_USAGE):
     """A job file, the base configuration or what it names (sheet, header, processor) is wrong."""
 
-    code = "configuration"
-    exit_code = EXIT_USAGE
 
-
-class ChoiceNeeded(UsageError):
+class ChoiceNeeded(UsageError, code="choice-needed"):
     """A checkpoint exists, nobody said how to start, and there is nobody to ask."""
 
-    code = "choice-needed"
 
-
-class RunFailed(BatchbookError):
+class RunFailed(BatchbookError, code="run-failed"):
     """A run ended because something it stands on failed; what was committed is kept."""
 
-    code = "run-failed"
 
-
-class SaveFailed(BatchbookError):
+class SaveFailed(BatchbookError, code="save-failed"):
     """A save could not be made; the workbook is as it was before."""
 
-    code = "save-failed"
 
-
-class LedgerError(BatchbookError):
+class LedgerError(BatchbookError, code="ledger"):
     """The ledger cannot be read or written."""
 
-    code = "ledger"
 
-
-class LedgerDamaged(LedgerError):
+class LedgerDamaged(LedgerError, code="ledger-damaged", exit_code=EXIT_CANNOT_RESUME):
     """The ledger does not hold what was written into it; nothing was changed."""
 
-    code = "ledger-damaged"
-    exit_code = EXIT_CANNOT_RESUME
 
-
-class WorkbookError(BatchbookError):
+class WorkbookError(BatchbookError, code="workbook", exit_code=EXIT_WORKBOOK):
     """A workbook cannot be read or edited; nothing was written."""
 
-    code = "workbook"
-    exit_code = EXIT_WORKBOOK
 
-
-class WorkbookMissing(WorkbookError):
+class WorkbookMissing(WorkbookError, code="workbook-missing", exit_code=EXIT_USAGE):
     """There is no such workbook."""
 
-    code = "workbook-missing"
-    exit_code = EXIT_USAGE
 
-
-class WorkbookUnreadable(WorkbookError):
+class WorkbookUnreadable(WorkbookError, code="workbook-unreadable"):
     """The system does not let the workbook be read; what it holds is not known."""
 
-    code = "workbook-unreadable"
 
-
-class WorkbookDamaged(WorkbookError):
+class WorkbookDamaged(WorkbookError, code="workbook-damaged"):
     """The file is not a sound workbook."""
 
-    code = "workbook-damaged"
 
-
-class WorkbookNotSupported(WorkbookError):
+class WorkbookNotSupported(WorkbookError, code="workbook-not-supported"):
     """The workbook, or the edit asked of it, is beyond what can be done without loss."""
 
-    code = "workbook-not-supported"
 
-
-class WorkbookInUse(WorkbookError):
+class WorkbookInUse(WorkbookError, code="workbook-in-use", exit_code=EXIT_IN_USE):
     """Another process or person has the workbook."""
 
-    code = "workbook-in-use"
-    exit_code = EXIT_IN_USE
 
-
-class CannotResume(BatchbookError):
+class CannotResume(BatchbookError, code="cannot-resume", exit_code=EXIT_CANNOT_RESUME):
     """The run cannot go on as asked; its state is kept."""
 
-    code = "cannot-resume"
-    exit_code = EXIT_CANNOT_RESUME
 
-
-class CannotSave(BatchbookError):
+class CannotSave(BatchbookError, code="cannot-save", exit_code=EXIT_CANNOT_RESUME):
     """The workbook no longer has the shape that the results need; the results are kept in the ledger."""
 
-    code = "cannot-save"
-    exit_code = EXIT_CANNOT_RESUME
+
+class Refused(BatchbookError, code="refused"):
+    """The rules do not allow what was asked; nothing was changed. Each system has its own kinds."""
 
 
 class RowSignal(Exception):

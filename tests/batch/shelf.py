@@ -62,7 +62,7 @@ class Entry:
 
 
 ITEMS = RecordType(
-    record=Item, sheet="Items", key=("code",), help="The items.",
+    record=Item, sheet="Items", key=("code",), label="title", help="The items.",
     columns=(
         Column("code", "Code", Code(), "The number.", required=True),
         Column("state", "State", Text(), "How far it is.", required=True, allowed=("free", "taken", "gone")),

@@ -32,7 +32,7 @@ from batchbook.storage.turns import did_nothing
 from batchbook.tables.records import RecordChange
 from batchbook.tables.workspace import RecordRefused
 from batchbook.xlsx import digest_of
-from tests.batch.shelf import ITEMS, NOW, SHELF, Bench, NotAllowed, change, take, take_next
+from tests.batch.shelf import ITEMS, NOW, SHELF, Bench, NotAllowed, change, log, take, take_next
 from tests.storage.helpers import Crash, FaultyOperations
 from tests.storage.ledgers import begin, outcome
 
@@ -59,13 +59,37 @@ def test_a_command_is_a_run_with_who_did_what_to_which_record(bench):
     assert bench.rows("Log") == [[f"{done.run}.1", "00-01", "take", "me"]]
     with bench.ledger() as ledger:
         run = ledger.run(done.run)
-    assert (run.job, run.status, run.note, run.selected) == ("shelf take", "completed", "for a friend", 0)
+    assert (run.job, run.status, run.note, run.selected) == ("shelf take", "completed", "00-01 (new); for a friend", 0)
     assert run.settings["user"] == "me"
     assert run.settings["tables"] == {
         "Items": {"key": ["Code"], "append_only": False}, "Log": {"key": ["Entry"], "append_only": True},
     }  # fmt: skip
     assert run.digest == digest_of(bench.book)
     assert beside(bench) == []
+
+
+@pytest.mark.parametrize(
+    ("act", "note"),
+    [
+        (take("0001"), "00-01 (one)"),
+        (change("0001", title="other"), "00-01 (other)"),
+        (change("0001", title=None), "00-01 (one)"),
+        (change("0001", title="a" * 70), f"00-01 ({'a' * 57}...)"),
+        (lambda *both: [take(f"{n:04}", f"no {n}")(*both) for n in range(3, 10)],
+         "00-03 (no 3), 00-04 (no 4), 00-05 (no 5), 4 more"),
+        (lambda *both: take("0003")(*both), "00-03"),
+    ],
+)  # fmt: skip
+def test_every_command_leaves_a_note_of_which_records_it_changed_without_its_doing(bench, act, note):
+    done = bench.do(act)
+    with bench.ledger() as ledger:
+        assert ledger.run(done.run).note == note
+
+
+def test_of_a_command_that_only_adds_to_a_log_the_note_names_that(bench):
+    done = bench.do(lambda workspace, actor: log(workspace, actor, "0001", "seen"))
+    with bench.ledger() as ledger:
+        assert ledger.run(done.run).note == f"{done.run}.1"
 
 
 def test_only_cells_of_the_record_change_all_else_stays_to_the_last_byte(bench):

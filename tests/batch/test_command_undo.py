@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from batchbook.batch.history import diff_run, find_run, show_run
+from batchbook.batch.history import diff_run, find_run, list_runs, show_run
 from batchbook.errors import CannotSave, UsageError
 from batchbook.storage.pruning import pruned_run
 from tests.batch.shelf import NOW, Bench, Shelf, change, take, take_next
@@ -45,6 +45,64 @@ def test_a_run_that_was_undone_says_by_which_run_until_that_is_undone_itself(ben
     bench.undo(first.undo_run)
     with bench.ledger() as ledger:
         assert "undone by" not in show_run(ledger, run)["note"]
+
+
+def test_a_run_that_was_put_back_since_is_not_said_to_be_undone(bench):
+    run = bench.do(take_next("third")).run
+    first = bench.undo(run)
+    again = bench.reapply(run)
+    with bench.ledger() as ledger:
+        assert show_run(ledger, run)["note"].endswith(f"; put back by run {again.reapply_run}")
+    third = bench.undo(run)
+    assert third.already is None
+    assert first.undo_run != third.undo_run
+    assert "00-03" not in bench.items()
+
+
+def test_an_undo_names_each_record_and_what_it_went_back_to(bench):
+    def both(workspace, actor):
+        take("0001", "new")(workspace, actor)
+        take("0003", "third")(workspace, actor)
+
+    run = bench.do(both).run
+    undone = bench.undo(run)
+    assert list(undone.records) == [
+        {"sheet": "Items", "key": "00-01", "did": "changed", "columns": [
+            {"column": "State", "before": "taken", "after": "free"},
+            {"column": "Title", "before": "new", "after": "one"},
+        ]},
+        {"sheet": "Items", "key": "00-03", "did": "taken out", "columns": [
+            {"column": "Code", "before": "00-03", "after": None},
+            {"column": "State", "before": "taken", "after": None},
+            {"column": "Title", "before": "third", "after": None},
+        ]},
+    ]  # fmt: skip
+    with bench.ledger() as ledger:
+        (undo, command) = list_runs(ledger)
+    assert (undo.kind, undo.changed) == ("undo", {"changed": 1, "taken out": 1})
+    assert (command.kind, command.changed) == ("command", {"new": 1, "changed": 1})
+    again = bench.reapply(run)
+    assert [(one["key"], one["did"]) for one in again.records] == [("00-01", "changed"), ("00-03", "put in")]
+
+
+def test_undone_a_second_time_only_what_changed_in_between_is_listed(bench):
+    def both(workspace, actor):
+        for code in ("0001", "0003", "0004", "0005"):
+            take(code, "mine")(workspace, actor)
+
+    run = bench.do(both).run
+    bench.edit(lambda sheet: sheet.delete_rows(6))  # 00-05 is gone before the undo: it did not take it out
+    first = bench.undo(run)
+    gone = "00-05 in Items: the row is no longer there"
+    assert list(first.kept) == [gone]
+    take_again = bench.do(take("0003", "theirs"))
+    second = bench.undo(run)
+    assert (second.already, second.undo_run, second.records_unchanged) == (first.undo_run, None, 2)
+    kept = list(second.kept)
+    assert take_again.run is not None
+    assert len(kept) == 2
+    assert gone in kept
+    assert any("00-03 in Items is left as it is" in text for text in kept)
 
 
 def test_an_undo_of_an_undo_puts_a_new_record_into_the_row_that_it_had(bench):
@@ -221,7 +279,7 @@ def test_what_a_command_did_is_shown_cell_by_cell_and_it_is_the_last_run(bench):
         assert found["Items", "00-01", "Title"] == ("one", "new")
         assert found["Log", f"{run}.1", "What"] == (None, "take")
         shown = show_run(ledger, run)
-        assert (shown["status"], shown["note"], shown["counted"]["saves"]) == ("completed", "a note", 1)
+        assert (shown["status"], shown["note"], shown["counted"]["saves"]) == ("completed", "00-01 (new); a note", 1)
         assert find_run(ledger, "last").id == run
         assert find_run(ledger, run).summary["records"] == {
             "Items": {"changed": 1, "new": 0}, "Log": {"changed": 0, "new": 1}

@@ -194,3 +194,12 @@ def test_what_an_undo_that_died_left_among_the_backups_is_gone_after_the_next(si
     undo(site, run.run_id)
     assert not part.exists()
     assert not link.exists()
+
+
+def test_undone_a_second_time_rows_of_a_detail_sheet_are_as_before_too(tmp_path):
+    site = Site(tmp_path / "w", processor=Detailed, reads=None)
+    run = site.run().run_id
+    first = undo(site, run)
+    second = undo(site, run)
+    assert (second.undo_run, list(second.kept)) == (None, [])
+    assert second.restored == first.restored

@@ -141,7 +141,7 @@ def _unread(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[s
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        code = "from batchbook.cli.app import main; main()"
+        code = "from batchbook.cli import main; main()"
         return subprocess.run(
             [sys.executable, "-c", code, *arguments],
             cwd=folder, stdout=writing, stderr=subprocess.PIPE, text=True, check=False,
@@ -173,7 +173,7 @@ def test_a_reader_that_has_gone_changes_no_exit_code(tmp_path: Path, more: list[
 @pytest.mark.parametrize("closed", [">&-", "<&- >&-", "<&- >&- 2>&-"])
 def test_a_run_without_standard_streams_is_a_run(tmp_path: Path, closed: str) -> None:
     assert call(["init", str(tmp_path)]) == 0
-    code = "from batchbook.cli.app import main; main()"
+    code = "from batchbook.cli import main; main()"
     command = f"exec {shlex.quote(sys.executable)} -c '{code}' run config/jobs/example.yaml --json {closed}"
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

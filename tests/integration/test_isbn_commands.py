@@ -227,6 +227,59 @@ def test_a_command_is_a_run_that_can_be_taken_back(press: Press) -> None:
     assert press.isbn("check").code == 0
 
 
+def test_every_command_says_in_the_list_of_runs_what_it_did_to_which_number(press: Press) -> None:
+    press.put("list.csv", f"isbn,title,status\n{THIRD},The Hill,assigned\n")
+    river = f"{FIRST} (The River)"
+    told = [
+        (("schedule", "--title", "The River", "--book-id", "B-1", "--date", "2027-03-01", "--book-format", "ebook"),
+         river, "record: 1 new"),
+        (("update", FIRST, "--title", "The Rivers"), f"{FIRST} (The Rivers)", "record: 1 changed"),
+        (("update", FIRST, "--title", "The River", "--reason", "a slip"), f"{river}; a slip", "record: 1 changed"),
+        (("release", FIRST), river, "record: 1 changed"),
+        (("reserve", FIRST, "--reason", "kept"), f"{FIRST}; kept", "record: 1 changed"),
+        (("release", FIRST), FIRST, "record: 1 changed"),
+        (("schedule", "--title", "The Sea", "--book-id", "B-2", "--date", "2027-03-01", "--book-format", "ebook"),
+         f"{FIRST} (The Sea)", "record: 1 changed"),
+        (("assign", FIRST), f"{FIRST} (The Sea)", "record: 1 changed"),
+        (("publish", FIRST), f"{FIRST} (The Sea)", "record: 1 changed"),
+        (("cancel", FIRST, "--reason", "dropped"), f"{FIRST} (The Sea); dropped", "record: 1 changed"),
+        (("adopt", "list.csv"), f"{THIRD} (The Hill); list.csv", "record: 1 new"),
+        (("add-block", "978-1-60889", "--imprint", "Harbour"), "978-1-60889 (Harbour)", "record: 1 new"),
+    ]  # fmt: skip
+    for arguments, note, did in told:
+        done = press.isbn(*arguments)
+        assert done.code == 0, done.err
+        newest = press.called("runs", "list", "--json").json["runs"][0]
+        assert (newest["kind"], newest["note"]) == ("command", note)
+        line = press.called("runs", "list", "--limit", "1").out.splitlines()[1]
+        assert line.endswith(f"{did}  {note}"), line
+        assert f"did: {did}" in press.called("runs", "show", newest["run_id"]).out
+
+
+def test_an_undo_names_the_numbers_and_what_they_went_back_to(press: Press) -> None:
+    press.schedule("The River", "B-1")
+    made = press.isbn("assign", FIRST, "--json").json["run_id"]
+    undone = press.called("runs", "undo", made)
+    assert undone.code == 0, undone.err
+    assert f"run {made} undone: 1 record is as before (recorded as run " in undone.out
+    assert "what they went back to: 1" in undone.out
+    assert f"  {FIRST} in ISBN Assignments: Status 'assigned' -> 'scheduled', Assigned At '" in undone.out
+    assert undone.out.rstrip().endswith("' -> nothing")
+    line = press.called("runs", "list", "--limit", "1").out.splitlines()[1]
+    assert f"record: 1 changed  undoes run {made}" in line
+
+    first = press.called("runs", "list", "--json").json["runs"][-2]["run_id"]
+    told = press.called("runs", "undo", first, "--json").json
+    (one,) = told["records"]
+    assert (one["sheet"], one["key"], one["did"]) == ("ISBN Assignments", FIRST, "taken out")
+    assert {"column": "Title", "before": "The River", "after": None} in one["columns"]
+    again = press.called("runs", "undo", first)
+    assert again.out.splitlines() == [
+        f"run {first} was undone already by run {told['undo_run']}",
+        f"run {first}: nothing was changed; 1 record is as before already",
+    ]
+
+
 def test_rows_that_a_person_broke_are_left_out_with_a_warning_named_by_check_and_nothing_is_given_on_them(
     press: Press,
 ) -> None:

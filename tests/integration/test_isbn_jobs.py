@@ -381,7 +381,28 @@ def test_a_job_can_be_undone_and_its_run_shown_and_reported(press: Press) -> Non
     assert undone.code == 0, undone.err
     assert press.statuses() == {FIRST: "assigned"}, "a number that is assigned stays"
     assert any(FIRST in line for line in undone.json["kept"])
+    assert [(one["key"], one["did"]) for one in undone.json["records"]] == [(SECOND, "taken out")]
     assert press.isbn("check").code == 0
+
+
+def test_an_undo_of_a_job_names_the_first_numbers_and_counts_the_others(press: Press) -> None:
+    rows = "".join(f"Book {n},B-{n},2027-05-01,,,paperback,,,\n" for n in range(1, 31))
+    press.put("rows.csv", f"{HEADER}\n{rows}")
+    run = press.isbn("bulk", "rows.csv", "--json").json["run_id"]
+    said = press.called("runs", "undo", run).out.splitlines()
+    assert said[0].startswith(f"run {run} undone: 30 records are as before (recorded as run ")
+    assert said[1] == "what they went back to: 30"
+    assert said[2] == f"  {FIRST} in ISBN Assignments: taken out again"
+    assert said[22:] == ["  and 10 more (--json has all)"]
+    listed = press.called("runs", "list").out.splitlines()
+    assert f"records: 30 taken out  undoes run {run}" in listed[1]
+    assert "30 done" in listed[2]
+
+
+def test_a_job_that_found_nothing_to_do_says_so_in_the_list_of_runs(press: Press) -> None:
+    assert press.isbn("assign-due").code == 0
+    assert "nothing to do" in press.called("runs", "list").out.splitlines()[1]
+    assert "rows: 0 selected, nothing to do" in press.called("runs", "show", "last").out
 
 
 def test_the_report_on_a_single_command_has_every_cell_that_it_changed(press: Press) -> None:
@@ -470,3 +491,30 @@ def test_the_day_up_to_which_numbers_are_due_is_read_like_all_days(press: Press)
     assert (refused.code, "--until '2027' is no date" in refused.err) == (2, True)
     assert press.isbn("assign-due", "--until", "31 March 2027").code == 0
     assert press.statuses() == {FIRST: "assigned"}
+
+
+def test_all_that_the_workbook_of_a_job_lacks_is_named_at_once_each_place_once(press: Press) -> None:
+    press.put("rows.csv", "title,scheduled\nThe River,2027-03-01\n")
+    book = openpyxl.load_workbook(press.isbns)
+    del book["ISBN History"]
+    book["ISBN Assignments"]["B1"], book["ISBN Blocks"]["A1"] = "Stand", "Name"
+    book.save(press.isbns)
+    lacking = [
+        "isbn.xlsx, sheet ISBN Assignments, row 1, column status: there is no header 'Status'",
+        "isbn.xlsx, sheet ISBN Blocks, row 1, column block: there is no header 'Block'",
+        "isbn.xlsx: There is no sheet 'ISBN History' in isbn.xlsx.",
+    ]
+    due = press.isbn("assign-due", "--json")
+    assert due.code == 2
+    assert due.json["error"]["what"] == "In isbn.xlsx 3 sheets or headers are missing or doubled."
+    assert sorted(due.json["error"]["findings"]) == lacking
+    bulk = press.isbn("bulk", "rows.csv", "--json")
+    assert bulk.code == 2
+    found = bulk.json["error"]["findings"]
+    assert any("rows.csv" in one and "Book ID" in one for one in found)
+    assert sorted(found)[:3] == lacking
+
+    del book["ISBN Assignments"]
+    book.save(press.isbns)
+    due = press.isbn("assign-due", "--json")
+    assert (due.code, len(due.json["error"]["findings"])) == (2, 3)

@@ -69,3 +69,21 @@ def test_what_a_person_types_does_not_free_a_number(press: Press) -> None:
 def test_a_number_that_was_released_by_a_command_is_free(press: Press) -> None:
     press.typed("ISBN Assignments", 2, "Notes", "a person saves the workbook")
     assert FIRST in press.schedule("The River", "R1").out
+
+
+def test_a_reapply_names_the_numbers_that_it_puts_back(press: Press) -> None:
+    older = press.isbns.read_bytes()
+    run = press.schedule("The River", "R1", "2027-03-01", "paperback", "--json").json["run_id"]
+    press.isbns.write_bytes(older)
+    said = press.called("runs", "reapply", run).out.splitlines()
+    assert said[0].startswith(f"run {run} reapplied: 1 record was put back (recorded as run ")
+    assert said[1] == "what was put back: 1"
+    assert said[2].startswith(
+        f"  {FIRST} in ISBN Assignments: Status 'available' -> 'scheduled', Title nothing -> 'The"
+    )
+    assert len(said) == 3
+    again = press.called("runs", "reapply", run).out
+    assert again == f"run {run}: nothing was changed; all its records are there already\n"
+    newest, scheduled = press.called("runs", "list", "--json").json["runs"][:2]
+    assert (newest["kind"], newest["changed"]) == ("reapply", {"changed": 1})
+    assert scheduled["note"] == f"{FIRST} (The River); put back by run {newest['run_id']}"

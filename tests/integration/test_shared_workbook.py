@@ -67,7 +67,8 @@ def test_results_for_an_open_workbook_wait_and_are_published_by_reapply(folder: 
     anna.unlink()
     published = folder.run("runs", "reapply", "last", "--json")
     assert published.code == 0, published.err
-    told = {"run_id": run["run_id"], "reapply_run": None, "restored": 24, "kept": [], "published": True, "error": None}
+    told = {"run_id": run["run_id"], "reapply_run": None, "restored": 24, "kept": [], "records": [],
+            "records_unchanged": 0, "published": True, "error": None}  # fmt: skip
     assert published.json == told
     assert results(folder) == EXPECTED
     assert beside(folder) == set()

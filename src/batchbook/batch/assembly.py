@@ -56,7 +56,28 @@ class Assembly:
         )
 
     def table(self, book: Book) -> Table:
-        """The job's table in an opened workbook; its rows come from the input file where the job names one."""
+        """The job's table in an opened workbook; its rows come from the input file where the job names one.
+
+        ConfigurationError where sheets or headers are missing, those of the other sheets of its system too.
+        """
+        try:
+            return self._table(book)
+        except ConfigurationError as error:
+            also = self._missing_besides(book)
+            if also is None:
+                raise
+            raise _together(error, also) from error
+
+    def _missing_besides(self, book: Book) -> ConfigurationError | None:
+        """What the sheets of the processor's system lack, None where that is nothing."""
+        if self.processor.system is not None:
+            try:
+                Workspace.without_rows(book, self.processor.system.types)
+            except ConfigurationError as error:
+                return error
+        return None
+
+    def _table(self, book: Book) -> Table:
         if self.job.input is not None and self.processor.input_only:
             return InputFeed(book, self.spec, self.job.input, self.processor.may_read, self.processor.order)
         if self.job.input is not None:
@@ -155,6 +176,16 @@ def assemble(job: JobConfig, request: StartRequest, clock: Clock) -> Assembly:
     if job.input is not None:
         reference[f"{_INPUT}{job.input.name}"] = file_digest(job.input)
     return Assembly(job, processor, spec, tuple(writes), reference)
+
+
+def _together(error: ConfigurationError, also: ConfigurationError) -> ConfigurationError:
+    """Two errors about one workbook as one, of the first one's kind, with each finding once."""
+    named = {(finding.sheet, finding.message) for finding in also.findings}
+    own = [finding for finding in error.findings if (finding.sheet, finding.message) not in named]
+    if not own and (error.findings or (None, error.what) in named):
+        return type(error)(also.what, also.advice, findings=also.findings)
+    advice = " ".join(dict.fromkeys([error.advice, also.advice]))
+    return type(error)(f"{error.what} {also.what}", advice, findings=[*own, *also.findings])
 
 
 def _inputs(reference: Mapping[str, str]) -> set[str]:

@@ -87,6 +87,8 @@ def run_command(
     refuses, or the workbook changes under every attempt, the error names the cells in which the person's version
     differs. What `act` raises passes through and leaves nothing behind. With `dry_run` nothing is locked or written.
 
+    The run's note names the records that were changed (`System.note_of`); `note` is what the command adds to it.
+
     Results of an unfinished job are staged before `act` is called; CannotSave where `act` changes a record that they
     change. A damaged workbook is WorkbookDamaged with its newest sound backup, found while the sheets are read; the
     parts that are only copied are read after the save, before the workbook is replaced.
@@ -129,6 +131,8 @@ class _Decided(Generic[T]):
     edits: RecordEdits
     tables: dict[str, dict[str, Any]]
     lost: LostRecords
+    note: str
+    """Which records it changes, in words."""
 
 
 @dataclass
@@ -229,7 +233,8 @@ class _Command(Generic[T]):
             changes = workspace.take()
             waiting.must_leave(changes)
             edits = plan_records(book, sheets, workspace, changes)
-            return _Decided(value, book.digest, changes, edits, tables_of(sheets), lost)
+            note = self.system.note_of(workspace, changes)
+            return _Decided(value, book.digest, changes, edits, tables_of(sheets), lost, note)
 
     def _acted(self, workspace: Workspace, actor: Actor) -> T:
         try:
@@ -365,12 +370,13 @@ class _Run(Generic[T]):
 
     def _record(self) -> RunRecord:
         command, system, edits = self._command, self._command.system, self._decided.edits
+        note = "; ".join(filter(None, [self._decided.note, command.note]))
         settings = {SYSTEM: system.name, COMMAND: command.verb, "user": command.user, "tables": self._decided.tables}
         return RunRecord(
             id=self._actor.run, job=f"{system.name} {command.verb}", workbook=self._workbook, source=self._workbook,
             sheet=edits.changes[0].sheet, definition="", processor=f"{system.name} {system.version}", reference={},
             settings=settings, started=self._now, active=self._now, ended=None, status="running", selected=0,
-            selection_hash=hashlib.sha256().hexdigest(), digest=self._decided.digest, note=command.note,
+            selection_hash=hashlib.sha256().hexdigest(), digest=self._decided.digest, note=note,
             summary=self._summary(),
         )  # fmt: skip
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from batchbook.storage.pendingfile import pending_path
 from batchbook.storage.pruning import pruned_run
 from batchbook.storage.runlog import Checkpoint, RunLog
 from batchbook.storage.savelog import Change, changes_of, count_conflicts, count_saves, pending_saves, saves_of
-from batchbook.storage.turns import did_nothing, undone_by
+from batchbook.storage.turns import COMMAND, REAPPLIES, Turns, did_nothing, of_one_save, turn_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,10 @@ class RunLine:
     selected: int
     counts: Mapping[str, int]
     note: str
+    kind: str = "job"
+    """``job``, ``command``, ``undo`` or ``reapply``: only jobs have rows and outcomes."""
+    changed: Mapping[str, int] = field(default_factory=dict)
+    """How many records (``new``, ``changed``, ``taken out``) or ``cells`` a run without rows changed, where known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +90,12 @@ def find_run(ledger: Ledger, name: str) -> RunRecord:
 
     ``last`` is the newest run of a job, or the newest undo or reapply that changed something.
     """
-    runs = ledger.runs()
     if name == "last":
-        found = next((run for run in runs if not did_nothing(ledger, run)), None)
+        found = next((run for run in ledger.runs() if not did_nothing(ledger, run)), None)
     else:
         found = ledger.run(name)
     if found is None:
-        known = ", ".join(run.id for run in runs[:5]) or "none"
+        known = ", ".join(run.id for run in ledger.runs()[:5]) or "none"
         raise UsageError(f"There is no run {name!r} (or several begin so).", f"The newest runs: {known}.")
     return found
 
@@ -113,6 +117,8 @@ def find_unfinished(ledger: Ledger, name: str) -> RunRecord:
 
 def counts_of(ledger: Ledger, run: RunRecord) -> Mapping[str, int]:
     """How many rows of a run ended in each outcome; kept for ever."""
+    if of_one_save(run.settings):
+        return {}  # it has no rows
     pruned = pruned_run(ledger, run.id)
     return pruned.counts if pruned is not None else RunLog(ledger, run).counts()
 
@@ -130,19 +136,41 @@ def must_have_details(ledger: Ledger, run: RunRecord, for_what: str) -> None:
 
 def list_runs(ledger: Ledger) -> list[RunLine]:
     """All runs, newest first."""
+    turns = Turns(ledger)
     return [
         RunLine(
             run.id, run.job, standing_of(ledger, run).status, run.started, run.ended,
-            str(ledger.path_of(run.workbook)), run.selected, counts_of(ledger, run), _note_of(ledger, run),
+            str(ledger.path_of(run.workbook)), run.selected, counts_of(ledger, run), _note_of(run, turns),
+            _kind_of(run), _changed_by(run),
         )
         for run in ledger.runs()
     ]  # fmt: skip
 
 
-def _note_of(ledger: Ledger, run: RunRecord) -> str:
-    """A run's note, and which undo took it back."""
-    undo = undone_by(ledger, run)
-    return "; ".join(filter(None, [run.note, f"undone by run {undo}" if undo else ""]))
+def _note_of(run: RunRecord, turns: Turns) -> str:
+    """A run's note, and what became of what it did."""
+    turn = turns.last(run.id)
+    word = "" if turn is None else "put back" if turn.verb == REAPPLIES else "undone"
+    return "; ".join(filter(None, [run.note, f"{word} by run {turn.id}" if turn else ""]))
+
+
+def _kind_of(run: RunRecord) -> str:
+    turn = turn_of(run.job, run.settings)
+    if turn is not None:
+        return turn.verb
+    return "command" if COMMAND in run.settings else "job"
+
+
+def _changed_by(run: RunRecord) -> Mapping[str, int]:
+    """How many records or cells a command or a turn changed, by what it did to them; rows of logs do not count."""
+    summary = run.summary or {}
+    logs = {sheet for sheet, of in (run.settings.get("tables") or {}).items() if of.get("append_only")}
+    changed: Counter[str] = Counter()
+    for sheet, counts in (summary.get("records") or {}).items():
+        changed.update(counts if sheet not in logs else {})
+    if "cells" in summary:
+        changed["cells"] = summary["cells"]
+    return {name: count for name, count in changed.items() if count}
 
 
 def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
@@ -164,7 +192,9 @@ def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
         "sheet": run.sheet,
         "started": run.started,
         "ended": run.ended,
-        "note": _note_of(ledger, run),
+        "note": _note_of(run, Turns(ledger, workbook=run.workbook)),
+        "kind": _kind_of(run),
+        "changed": _changed_by(run),
         "reference": dict(run.reference),
         "rows": {"selected": run.selected, **counts_of(ledger, run)},
         "seconds": _together([attempt["seconds"] for attempt in attempts]),

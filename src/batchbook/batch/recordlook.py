@@ -73,9 +73,20 @@ class Step:
 class Look:
     """What the workbook says to each wish."""
 
-    def __init__(self, book: Book, workspace: Workspace, wishes: Sequence[Wish], keep: Keep, *, back: bool) -> None:
+    def __init__(
+        self,
+        book: Book,
+        workspace: Workspace,
+        wishes: Sequence[Wish],
+        keep: Keep,
+        *,
+        back: bool,
+        taken_out: Callable[[Wish], bool] = lambda _: False,
+    ) -> None:
+        """`taken_out`: whether an earlier undo took the record out, so that it is no wonder that it is gone."""
         self._keep = keep
         self._back = back
+        self._taken_out = taken_out
         self._numbers = {id(wish): workspace.table(wish.sheet.kind).numbers(wish.key) for wish in wishes}
         self._rows: dict[str, dict[int, dict[int, Cell]]] = {}
         for sheet in {wish.sheet.sheet: wish.sheet for wish in wishes}.values():
@@ -85,6 +96,8 @@ class Look:
         self._given: set[tuple[str, int]] = set()
         self.cells = 0
         """Cells that are in the wanted state already."""
+        self.records = 0
+        """Records that are."""
 
     def at(self, wish: Wish) -> Step | None:
         """The step that fulfils a wish; None where there is nothing to do, or the record is left alone."""
@@ -94,6 +107,8 @@ class Look:
         elif not numbers and wish.does == "put in":
             number = self._gap(wish)
             return self._possible(Step(wish, number, dict.fromkeys(wish.wanted), wish.wanted))
+        elif not numbers and wish.does == "take out" and self._taken_out(wish):
+            self._stands(wish)
         elif not numbers:
             self._keep(f"{wish.named}: the row is no longer there")
         else:
@@ -103,7 +118,7 @@ class Look:
     def _of_row(self, wish: Wish, number: int, cells: Mapping[int, Cell]) -> Step | None:
         held = {name: wish.sheet.held(cells, name) for name in wish.wanted}
         if wish.does != "take out" and all(same(held[name], value) for name, value in wish.wanted.items()):
-            self.cells += len(held) if self._back else 0
+            self._stands(wish)
             return None
         differing = self._differing(wish, cells, held)
         if differing is not None:
@@ -114,6 +129,11 @@ class Look:
             )
             return None
         return self._possible(Step(wish, number, held, wish.wanted))
+
+    def _stands(self, wish: Wish) -> None:
+        """A record is as it is wanted already."""
+        self.cells += len(wish.wanted) if self._back else 0
+        self.records += 1
 
     def _differing(
         self, wish: Wish, cells: Mapping[int, Cell], held: Values

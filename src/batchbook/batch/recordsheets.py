@@ -21,11 +21,8 @@ MOST_FINDINGS = 50
 """So many places are named where something cannot be written."""
 
 
-class CellsRefused(BatchbookError):
+class CellsRefused(BatchbookError, code="cells-refused", exit_code=EXIT_USAGE):
     """Cells that a change would write cannot be written; nothing was changed."""
-
-    code = "cells-refused"
-    exit_code = EXIT_USAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from batchbook.batch.waitingrecords import WaitingRecords
 from batchbook.errors import CannotSave, Finding
 from batchbook.storage.celltexts import folded
 from batchbook.storage.ledger import Ledger, RunRecord
-from batchbook.storage.runchanges import RunChange, RunChanges
+from batchbook.storage.runchanges import RunChange, RunChanges, changed_in
 from batchbook.tables.codec import decanonical
 from batchbook.tables.records import RecordChange
 from batchbook.tables.workspace import Workspace
@@ -29,10 +29,14 @@ from batchbook.xlsx.values import CellValue
 
 @dataclass(frozen=True, slots=True)
 class TurnedRecords:
-    """What a turn writes, and how many cells of the run it brought into the wanted state (or found there)."""
+    """What a turn writes, and how many cells of the run it brought into the wanted state, or found there."""
 
     edits: RecordEdits
     cells: int
+    steps: Sequence[Step]
+    """What is done to each record, rows of append-only sheets included."""
+    unchanged: int
+    """Records that are in the wanted state already."""
 
 
 class RecordTurn:
@@ -48,8 +52,12 @@ class RecordTurn:
         pair: Callable[[str, str], tuple[str, str]],
         *,
         back: bool,
+        already: str | None = None,
     ) -> None:
-        """`pair` makes the states expected and wanted of those before and after the run; `back`: it is an undo."""
+        """`pair` makes the states expected and wanted of those before and after the run; `back`: it is an undo.
+
+        already: the undo that took the run back before, and stands.
+        """
         self._ledger = ledger
         self._run = run
         self._system = system
@@ -57,6 +65,7 @@ class RecordTurn:
         self._verb = verb
         self._pair = pair
         self._back = back
+        self._already = already
 
     def plan(self, book: Book, changes: RunChanges, keep: Keep) -> TurnedRecords:
         """What is to be written; `keep` is told of what is left alone.
@@ -68,7 +77,7 @@ class RecordTurn:
         waiting = WaitingRecords(self._ledger, self._run.workbook, self._system)
         waiting.stage(workspace)
         wishes = list(self._wishes(book, workspace, changes, keep))
-        look = Look(book, workspace, wishes, keep, back=self._back)
+        look = Look(book, workspace, wishes, keep, back=self._back, taken_out=self._taken_out)
         steps = [step for wish in wishes if (step := look.at(wish)) is not None]
         steps = [step for step in steps if _is_free(step, waiting, keep)]
         edits = RecordEdits()
@@ -77,7 +86,11 @@ class RecordTurn:
             _write(step, edits)
         if edits.changes:
             self._add(book, workspace, besides, edits)
-        return TurnedRecords(edits, look.cells + sum(len(step.wish.wanted) for step in steps))
+        cells = look.cells + sum(len(step.wish.wanted) for step in steps)
+        return TurnedRecords(edits, cells, steps, look.records)
+
+    def _taken_out(self, wish: Wish) -> bool:
+        return self._already is not None and changed_in(self._ledger, self._already, wish.sheet.kind.sheet, wish.text)
 
     def _agreed(self, workspace: Workspace, steps: list[Step], keep: Keep) -> tuple[list[Step], Sequence[RecordChange]]:
         """The steps that sheets and system allow, all together, and what the system writes besides."""

@@ -8,8 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchbook.errors import Finding
+from batchbook.tables.keys import key_shown
 from batchbook.tables.records import RecordChange, RecordType
 from batchbook.tables.workspace import Workspace
+
+_MOST_NAMED = 3
+"""So many of the records that a command changed are named in its note; the others are counted."""
+_LONGEST_LABEL = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,21 @@ class System:
         """What is wrong across records; the types' own rules are in `Workspace.findings`."""
         return ()
 
+    def note_of(self, workspace: Workspace, changes: Sequence[RecordChange]) -> str:
+        """What a command did to which records, in a line for lists of runs; every command gets it.
+
+        A few records by key and label (see `RecordType.label`), the others by their number. Those of append-only
+        sheets, which say the same, count only where there are no others. changes: they are staged in the workspace.
+        """
+        logs = {kind.sheet for kind in self.types if kind.append_only}
+        told = [change for change in changes if change.sheet not in logs] or changes
+        named = [_named(workspace, self._type(change.sheet), change) for change in told[:_MOST_NAMED]]
+        more = [f"{len(told) - _MOST_NAMED:,} more"] if len(told) > _MOST_NAMED else []
+        return ", ".join([*named, *more])
+
+    def _type(self, sheet: str) -> RecordType[Any]:
+        return next(kind for kind in self.types if kind.sheet == sheet)
+
     def turned(
         self, workspace: Workspace, verb: str, run: str, changes: Sequence[RecordChange], actor: Actor
     ) -> Turning:
@@ -52,3 +72,24 @@ class System:
         changes: by record; of one that is taken out again every value in `after` is None.
         """
         return Turning()
+
+
+def _named(workspace: Workspace, kind: RecordType[Any], change: RecordChange) -> str:
+    """A record by its key and its label, such as ``978-1-60888-000-3 (The River)``."""
+    record = workspace.table(kind).record_of(change.key)
+    key = key_shown(tuple(_shown(kind, name, getattr(record, name)) for name in kind.key))
+    if not kind.label:
+        return key
+    # A label that the change clears still says what the record was.
+    label = getattr(record, kind.label)
+    text = _shown(kind, kind.label, label) if label is not None else (change.before or {}).get(kind.label)
+    return f"{key} ({_short(str(text))})" if text is not None else key
+
+
+def _shown(kind: RecordType[Any], name: str, value: Any) -> str:
+    return kind.column(name).kind.show(value)
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 3]}..."

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from batchbook.batch.checkpoints import new_run_id, shown_key
 from batchbook.batch.details import PackedRows, content, has_sheet, planned_rows, read_details
 from batchbook.batch.processors import DetailSheet
 from batchbook.batch.readagain import InputsOf
+from batchbook.batch.recordlook import Step
 from batchbook.batch.recordturn import RecordTurn
 from batchbook.batch.recovery import backup_store
 from batchbook.batch.systems import Actor, System
@@ -66,6 +67,10 @@ class Turned:
     cells: int = 0
     kept: Spool = field(default_factory=Spool)
     """Texts."""
+    records: Spool = field(default_factory=Spool)
+    """Of a run that changed records: what was done to each (`turned_record`)."""
+    records_unchanged: int = 0
+    """Records that were in the wanted state already."""
 
 
 class Turn:
@@ -82,8 +87,9 @@ class Turn:
         *,
         system: System | None = None,
         user: str = "",
+        already: str | None = None,
     ) -> None:
-        """`system` is that of the records which the run changed; `user` turns it."""
+        """`system` is that of the records which the run changed; `user` turns it; `already`: see `RecordTurn`."""
         self._ledger = ledger
         self._run = run
         self._way = direction
@@ -97,7 +103,9 @@ class Turn:
         self._records: RecordTurn | None = None
         if system is not None:
             actor = Actor(user, now, self._id, base.zone)
-            self._records = RecordTurn(ledger, run, system, actor, direction.verb, direction.pair, back=direction.back)
+            self._records = RecordTurn(
+                ledger, run, system, actor, direction.verb, direction.pair, back=direction.back, already=already
+            )
         # What is taken out again does not depend on what stands beside it. Records are looked at as a whole.
         self._inputs = None if direction.back or system is not None else InputsOf(ledger, run)
         if self._inputs is not None and self._inputs.unknown:
@@ -160,8 +168,18 @@ class Turn:
     def _end(self, status: str = "completed") -> Turned:
         with self._ledger.transaction():
             self._ledger.update_run(self._id, status=status, ended=self._now)
+            if status == "completed":
+                self._ledger.update_run(self._id, summary=self._summary())
             self._ledger.end_attempt(self._id, self._attempt, self._now, status)
         return self._done
+
+    def _summary(self) -> dict[str, Any]:
+        """How many records of each sheet were turned, or how many cells."""
+        records: dict[str, dict[str, int]] = {}
+        for one in self._done.records:
+            counts = records.setdefault(one["sheet"], {})
+            counts[_COUNTED[one["did"]]] = counts.get(_COUNTED[one["did"]], 0) + 1
+        return {"status": "completed", **({"records": records} if self._records else {"cells": self._done.cells})}
 
     # --- the plan --------------------------------------------------------------------------------------------------
 
@@ -183,9 +201,14 @@ class Turn:
 
     def _plan_records(self, records: RecordTurn, book: Book) -> BookEdits | None:
         self._done.kept.clear()
+        self._done.records.clear()
         with self._there("wrote"):
             turned = records.plan(book, self._changes, self._done.kept.append)
         self._done.cells = turned.cells
+        self._done.records_unchanged = turned.unchanged
+        for step in turned.steps:
+            if not step.wish.sheet.kind.append_only:
+                self._done.records.append(turned_record(step))
         turned.edits.plan(self._saves)
         return BookEdits(cells=turned.edits.rows()) if turned.edits.changes else None
 
@@ -322,14 +345,35 @@ class Turn:
         if held == expected:
             self._done.cells += 1
             self._saves.plan([Change(name, change.key, 0, dumps({"rows": held}), dumps({"rows": wanted}))])
-        elif held != wanted or self._way.back:
+        elif held != wanted:
             self._done.kept.append(f"the rows of {shown_key(change.key)} in {name} were changed since")
+        elif self._way.back:
+            self._done.cells += 1
 
     def _name_lost_sheets(self, book: Book) -> None:
         """Putting rows of a sheet back that is not there takes the job, which knows its columns."""
         for name in self._changes.sheets() if not self._way.back else ():
             if name != self._run.sheet and not has_sheet(book, name):
                 self._done.kept.append(f"the sheet {name} is not there; the job's next run makes it again")
+
+
+_COUNTED = {"changed": "changed", "taken out": "taken out", "put in": "new"}
+"""What was done to a record, and what it counts as in the summary of a run."""
+
+
+def turned_record(step: Step) -> dict[str, Any]:
+    """What was done to a record as plain data: sheet, key, did (changed, taken out, put in), columns with their values.
+
+    Values before and after are JSON data (`tables.codec`); columns that are blank before and after are left out.
+    """
+    header = step.wish.sheet.header
+    columns = [
+        {"column": header.titles[name], "before": pack(step.before[name]), "after": pack(step.after[name])}
+        for name in sorted(step.after, key=header.columns.__getitem__)
+        if not same(step.before[name], step.after[name])
+    ]
+    did = {"change": "changed", "take out": "taken out", "put in": "put in"}[step.wish.does]
+    return {"sheet": step.wish.sheet.sheet, "key": shown_key(step.wish.text), "did": did, "columns": columns}
 
 
 def _folded(text: str) -> dict[str, CellValue]:

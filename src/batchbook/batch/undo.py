@@ -38,6 +38,10 @@ class Undone:
     restored: int = 0
     kept: Spool = field(default_factory=Spool)
     """Texts."""
+    records: Spool = field(default_factory=Spool)
+    """Of a run that changed records: what was done to each (`turning.turned_record`)."""
+    records_unchanged: int = 0
+    """Records that were as before already."""
     already: str | None = None
     """The undo that had taken it back before."""
 
@@ -52,6 +56,10 @@ class Reapplied:
     restored: int = 0
     kept: Spool = field(default_factory=Spool)
     """Texts."""
+    records: Spool = field(default_factory=Spool)
+    """Of a run that changed records: what was done to each (`turning.turned_record`)."""
+    records_unchanged: int = 0
+    """Records that were as the run had left them already."""
     published: bool = False
     """Whether the run's finished save waited and was published as it is."""
 
@@ -87,8 +95,9 @@ def undo_run(
         _must_have_changed(ledger, run)
         system = _system_of(run, systems)
         already = undone_by(ledger, run)
-        turned = Turn(base, ledger, run, UNDO, clock, warn, system=system, user=user).apply(workbook)
-        return Undone(run.id, turned.id, turned.cells, turned.kept, already)
+        turn = Turn(base, ledger, run, UNDO, clock, warn, system=system, user=user, already=already)
+        turned = turn.apply(workbook)
+        return Undone(run.id, turned.id, turned.cells, turned.kept, turned.records, turned.records_unchanged, already)
 
 
 def reapply_run(
@@ -126,7 +135,7 @@ def reapply_run(
         _must_have_changed(ledger, run)
         system = _system_of(run, systems)
         turned = Turn(base, ledger, run, REAPPLY, clock, warn, system=system, user=user).apply(workbook)
-        return Reapplied(run.id, turned.id, turned.cells, turned.kept)
+        return Reapplied(run.id, turned.id, turned.cells, turned.kept, turned.records, turned.records_unchanged)
 
 
 def _why(run: str, settled: Iterable[SettledPending]) -> str:

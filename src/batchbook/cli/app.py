@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from importlib import import_module
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from batchbook import __version__
 from batchbook.cli import backups, check, checkpoints, init, run, runs, status, unlock
 from batchbook.cli.logs import hide_in_last_resort, log_error, log_file, log_unexpected, stop_log
-from batchbook.cli.output import fill_streams, manner, note, out, show_error, show_error_json
+from batchbook.cli.output import drop, fill_streams, manner, note, out, show_error, show_error_json
 from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, BatchbookError, UsageError
 from batchbook.hiding import hide, learn_environment
 
@@ -36,16 +36,6 @@ class _Verbs(TyperGroup):
         group = typer.main.get_command(import_module(f"batchbook.cli.{cmd_name}").app)
         group.name = cmd_name
         return group
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as error:  # typer would make a silent exit of it
-            raise _Interrupted(*error.args) from None
-
-
-class _Interrupted(typer.Abort):
-    """A person stopped the command; its text says what that means, where that is known."""
 
 
 app = typer.Typer(
@@ -85,18 +75,21 @@ app.command("unlock")(unlock.unlock)
 app.command("status")(status.status)
 
 
-def main() -> None:
-    """The console entry point."""
+def main(interrupted: Callable[[], bool] = lambda: False) -> int:
+    """Do what the process was called for; gives the exit code. `interrupted`: see `call`."""
     fill_streams()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
-    sys.exit(call(sys.argv[1:]))
+    return call(sys.argv[1:], interrupted)
 
 
-def call(arguments: Sequence[str]) -> int:
-    """Do what the arguments say and give the exit code; every error ends here, in words."""
+def call(arguments: Sequence[str], interrupted: Callable[[], bool] = lambda: False) -> int:
+    """Do what the arguments say and give the exit code; every error ends here, in words.
+
+    interrupted: whether a person stopped the command before it began; asked when it can be told.
+    """
     learn_environment(os.environ)
     hide_in_last_resort()
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
@@ -106,6 +99,8 @@ def call(arguments: Sequence[str]) -> int:
     words = [word for word in own if not word.startswith("-")]
     manner.runs = words[:1] == ["run"] or words[:2] in (["isbn", "bulk"], ["isbn", "assign-due"])
     try:
+        if interrupted():
+            raise KeyboardInterrupt("nothing was changed")
         # What a verb sets for itself, such as the limits of its configuration, ends with it.
         return copy_context().run(_call, list(arguments))
     except BatchbookError as error:
@@ -115,7 +110,7 @@ def call(arguments: Sequence[str]) -> int:
             note(traceback.format_exc())
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort) as error:
-        known = str(error) if isinstance(error, _Interrupted) else ""
+        known = str(error) if isinstance(error, KeyboardInterrupt) else ""
         note(f"batchbook: interrupted{'; ' if known else ''}{known}")
         show_error_json({"code": "interrupted", "what": f"Interrupted{'; ' if known else ''}{known}.", "advice": ""})
         return 130
@@ -137,7 +132,17 @@ def _format(arguments: Sequence[str]) -> str:
 
 def _call(arguments: list[str]) -> int:
     try:
-        result: Any = app(arguments, prog_name="batchbook", standalone_mode=False)
+        # Not by the command's own `main`: that makes a silent exit of Ctrl-C, whatever was done until then.
+        command = typer.main.get_command(app)
+        with command.make_context("batchbook", arguments) as context:
+            result: Any = command.invoke(context)
+    except typer.Exit as done:
+        return done.exit_code
+    except EOFError as error:
+        raise typer.Abort from error  # who was asked has gone
+    except BrokenPipeError:
+        drop(sys.stdout)  # who read the help has gone
+        return EXIT_FAILED
     except Exception as error:
         # The parser's own errors have no common public class in all versions of typer.
         if not hasattr(error, "format_message"):

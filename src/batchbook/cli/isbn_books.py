@@ -144,7 +144,7 @@ def add_block(
             notes=notes,
         )
 
-    done = desk.change("add-block", act, user=user, wait=wait, note=block or "", dry_run=dry_run)
+    done = desk.change("add-block", act, user=user, wait=wait, dry_run=dry_run)
     found = done.value
     for warning in found.warnings:
         note(f"warning: {warning}")

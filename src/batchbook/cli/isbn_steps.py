@@ -84,7 +84,7 @@ def schedule(
         on_difference: Any = "update" if update_booking else "refuse"
         return schedule(workspace, desk.system, actor, wanted, on_difference=on_difference)
 
-    done = desk.change("schedule", act, user=user, wait=wait, note=title, dry_run=dry_run)
+    done = desk.change("schedule", act, user=user, wait=wait, dry_run=dry_run)
     found = done.value
     record = plain(desk.system.assignments, found.assignment)
     warnings = list(found.warnings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from batchbook.cli.options import Csv, Json, Run, To, Wait
-from batchbook.cli.output import manner, note, others_print_beside, say, show_json, show_table
+from batchbook.cli.output import counted, manner, note, others_print_beside, say, show_json, show_table
 from batchbook.cli.places import WAIT_SECONDS, base_for, who
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ app = typer.Typer(help="List runs, show what they did, take it back or put it ba
 
 # As many problems or conflicts as a person reads; --json has them all.
 _MOST_LINES = 20
+_MOST_CELLS = 8
 
 
 @contextmanager
@@ -53,8 +54,8 @@ def list_all(
             run.status,
             _short(run.started),
             Path(run.workbook).name,
-            run.selected,
-            _counted(run.counts),
+            run.selected if run.kind == "job" else None,
+            _outcomes(run.kind, run.selected, run.counts, run.changed),
             run.note,
         )
         for run in runs[:limit]
@@ -79,7 +80,12 @@ def show(run: Run, json: Json = False) -> None:
                 say(f"{name.replace('_', ' ')}: {found[name]}")
         if found["pending"]:
             say(found["pending"])
-        say(f"rows: {_counted(found['rows'])}")
+        counts = {name: count for name, count in found["rows"].items() if name != "selected"}
+        did = _outcomes(found["kind"], found["rows"]["selected"], counts, found["changed"])
+        if found["kind"] == "job":
+            say(f"rows: {found['rows']['selected']:,} selected, {did}")
+        elif did:
+            say(f"did: {did}")
         counted = found["counted"]
         say(f"batches: {counted['batches']:,}, saves: {counted['saves']:,}, conflicts: {counted['conflicts']:,}")
         for attempt in found["attempts"]:
@@ -214,9 +220,11 @@ def undo(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
     if undone.already is not None:
         say(f"run {undone.run} was undone already by run {undone.already}")
     if undone.undo_run is None:
-        say(f"run {undone.run}: nothing was changed; {undone.restored} cells are as before already")
+        there = _turned_count(undone)
+        say(f"run {undone.run}: nothing was changed{f'; {there} as before already' if there else ''}")
     else:
-        say(f"run {undone.run} undone: {undone.restored} cells are as before (recorded as run {undone.undo_run})")
+        say(f"run {undone.run} undone: {_turned_count(undone)} as before (recorded as run {undone.undo_run})")
+    _say_records("what they went back to", undone)
     _some("left alone, because they were changed since", undone.kept)
 
 
@@ -241,10 +249,44 @@ def reapply(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
         say(f"run {done.run}: its finished save is published, {done.restored} cells")
         return
     if done.reapply_run is None:
-        say(f"run {done.run}: nothing was changed; no cell holds what it held before the run")
+        said = "all its records are there already" if done.records_unchanged and not done.kept else ""
+        said = said or f"no {'record' if done.records_unchanged else 'cell'} holds what it held before the run"
+        say(f"run {done.run}: nothing was changed; {said}")
     else:
-        say(f"run {done.run} reapplied: {done.restored} cells were put back (recorded as run {done.reapply_run})")
+        put = f"{counted(len(done.records), 'record')}" if len(done.records) else f"{done.restored} cells"
+        were = "was" if put == "1 record" else "were"
+        say(f"run {done.run} reapplied: {put} {were} put back (recorded as run {done.reapply_run})")
+    _say_records("what was put back", done)
     _some("left alone, because they were changed since", done.kept)
+
+
+def _turned_count(undone: Any) -> str:
+    """How much is as before, with its verb: records of a run that changed some, else cells; empty for nothing."""
+    records = len(undone.records) + undone.records_unchanged
+    if records:
+        return f"{counted(records, 'record')} {'is' if records == 1 else 'are'}"
+    return f"{undone.restored} cells are" if undone.restored else ""
+
+
+def _say_records(title: str, turned: Any) -> None:
+    """The first records by key, and what became of them; the others are counted."""
+    _some(title, (_record(one) for one in turned.records))
+
+
+def _record(one: dict[str, Any]) -> str:
+    from batchbook.batch.wording import shown_stored
+
+    place = f"{one['key']} in {one['sheet']}"
+    if one["did"] == "taken out":
+        return f"{place}: taken out again"
+    cells = [
+        f"{cell['column']} {shown_stored(cell['before'])} -> {shown_stored(cell['after'])}"
+        if one["did"] == "changed"
+        else f"{cell['column']} {shown_stored(cell['after'])}"
+        for cell in one["columns"]
+    ]
+    more = [f"and {len(cells) - _MOST_CELLS} more columns"] if len(cells) > _MOST_CELLS else []
+    return f"{place}: {'put in again, ' if one['did'] == 'put in' else ''}{', '.join([*cells[:_MOST_CELLS], *more])}"
 
 
 def _warn(text: str) -> None:
@@ -278,8 +320,18 @@ def _first(lines: Iterable[str]) -> tuple[list[str], int]:
     return first, sum(1 for _ in each)
 
 
-def _counted(counts: Any) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "none"
+def _outcomes(kind: str, selected: int, counts: Mapping[str, int], changed: Mapping[str, int]) -> str:
+    """What a run did, in figures: the outcomes of a job's rows; records or cells of all else, as far as known."""
+    if kind == "job":
+        return _counted(counts) or ("none done yet" if selected else "nothing to do")
+    if "cells" in changed:
+        return counted(changed["cells"], "cell")
+    records = sum(changed.values())
+    return f"{'record' if records == 1 else 'records'}: {_counted(changed)}" if records else ""
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
 
 def _short(moment: str) -> str:

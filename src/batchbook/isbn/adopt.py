@@ -14,12 +14,12 @@ from batchbook.isbn.bookings import edit
 from batchbook.isbn.bulk import NOWHERE, Place
 from batchbook.isbn.chronicle import ADOPT
 from batchbook.isbn.entering import enter_block
-from batchbook.isbn.errors import wrong_value
 from batchbook.isbn.fields import read_field
 from batchbook.isbn.records import Assignment, Block
 from batchbook.isbn.session import Session
 from batchbook.isbn.states import FREE
 from batchbook.isbn.system import IsbnSystem
+from batchbook.tables.findings import wrong_value
 from batchbook.tables.kinds import Wrong
 from batchbook.tables.workspace import Workspace
 

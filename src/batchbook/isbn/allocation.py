@@ -15,10 +15,8 @@ from batchbook.isbn.records import Block
 from batchbook.isbn.spans import Span, capacity, span_of
 
 
-class NoNumberLeft(IsbnRefused):
+class NoNumberLeft(IsbnRefused, code="no-number-left"):
     """Every number of every block is taken; nothing was changed."""
-
-    code = "no-number-left"
 
 
 def by_preference(blocks: Sequence[Block], imprint: str | None = None, publisher: str | None = None) -> list[Block]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from batchbook.errors import Finding
 from batchbook.isbn.bookings import LIVING
 from batchbook.isbn.chronicle import Life, is_given, lives
-from batchbook.isbn.errors import shortened
 from batchbook.isbn.numbers import core_of
 from batchbook.isbn.records import Assignment
 from batchbook.isbn.session import Session
 from batchbook.isbn.spans import BlockIndex, overlaps, span_of
 from batchbook.tables.filters import Alike, AnyOf
+from batchbook.tables.findings import shortened
+from batchbook.tables.kinds import CellValue
 from batchbook.tables.workspace import RecordTable, Workspace
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def finding_of(
     key: str,
     said: str,
     rule: str,
-    value: object = None,
+    value: CellValue = None,
     *,
     warning: bool = False,
 ) -> Finding:

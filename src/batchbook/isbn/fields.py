@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from batchbook.config import did_you_mean
 from batchbook.errors import Finding
 from batchbook.isbn.agencywords import FORMAT_WORDS
-from batchbook.isbn.errors import wrong_value
 from batchbook.tables.dates import parse_date
+from batchbook.tables.findings import wrong_value
 from batchbook.tables.kinds import CellValue, ErrorValue, Wrong
 from batchbook.tables.plainkinds import Date
 

@@ -71,6 +71,7 @@ BLOCKS: Final = RecordType(
     record=Block,
     sheet="ISBN Blocks",
     key=("block",),
+    label="imprint",
     help="The blocks of numbers that were bought from the agency, one a row.",
     columns=(
         Column("block", "Block", Text(), "Name of the block, such as 978-1-60888.", required=True, width=18),
@@ -113,6 +114,7 @@ def assignments_type(formats: tuple[str, ...] = FORMATS) -> RecordType[Assignmen
         record=Assignment,
         sheet="ISBN Assignments",
         key=("isbn",),
+        label="title",
         free=("status", "available"),
         help="One row for each number that was touched: what it is meant for, and how far it is.",
         columns=(

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from batchbook.batch.systems import Actor
 from batchbook.isbn.allocation import by_preference, shortage
 from batchbook.isbn.chronicle import is_given, life_of, lives
-from batchbook.isbn.errors import IsbnRefused, UnknownIsbn, WrongValues, shortened, wrong_value
+from batchbook.isbn.errors import IsbnRefused, UnknownIsbn, WrongValues
 from batchbook.isbn.freenumbers import FreeNumbers
 from batchbook.isbn.numbers import isbn_of
 from batchbook.isbn.records import Assignment, Block, HistoryEntry
 from batchbook.isbn.states import FREE
 from batchbook.tables.filters import Between
+from batchbook.tables.findings import shortened, wrong_value
 from batchbook.tables.kinds import Wrong
 from batchbook.tables.workspace import RecordTable, Unsound, Workspace
 

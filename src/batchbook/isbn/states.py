@@ -34,10 +34,8 @@ SPENT: Final = frozenset({"assigned", "published", "cancelled"})
 """From these no steps lead back: the number is never available again."""
 
 
-class StepRefused(IsbnRefused):
+class StepRefused(IsbnRefused, code="step-refused"):
     """A number cannot go from its state to the one that is wanted; nothing was changed."""
-
-    code = "step-refused"
 
 
 def allowed(current: str | None) -> tuple[str, ...]:

@@ -34,10 +34,8 @@ TOGETHER = 2048
 _LABEL = "edit"
 
 
-class EditRefused(WorkbookNotSupported):
+class EditRefused(WorkbookNotSupported, code="edit-refused"):
     """The edits name something that is not there, or come in an order that cannot be written."""
-
-    code = "edit-refused"
 
 
 @dataclass(frozen=True, slots=True)

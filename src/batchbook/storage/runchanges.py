@@ -85,3 +85,10 @@ class RunChanges:
         """The headers of the columns that were changed in a sheet, in order of the text."""
         sql = """SELECT DISTINCT j.key FROM temp.run_changes c, json_each(c.after) j WHERE c.sheet = ? ORDER BY j.key"""
         return [row[0] for row in self._ledger.query(sql, [sheet])]
+
+
+def changed_in(ledger: Ledger, run: str, sheet: str, key: str) -> bool:
+    """Whether a run changed a row, as far as its details are kept."""
+    sql = """SELECT 1 FROM saves s JOIN changes c ON c.save = s.id
+             WHERE s.run = ? AND s.state = 'saved' AND c.sheet = ? AND c.key = ? LIMIT 1"""
+    return ledger.one(sql, [run, sheet, key]) is not None

@@ -31,11 +31,8 @@ _SHARING = "Close the workbook in every program that has it open, then do it aga
 _ELSE = "Mend that, then do it again."
 
 
-class WorkbookChanged(WorkbookError):
+class WorkbookChanged(WorkbookError, code="workbook-changed", exit_code=EXIT_CANNOT_RESUME):
     """The workbook is no longer what it was thought to be: somebody changed it. Nothing was written."""
-
-    code = "workbook-changed"
-    exit_code = EXIT_CANNOT_RESUME
 
     def __init__(self, workbook: str, found_digest: str) -> None:
         super().__init__(
@@ -49,18 +46,12 @@ class WorkbookChanged(WorkbookError):
         return (WorkbookChanged, (self.workbook, self.found_digest))
 
 
-class EditFailed(SaveFailed, WorkbookError):
+class EditFailed(SaveFailed, WorkbookError, code="save-failed", exit_code=EXIT_FAILED):
     """An edit could not be written to the disk; the target is as it was before."""
 
-    code = "save-failed"
-    exit_code = EXIT_FAILED
 
-
-class LockFailed(WorkbookError):
+class LockFailed(WorkbookError, code="lock-failed", exit_code=EXIT_FAILED):
     """The workbook cannot be locked, because its folder or disk does not allow it; nothing was done."""
-
-    code = "lock-failed"
-    exit_code = EXIT_FAILED
 
 
 def advice_for(error: OSError) -> str:

@@ -72,9 +72,48 @@ def results_of(ledger: Ledger, run: RunRecord) -> RunRecord | None:
     return one if leaves else None
 
 
+@dataclass(frozen=True, slots=True)
+class DoneBy:
+    """A turn of a run: `verb` is undo or reapply, `id` the run that it is itself."""
+
+    verb: str
+    id: str
+
+
+class Turns:
+    """The undos and reapplies of a ledger that ended well: what became of each run in the end."""
+
+    def __init__(self, ledger: Ledger, *, workbook: str | None = None) -> None:
+        """One query for all of them; `workbook` (its name in the ledger): only those over it, found by an index."""
+        self._turns: dict[str, list[DoneBy]] = {}
+        among = "" if workbook is None else "AND workbook = ?"
+        rows = ledger.query(
+            f"""SELECT id, job, json_extract(settings, '$.{TURN}') AS verb FROM runs
+                WHERE (job >= 'undo of ' AND job < 'undo of!' OR job >= 'reapply of ' AND job < 'reapply of!')
+                AND status = 'completed' AND verb IS NOT NULL {among} ORDER BY started DESC, id DESC""",
+            [] if workbook is None else [workbook],
+        )
+        for name, job, verb in rows:
+            turn = turn_of(job, {TURN: verb})
+            assert turn is not None
+            self._turns.setdefault(turn.run, []).append(DoneBy(verb, name))
+
+    def last(self, run: str) -> DoneBy | None:
+        """The newest turn of a run that stands; None where there is none.
+
+        An undo that was undone itself does not stand, until that is undone again.
+        """
+        return next((turn for turn in self._turns.get(run, ()) if self._stands(turn.id)), None)
+
+    def _stands(self, run: str) -> bool:
+        turn = self.last(run)
+        return turn is None or turn.verb == REAPPLIES
+
+
 def undone_by(ledger: Ledger, run: RunRecord) -> str | None:
-    """The undo that took out what a run left and stands; None where there is none, or it was undone itself."""
-    for one in ledger.runs(job=f"undo of {run.id}"):  # the newest first
-        if one.status == "completed" and turn_of(one.job, one.settings) and undone_by(ledger, one) is None:
-            return one.id
-    return None
+    """The undo that took out what a run left and stands.
+
+    None where there is none, where it was undone itself, or where the run was put back since.
+    """
+    turn = Turns(ledger, workbook=run.workbook).last(run.id)
+    return turn.id if turn is not None and turn.verb != REAPPLIES else None

@@ -48,6 +48,12 @@ def shortened(value: CellValue) -> CellValue:
     return value
 
 
+def wrong_value(column: str, value: CellValue, wrong: Wrong, place: Finding | None = None) -> Finding:
+    """What a kind said of a value that was given. place: a finding whose file, sheet and row are taken over."""
+    at = place or Finding("")
+    return Finding(wrong.said, at.file, at.sheet, at.row, column, shortened(value), rule=wrong.rule)
+
+
 class Findings:
     """Any number of findings, in scratch tables, in the order of sheets, rows and columns."""
 

@@ -14,10 +14,8 @@ SEARCHED_ROWS = 50
 """How far down a header row is looked for where the job names none."""
 
 
-class HeaderError(ConfigurationError):
+class HeaderError(ConfigurationError, code="header"):
     """A header that the job needs is missing or stands there more than once."""
-
-    code = "header"
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,8 @@ class RecordType(Generic[R]):
     """A column and its value by which a record counts as free to be given anew. A record that shows it although a
     command wrote another value last is `lost` (see `Workspace.lost`): an older copy may have set it back.
     """
+    label: str = ""
+    """A column that tells people what a record is, such as a title: lists of runs name records by key and label."""
     rules: tuple[Rule[R], ...] = ()
     """Rules of a whole record, for its row when the sheet is read and for what is staged."""
 
@@ -115,6 +117,8 @@ class RecordType(Generic[R]):
             raise TypeError(f"{self.record.__name__} has the fields {own}, but its sheet the columns {names}")
         if not set(self.key) <= set(names):
             raise TypeError(f"{self.record.__name__} has no columns {set(self.key) - set(names)} for its key")
+        if self.label and self.label not in names:
+            raise TypeError(f"{self.record.__name__} has no column {self.label!r} for its label")
 
     def column(self, name: str) -> Column:
         """The column of a field."""

@@ -68,10 +68,13 @@ class RecordTable(Generic[R]):
 
     def get(self, *key: Any) -> R | None:
         """The record of a key, None where there is none. Raises Unsound where its row breaks a rule."""
-        canonical = self._shape.canonical(key)
-        if self._last is None or self._last[:2] != (canonical, self.version):
-            held = self.held(canonical)
-            self._last = canonical, self.version, None if held is None else self._shape.record(held.values)
+        return self.record_of(self._shape.canonical(key))
+
+    def record_of(self, key: tuple[str, ...]) -> R | None:
+        """The record of a canonical key, as RecordChange has it; None where there is none. Raises Unsound."""
+        if self._last is None or self._last[:2] != (key, self.version):
+            held = self.held(key)
+            self._last = key, self.version, None if held is None else self._shape.record(held.values)
         return self._last[2]
 
     @property

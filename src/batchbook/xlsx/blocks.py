@@ -29,10 +29,8 @@ _FORM = 2
 _BLOCK = struct.Struct("<LLLLl")
 
 
-class BlocksUnusable(WorkbookError):
+class BlocksUnusable(WorkbookError, code="blocks-unusable"):
     """A save by blocks cannot be made, for what stands in the message; the whole sheet has to be written."""
-
-    code = "blocks-unusable"
 
 
 @dataclass(frozen=True, slots=True)

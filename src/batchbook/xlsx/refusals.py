@@ -8,10 +8,8 @@ from batchbook.errors import Finding, WorkbookNotSupported
 from batchbook.xlsx.places import letters
 
 
-class CellRefused(WorkbookNotSupported):
+class CellRefused(WorkbookNotSupported, code="cell-refused"):
     """A cell cannot be written: where it is, or the value for it, does not allow it."""
-
-    code = "cell-refused"
 
     def __init__(self, sheet: str, row: int, column: int, reason: str) -> None:
         place = f"{letters(column)}{row}"
