@@ -197,7 +197,7 @@ def test_a_command_interrupted_after_it_decided_does_not_say_that_nothing_was_ch
         raise KeyboardInterrupt
 
     monkeypatch.setattr("batchbook.batch.command.run_command", interrupted)
-    monkeypatch.setattr("batchbook.isbn.service.assign", lambda *_: None)
+    monkeypatch.setattr("batchbook.isbn.service.assign", lambda *_, **__: None)
     assert call(["isbn", "assign", "9781608880003", "--workbook", str(tmp_path / "isbn.xlsx")]) == 130
     said = capsys.readouterr().err
     assert "nothing was changed" not in said and "runs list" in said
