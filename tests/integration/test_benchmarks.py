@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
 
-import batchbook
 from batchbook.xlsx import Book, inspect
+from tests.integration.benches import FOLDER, measured_by, python
 
-ENGINE = Path(__file__).parents[2] / "benchmarks" / "engine.py"
-SOURCES = str(Path(batchbook.__file__).parents[1])
+ENGINE = FOLDER / "engine.py"
 
 
 def run_engine(folder: Path, *options: str) -> tuple[str, dict[str, Any]]:
-    figures = folder / "figures.json"
-    command = [sys.executable, str(ENGINE), "--cache", str(folder / "cache"), "--json", str(figures), *options]
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": SOURCES}, capture_output=True, text=True, timeout=250, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout, json.loads(figures.read_text())
+    return measured_by(ENGINE.name, folder, "--cache", str(folder / "cache"), *options)
 
 
 @pytest.fixture(scope="module")
@@ -118,19 +108,13 @@ def test_a_goal_that_is_missed_is_printed_and_is_no_failure(tmp_path: Path) -> N
         f"runpy.run_path({str(ENGINE)!r}, run_name='__main__')\n"
     )
     figures = tmp_path / "figures.json"
-    done = subprocess.run(
-        [sys.executable, "-c", script, "--rows", "40", "--only", "update", "--no-others", "--repeat", "1",
-         "--cache", str(tmp_path / "cache"), "--json", str(figures)],
-        env={**os.environ, "PYTHONPATH": SOURCES}, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    options = ("--rows", "40", "--only", "update", "--no-others", "--repeat", "1", "--cache", str(tmp_path / "cache"))
+    done = python("-c", script, *options, "--json", str(figures))
     assert done.returncode == 0, done.stderr
     assert "no time at all: MISSED" in done.stdout and "some time: met" in done.stdout
     assert [one["met"] for one in json.loads(figures.read_text())["goals"]] == [False, True]
 
 
 def test_an_unknown_case_is_refused_with_the_names_of_those_there_are(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(ENGINE), "--only", "nonsense", "--json", str(tmp_path / "x")],
-        env={**os.environ, "PYTHONPATH": SOURCES}, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = python(str(ENGINE), "--only", "nonsense", "--json", str(tmp_path / "x"))
     assert done.returncode == 2 and "update, save, read, run" in done.stderr

@@ -10,6 +10,7 @@ from batchbook.tables import (
     Column,
     Date,
     Moment,
+    RecordChange,
     RecordType,
     Reference,
     Text,
@@ -92,6 +93,7 @@ LOG = RecordType(
 )
 TYPES = (SHELVES, TITLES, LOG)
 HEAD = [column.header for column in TITLES.columns]
+DAY = dt.date(2026, 11, 22)
 SHELF_ROWS = [["A", 1, "left"], ["A", 2, "right"]]
 
 
@@ -110,16 +112,28 @@ def make_library(path, titles=(), shelves=SHELF_ROWS, log=(), change=None):
 
 
 def read_library(folder, titles=(), **given):
-    """The workspace of a new workbook. Its book is closed: nothing may be read from it any more."""
-    with Book.open(make_library(folder / "library.xlsx", titles, **given)) as book:
+    """The workspace of a new workbook."""
+    return workspace_of(make_library(folder / "library.xlsx", titles, **given))
+
+
+def workspace_of(path):
+    """The workspace of a workbook. Its book is closed: nothing may be read from it any more."""
+    with Book.open(path) as book:
         return Workspace.read(book, TYPES)
 
 
-def empty_library():
-    """A workspace of no workbook with two shelves, and nothing to take."""
+def changed(code, before, after):
+    """A change of one title."""
+    return RecordChange("Titles", (code,), before, after)
+
+
+def library_with(*titles):
+    """A workspace of no workbook with two shelves and these titles, and nothing to take."""
     workspace = Workspace.empty(TYPES, "library.xlsx")
     for room, number, name in SHELF_ROWS:
         workspace.table(SHELVES).insert(Shelf(room=room, number=number, name=name))
+    for title in titles:
+        workspace.table(TITLES).insert(title)
     workspace.take()
     return workspace
 

@@ -6,25 +6,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchbook import edit_workbook
-from batchbook.tables import RecordChange, Workspace
+from batchbook.tables import RecordChange
 from batchbook.tables.codec import canonical, decanonical
-from batchbook.xlsx import Book, letters
+from batchbook.xlsx import letters
 from tests.tables.library import (
+    DAY,
     LOG,
     SHELVES,
     TITLES,
-    TYPES,
     Entry,
     Shelf,
     Title,
-    empty_library,
+    changed,
+    library_with,
     make_library,
     read_library,
     records_of,
+    workspace_of,
 )
 
 NOTHING = dict.fromkeys(field.name for field in fields(Title))
-DAY = dt.date(2026, 11, 22)
 
 
 def told(findings):
@@ -39,14 +40,14 @@ def library(tmp_path):
 
 
 def test_a_change_that_holds_is_staged(library):
-    change = RecordChange("Titles", ("T1",), {"status": "there"}, {"status": "lost"})
+    change = changed("T1", {"status": "there"}, {"status": "lost"})
     assert library.apply([change]) == []
     assert library.table(TITLES).get("T1").status == "lost"
     assert library.take() == [change]
 
 
 def test_a_change_of_what_somebody_changed_meanwhile_does_not_hold(library):
-    change = RecordChange("Titles", ("T1",), {"status": "there", "title": "Two"}, {"status": "lost"})
+    change = changed("T1", {"status": "there", "title": "Two"}, {"status": "lost"})
     (finding,) = library.apply([change])
     assert (finding.row, finding.column, finding.rule) == (2, "Title", "changed-meanwhile")
     assert "'Two'" in finding.message and "'One'" in finding.message
@@ -55,27 +56,27 @@ def test_a_change_of_what_somebody_changed_meanwhile_does_not_hold(library):
 
 def test_what_is_there_as_wanted_holds_and_stages_nothing(library):
     changes = [
-        RecordChange("Titles", ("T1",), {"status": "lost"}, {"status": "there"}),
-        RecordChange("Titles", ("T1",), None, {"code": "T1", "status": "there", "title": "One"}),
-        RecordChange("Titles", ("T9",), {"code": "T9", "status": "there"}, NOTHING),
+        changed("T1", {"status": "lost"}, {"status": "there"}),
+        changed("T1", None, {"code": "T1", "status": "there", "title": "One"}),
+        changed("T9", {"code": "T9", "status": "there"}, NOTHING),
     ]
     assert library.apply(changes) == [] and library.take() == []
 
 
 def test_before_is_read_as_the_kind_reads_it(library):
-    change = RecordChange("Titles", ("T3",), {"status": "lent", "due": dt.datetime(2026, 11, 22)}, {"status": "lost"})
+    change = changed("T3", {"status": "lent", "due": dt.datetime(2026, 11, 22)}, {"status": "lost"})
     assert library.apply([change]) == []
     assert library.table(TITLES).get("T3") == Title(code="T3", status="lost", due=DAY)
 
 
 def test_each_change_that_does_not_hold_is_told_and_the_others_are_staged(library):
     changes = [
-        RecordChange("Titles", ("T2",), {"status": "there"}, {"status": "lost"}),
-        RecordChange("Titles", ("T9",), {"status": "there"}, {"status": "lost"}),
-        RecordChange("Titles", ("T1",), None, {"code": "T1", "status": "lost"}),
-        RecordChange("Titles", ("T4",), None, {"code": "T4", "status": "there", "shelf": "attic", "copies": 50}),
-        RecordChange("Titles", ("T5",), None, {"code": "T5", "status": "there"}),
-        RecordChange("Titles", ("T3",), {"due": DAY}, {"due": None}),
+        changed("T2", {"status": "there"}, {"status": "lost"}),
+        changed("T9", {"status": "there"}, {"status": "lost"}),
+        changed("T1", None, {"code": "T1", "status": "lost"}),
+        changed("T4", None, {"code": "T4", "status": "there", "shelf": "attic", "copies": 50}),
+        changed("T5", None, {"code": "T5", "status": "there"}),
+        changed("T3", {"due": DAY}, {"due": None}),
     ]
     assert told(library.apply(changes)) == [
         (3, None, "unsound", "T2"),
@@ -89,9 +90,9 @@ def test_each_change_that_does_not_hold_is_told_and_the_others_are_staged(librar
 
 
 def test_a_record_can_be_taken_out_where_it_still_is_what_it_was(library):
-    wrong = RecordChange("Titles", ("T1",), {"title": "Two"}, NOTHING)
+    wrong = changed("T1", {"title": "Two"}, NOTHING)
     assert told(library.apply([wrong])) == [(2, "Title", "changed-meanwhile", "T1")]
-    right = RecordChange("Titles", ("T1",), {"title": "One"}, NOTHING)
+    right = changed("T1", {"title": "One"}, NOTHING)
     assert library.apply([right]) == []
     assert library.table(TITLES).get("T1") is None
     (taken,) = library.take()
@@ -100,13 +101,13 @@ def test_a_record_can_be_taken_out_where_it_still_is_what_it_was(library):
 
 def test_a_record_that_was_taken_out_comes_back_where_the_whole_fails(library):
     with pytest.raises(ZeroDivisionError), library.whole():
-        library.apply([RecordChange("Titles", ("T1",), {"title": "One"}, NOTHING)])
+        library.apply([changed("T1", {"title": "One"}, NOTHING)])
         raise ZeroDivisionError
     assert library.table(TITLES).place("T1") == 2 and library.take() == []
 
 
 def test_changes_that_are_applied_keep_what_they_rest_on(library):
-    change = RecordChange("Titles", ("T1",), {"status": "there", "title": "One"}, {"status": "lost"})
+    change = changed("T1", {"status": "there", "title": "One"}, {"status": "lost"})
     library.apply([change])
     assert library.take() == [change]
 
@@ -133,7 +134,7 @@ TITLE = st.builds(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(TITLE, max_size=6, unique_by=lambda title: title.code))
 def test_records_written_into_a_workbook_are_read_as_they_were_staged(tmp_path, titles):
-    workspace = empty_library()
+    workspace = library_with()
     staged = [workspace.table(TITLES).insert(title) for title in titles]
     cells = {
         f"{letters(at)}{row}": change.after.get(column.name)
@@ -142,8 +143,7 @@ def test_records_written_into_a_workbook_are_read_as_they_were_staged(tmp_path, 
     }
     target = tmp_path / "written.xlsx"
     edit_workbook(make_library(tmp_path / "b.xlsx"), target, {"Titles": cells})
-    with Book.open(target) as book:
-        again = Workspace.read(book, TYPES)
+    again = workspace_of(target)
     assert list(again.table(TITLES).where()) == staged and again.findings.errors == 0
     target.unlink()
 
@@ -151,7 +151,7 @@ def test_records_written_into_a_workbook_are_read_as_they_were_staged(tmp_path, 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(TITLE, max_size=6, unique_by=lambda title: title.code), st.lists(st.integers(0, 99), unique=True))
 def test_changes_that_went_through_the_ledgers_text_are_the_same_changes(titles, entries):
-    workspace = empty_library()
+    workspace = library_with()
     for title in titles:
         workspace.table(TITLES).insert(title)
     for entry in entries:
@@ -160,14 +160,14 @@ def test_changes_that_went_through_the_ledgers_text_are_the_same_changes(titles,
     changes = [
         RecordChange(one.sheet, one.key, one.before, decanonical(canonical(one.after))) for one in workspace.take()
     ]
-    again = empty_library()
+    again = library_with()
     assert again.apply(changes) == []
     assert records_of(again) == records_of(workspace)
 
 
 def test_a_record_in_the_place_of_one_that_was_taken_out_is_another_one(tmp_path):
     workspace = read_library(tmp_path, [["T1", "there"]])
-    workspace.apply([RecordChange("Titles", ("T1",), {"status": "there"}, NOTHING)])
+    workspace.apply([changed("T1", {"status": "there"}, NOTHING)])
     workspace.table(TITLES).insert(Title(code="T2", status="lost"))
     assert [(change.key, change.before is None) for change in workspace.take()] == [(("T1",), False), (("T2",), True)]
     assert workspace.table(TITLES).place("T2") is None

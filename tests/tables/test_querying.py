@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchbook.tables import Alike, AnyOf, Between, Containing
-from tests.tables.library import LOG, TITLES, Entry, Title, empty_library
+from tests.tables.library import LOG, TITLES, Entry, Title, library_with
 
 DAYS = [dt.date(2026, 1, 1), dt.date(2026, 2, 1), dt.date(2026, 3, 1)]
 RECORD = st.builds(
@@ -61,7 +61,7 @@ def plain(records, wanted, order=()):
 
 
 def titles_of(records):
-    titles = empty_library().table(TITLES)
+    titles = library_with().table(TITLES)
     for record in records:
         titles.insert(record)
     return titles
@@ -103,7 +103,7 @@ def test_records_may_be_staged_while_they_are_gone_through(order):
 
 
 def test_numbers_sort_as_numbers():
-    log = empty_library().table(LOG)
+    log = library_with().table(LOG)
     for entry in (10, 9, 100, 1):
         log.insert(Entry(entry=entry))
     assert [one.entry for one in log.where(order=["-entry"])] == [100, 10, 9, 1]

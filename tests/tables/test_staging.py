@@ -6,31 +6,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchbook.tables import RecordChange, RecordRefused, Unsound, Workspace
-from batchbook.xlsx import Book
+from batchbook.tables import RecordRefused, Unsound
 from tests.tables.library import (
+    DAY,
     LOG,
     SHELVES,
     TITLES,
-    TYPES,
     Entry,
     Shelf,
     Title,
-    empty_library,
+    changed,
+    library_with,
     make_library,
     read_library,
     records_of,
+    workspace_of,
 )
-
-DAY = dt.date(2026, 11, 22)
-
-
-def library_with(*titles):
-    workspace = empty_library()
-    for title in titles:
-        workspace.table(TITLES).insert(title)
-    workspace.take()
-    return workspace
 
 
 def refused(caught):
@@ -38,7 +29,7 @@ def refused(caught):
 
 
 def test_a_new_record_is_given_as_its_cells_will_be():
-    titles = empty_library().table(TITLES)
+    titles = library_with().table(TITLES)
     seen = dt.datetime(2026, 11, 22, 8, 30, 1, 999, tzinfo=dt.UTC)
     wanted = Title(code=" T1 ", status="LENT", title="", shelf="left", due=DAY, seen=seen)
     got = titles.insert(wanted)
@@ -69,7 +60,7 @@ def test_everything_that_is_wrong_with_a_new_record_is_told_at_once_and_nothing_
 
 
 def test_a_new_record_that_breaks_a_rule_of_the_whole_is_refused_and_a_warning_is_not():
-    titles = empty_library().table(TITLES)
+    titles = library_with().table(TITLES)
     with pytest.raises(RecordRefused) as caught:
         titles.insert(Title(code="T1", status="lent"))
     assert refused(caught) == [("Due", "due")]
@@ -84,7 +75,7 @@ def test_the_key_of_an_unsound_row_is_taken(tmp_path):
 
 
 def test_a_reference_to_a_record_that_is_staged_holds():
-    workspace = empty_library()
+    workspace = library_with()
     workspace.table(SHELVES).insert(Shelf(room="B", number=1, name="attic"))
     assert workspace.table(TITLES).insert(Title(code="T1", status="there", shelf="attic")).shelf == "attic"
 
@@ -112,7 +103,7 @@ def test_everything_that_is_wrong_with_a_change_is_told_at_once_and_nothing_is_s
 
 
 def test_records_of_an_append_only_type_are_never_changed():
-    workspace = empty_library()
+    workspace = library_with()
     workspace.table(LOG).insert(Entry(entry=1, said="a"))
     with pytest.raises(RecordRefused) as caught:
         workspace.table(LOG).update(1, said="b")
@@ -141,12 +132,12 @@ def test_a_field_that_a_record_does_not_have_is_a_mistake_of_the_program():
 
 
 def test_a_new_record_that_is_changed_is_one_new_record():
-    workspace = empty_library()
+    workspace = library_with()
     titles = workspace.table(TITLES)
     titles.insert(Title(code="T1", status="there"))
     titles.update("T1", status="lent", due=DAY)
     assert workspace.take() == [
-        RecordChange("Titles", ("T1",), None, {"code": "T1", "status": "lent", "due": DAY}),
+        changed("T1", None, {"code": "T1", "status": "lent", "due": DAY}),
     ]
     assert workspace.take() == []
 
@@ -158,8 +149,8 @@ def test_several_changes_of_a_record_are_one_with_what_was_there_first():
     titles.update("T2", title="Two")
     titles.update("T1", status="lost", due=None)
     assert workspace.take() == [
-        RecordChange("Titles", ("T1",), {"status": "there"}, {"status": "lost"}),
-        RecordChange("Titles", ("T2",), {"title": None}, {"title": "Two"}),
+        changed("T1", {"status": "there"}, {"status": "lost"}),
+        changed("T2", {"title": None}, {"title": "Two"}),
     ]
 
 
@@ -178,7 +169,7 @@ def test_a_change_after_a_take_begins_with_what_was_taken():
     titles.update("T1", status="lost")
     workspace.take()
     titles.update("T1", status="there")
-    assert workspace.take() == [RecordChange("Titles", ("T1",), {"status": "lost"}, {"status": "there"})]
+    assert workspace.take() == [changed("T1", {"status": "lost"}, {"status": "there"})]
 
 
 def test_what_a_decision_rests_on_is_told_with_what_it_was_before():
@@ -188,9 +179,9 @@ def test_what_a_decision_rests_on_is_told_with_what_it_was_before():
     titles.rests_on("T2", fields=["status"])
     titles.update("T1", title="Two")
     before = {"status": "there", "title": "One", "copies": None}
-    assert workspace.take() == [RecordChange("Titles", ("T1",), before, {"title": "Two"})]
+    assert workspace.take() == [changed("T1", before, {"title": "Two"})]
     titles.update("T1", title="Three")
-    assert workspace.take() == [RecordChange("Titles", ("T1",), {"title": "Two"}, {"title": "Three"})]
+    assert workspace.take() == [changed("T1", {"title": "Two"}, {"title": "Three"})]
     with pytest.raises(KeyError):
         titles.rests_on("T9", fields=["status"])
 
@@ -211,7 +202,7 @@ def test_what_an_exception_leaves_is_not_staged():
 
 
 def test_an_inner_whole_that_fails_leaves_the_outer_one():
-    workspace = empty_library()
+    workspace = library_with()
     titles = workspace.table(TITLES)
     with workspace.whole():
         titles.insert(Title(code="T1", status="there"))
@@ -341,9 +332,8 @@ def test_changes_of_one_record_come_to_their_difference(series):
         for name in ("status", "title", "shelf", "copies", "due")
         if getattr(old, name) != getattr(model["T1"], name)
     ]
-    expected = RecordChange(
-        "Titles",
-        ("T1",),
+    expected = changed(
+        "T1",
         {name: getattr(old, name) for name in names},
         {name: getattr(model["T1"], name) for name in names},
     )
@@ -356,14 +346,13 @@ def test_a_formula_that_a_person_put_in_a_cell_is_never_written_over(tmp_path):
 
     path = make_library(tmp_path / "b.xlsx", [["T1", "there"]], change=change)
     calculated(path, "<v />", "<v>T1</v>")
-    with Book.open(path) as book:
-        workspace = Workspace.read(book, TYPES)
+    workspace = workspace_of(path)
     titles = workspace.table(TITLES)
     assert titles.get("T1").title == "T1"
     with pytest.raises(RecordRefused) as caught:
         titles.update("T1", title="One")
     assert refused(caught) == [("Title", "cell")]
-    change = RecordChange("Titles", ("T1",), {"title": "T1"}, {"title": "One"})
+    change = changed("T1", {"title": "T1"}, {"title": "One"})
     assert [finding.rule for finding in workspace.apply([change])] == ["cell"]
     assert titles.update("T1", title="T1", status="lost").status == "lost"
     assert [change.after for change in workspace.take()] == [{"status": "lost"}]

@@ -16,22 +16,24 @@ from typer.core import TyperGroup
 from batchbook import __version__
 from batchbook.cli import backups, check, checkpoints, init, run, runs, status, unlock
 from batchbook.cli.logs import hide_in_last_resort, log_error, log_file, log_unexpected, stop_log
+from batchbook.cli.options import spread
 from batchbook.cli.output import drop, fill_streams, manner, note, out, show_error, show_error_json
+from batchbook.cli.systems import JOBS, SYSTEMS
 from batchbook.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, BatchbookError, UsageError
 from batchbook.hiding import hide, learn_environment
 
-_SYSTEMS = ("isbn",)
-"""Groups of verbs that are many: they are loaded when they are asked for, so that all others start as fast."""
-
 
 class _Verbs(TyperGroup):
-    """The verbs, with those of the systems."""
+    """The verbs, with those of the systems.
+
+    Those are many: they are loaded when they are asked for, so that all others start as fast.
+    """
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *_SYSTEMS]
+        return [*super().list_commands(ctx), *SYSTEMS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in _SYSTEMS:
+        if cmd_name not in SYSTEMS:
             return super().get_command(ctx, cmd_name)
         group = typer.main.get_command(import_module(f"batchbook.cli.{cmd_name}").app)
         group.name = cmd_name
@@ -65,7 +67,7 @@ def _batchbook(
     """Batch runs over Excel workbooks that never lose a row: durable, resumable, lossless."""
 
 
-app.command("run")(run.run)
+app.command("run")(spread(run.run))
 app.add_typer(runs.app, name="runs")
 app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(backups.app, name="backups")
@@ -97,7 +99,7 @@ def call(arguments: Sequence[str], interrupted: Callable[[], bool] = lambda: Fal
     manner.json, manner.csv = "--json" in own or format == "json", format == "csv"
     manner.verbose = "--verbose" in own
     words = [word for word in own if not word.startswith("-")]
-    manner.runs = words[:1] == ["run"] or words[:2] in (["isbn", "bulk"], ["isbn", "assign-due"])
+    manner.runs = words[:1] == ["run"] or words[:2] in [name.split("-", 1) for name in JOBS]
     try:
         if interrupted():
             raise KeyboardInterrupt("nothing was changed")

@@ -7,25 +7,26 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from batchbook.cli import isbn_options as opt
-from batchbook.cli.isbn_place import desk_for
-from batchbook.cli.isbn_shapes import plain, tell
-from batchbook.cli.listing import Formats, check_format
+from batchbook.cli.listing import line_of
+from batchbook.cli.options import spread
 from batchbook.cli.output import counted, manner, note, say, show_json
-from batchbook.cli.places import WAIT_SECONDS, base_for
-from batchbook.cli.systems import isbn_of
+from batchbook.cli.places import base_for
+from batchbook.cli.systems import ISBN, tell, warn
 from batchbook.errors import EXIT_OK, EXIT_OUTCOMES, UsageError
 
 if TYPE_CHECKING:
     from batchbook.batch.systems import Actor
     from batchbook.errors import Finding
-    from batchbook.isbn.outcomes import BlockAdded
+    from batchbook.isbn.adopt import Adopted
     from batchbook.isbn.records import Block
+    from batchbook.isbn.system import IsbnSystem
     from batchbook.tables.workspace import Workspace
 
 _MOST_LINES = 20
@@ -52,7 +53,7 @@ def new(
         raise UsageError(f"{workbook} is not the name of a workbook.", "Give a file whose name ends in .xlsx.")
     base = base_for(workbook)
     path = Path(os.path.abspath(workbook))  # noqa: PTH100 - a link in the path stays one
-    system = isbn_of(base)
+    system = ISBN.of(base)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -68,50 +69,17 @@ def new(
 
 
 def add_block(
-    block: Annotated[
-        str | None,
-        typer.Argument(metavar="PREFIX", help="What the agency gave you, such as 978-1-60888.", show_default=False),
-    ] = None,
-    prefix: Annotated[
-        str | None, typer.Option("--prefix", metavar="978|979", help="Or its parts: the prefix,", show_default=False)
-    ] = None,
-    publisher_code: Annotated[
-        str | None,
-        typer.Option(
-            "--publisher-code", metavar="1-60888", help="registration group and registrant,", show_default=False
-        ),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option("--start", metavar="ISBN|N", help="the first number (left out: 0),", show_default=False),
-    ] = None,
-    end: Annotated[
-        str | None,
-        typer.Option("--end", metavar="ISBN|N", help="the last number (left out: the highest).", show_default=False),
-    ] = None,
-    total: Annotated[
-        int | None,
-        typer.Option(
-            "--total",
-            metavar="N",
-            help="How many: with --start, where it ends; else as a check.",
-            show_default=False,
-        ),
-    ] = None,
-    imprint: Annotated[
-        str | None, typer.Option("--imprint", metavar="TEXT", help="Meant first for this imprint.", show_default=False)
-    ] = None,
-    publisher: Annotated[
-        str | None,
-        typer.Option("--publisher", metavar="TEXT", help="Meant first for this publisher.", show_default=False),
-    ] = None,
+    *,
+    block: opt.Prefix = None,
+    prefix: opt.PartPrefix = None,
+    publisher_code: opt.PublisherCode = None,
+    start: opt.First = None,
+    end: opt.Last = None,
+    total: opt.Total = None,
+    imprint: opt.ForImprint = None,
+    publisher: opt.ForPublisher = None,
     notes: opt.Notes = None,
-    workbook: opt.Workbook = None,
-    user: opt.User = None,
-    wait: opt.Wait = WAIT_SECONDS,
-    dry_run: opt.DryRun = False,
-    format: opt.Format = Formats.TABLE,
-    json: opt.Json = False,
+    how: opt.Changing,
 ) -> None:
     """Enter a block of numbers that an agency gave you.
 
@@ -123,36 +91,29 @@ def add_block(
       batchbook isbn add-block 978-1-60888 --imprint Harbour
       batchbook isbn add-block --prefix 978 --publisher-code 3-947619 --start 0 --end 49
     """
-    check_format(format, json)
-    desk = desk_for(workbook)
+    from batchbook.isbn import service
 
-    def act(workspace: Workspace, actor: Actor) -> BlockAdded:
-        from batchbook.isbn.service import add_block
-
-        return add_block(
-            workspace,
-            desk.system,
-            actor,
-            block=block,
-            prefix=prefix,
-            publisher_code=publisher_code,
-            first=start,
-            last=end,
-            total=total,
-            imprint=imprint,
-            publisher=publisher,
-            notes=notes,
-        )
-
-    done = desk.change("add-block", act, user=user, wait=wait, dry_run=dry_run)
+    act = partial(
+        service.add_block,
+        block=block,
+        prefix=prefix,
+        publisher_code=publisher_code,
+        first=start,
+        last=end,
+        total=total,
+        imprint=imprint,
+        publisher=publisher,
+        notes=notes,
+    )
+    desk = ISBN.desk(how.workbook)
+    done = desk.change(how, "add-block", act)
     found = done.value
-    for warning in found.warnings:
-        note(f"warning: {warning}")
-    record = plain(desk.system.blocks, found.block)
+    warn(*found.warnings)
+    record = line_of(desk.system.blocks, found.block)
     numbers = f"{counted(found.block.total, 'number')}, {record['first']} to {record['last']}"
     said = f"added block {found.block.block}: {numbers}"
     more = {"block": record, "findings": [str(warning) for warning in found.warnings]}
-    tell("add-block", done, said=said, record=record, more=more, dry_run=dry_run)
+    tell(how, "add-block", done, said=said, record=record, more=more)
 
 
 @dataclass
@@ -171,23 +132,31 @@ class Adoption:
     """Of the rows that were rejected."""
     warnings: list[Finding] = field(default_factory=list)
 
+    def add(self, adopted: Adopted) -> None:
+        """Count a row."""
+        self.rows += 1
+        self.done += adopted.outcome == "done"
+        self.unchanged += adopted.outcome == "unchanged"
+        self.rejected += adopted.outcome == "rejected"
+        (self.reasons if adopted.outcome == "rejected" else self.warnings).extend(adopted.findings)
+        self.of[adopted.of] += 1
+        if adopted.block is not None:
+            self.blocks.append(adopted.block)
+
+    def counts(self) -> dict[str, int]:
+        """The rows, and what became of them."""
+        return {"rows": self.rows, "done": self.done, "unchanged": self.unchanged, "rejected": self.rejected}
+
+    def new_blocks(self, system: IsbnSystem) -> list[dict[str, object]]:
+        """The blocks that were entered, each with how many rows of the list are in it."""
+        return [{**line_of(system.blocks, block), "rows": self.of[block.block]} for block in self.blocks]
+
 
 def adopt(
+    *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The agency's list, CSV or XLSX.", show_default=False)],
-    new_blocks: Annotated[
-        bool | None,
-        typer.Option(
-            "--new-blocks/--no-new-blocks",
-            help="Enter blocks that the workbook does not have; left out, only where it has none at all.",
-            show_default=False,
-        ),
-    ] = None,
-    workbook: opt.Workbook = None,
-    user: opt.User = None,
-    wait: opt.Wait = WAIT_SECONDS,
-    dry_run: opt.DryRun = False,
-    format: opt.Format = Formats.TABLE,
-    json: opt.Json = False,
+    new_blocks: opt.NewBlocks = None,
+    how: opt.Changing,
 ) -> int:
     """Take over an agency's list of ISBN, title and status.
 
@@ -202,36 +171,20 @@ def adopt(
       batchbook isbn adopt agency-export.csv
       batchbook isbn adopt agency-export.xlsx --dry-run
     """
-    check_format(format, json)
-    desk = desk_for(workbook)
-
-    def act(workspace: Workspace, actor: Actor) -> Adoption:
-        from batchbook.isbn.adopt import adopt
-        from batchbook.isbn.agencyfile import agency_rows
-
-        adoption = Adoption()
-        for adopted in adopt(workspace, desk.system, actor, agency_rows(file), new_blocks=new_blocks):
-            adoption.rows += 1
-            setattr(adoption, adopted.outcome, getattr(adoption, adopted.outcome) + 1)
-            (adoption.reasons if adopted.outcome == "rejected" else adoption.warnings).extend(adopted.findings)
-            adoption.of[adopted.of] += 1
-            if adopted.block is not None:
-                adoption.blocks.append(adopted.block)
-        return adoption
-
-    done = desk.change("adopt", act, user=user, wait=wait, note=file.name, dry_run=dry_run)
+    desk = ISBN.desk(how.workbook)
+    done = desk.change(how, "adopt", partial(_adopt, file=file, new_blocks=new_blocks), note=file.name)
     found = done.value
-    new = [{**plain(desk.system.blocks, one), "rows": found.of[one.block]} for one in found.blocks]
+    new = found.new_blocks(desk.system)
     if not manner.json:
-        _say_findings(found.reasons, found.warnings)
+        _say_findings("rejected", found.reasons)
+        _say_findings("warning", found.warnings)
         for one in new:
-            note(
-                f"warning: new block {one['block']} with {one['total']:,} numbers, {one['first']} to {one['last']}; "
+            warn(
+                f"new block {one['block']} with {one['total']:,} numbers, {one['first']} to {one['last']}; "
                 f"rows of the list in it: {one['rows']:,}. If it is not yours, undo the run, and leave its rows out"
             )
-    counts = {"rows": found.rows, "done": found.done, "unchanged": found.unchanged, "rejected": found.rejected}
     more = {
-        **counts,
+        **found.counts(),
         "blocks": [one.block for one in found.blocks],
         "new_blocks": new,
         "rejections": [str(finding) for finding in found.reasons],
@@ -241,20 +194,31 @@ def adopt(
         f"adopted: {found.done:,} of {counted(found.rows, 'row')} of {file.name} ({found.unchanged:,} unchanged, "
         f"{found.rejected:,} rejected); {counted(len(found.blocks), 'new block')}"
     )
-    tell("adopt", done, said=said, record=counts, more=more, dry_run=dry_run)
+    tell(how, "adopt", done, said=said, record=found.counts(), more=more)
     return EXIT_OUTCOMES if found.rejected else EXIT_OK
 
 
-def _say_findings(reasons: Sequence[Finding], warnings: Sequence[Finding]) -> None:
-    for title, findings in (("rejected", reasons), ("warning", warnings)):
-        for finding in findings[:_MOST_LINES]:
-            note(f"{title}: {finding}")
-        if len(findings) > _MOST_LINES:
-            note(f"  and {len(findings) - _MOST_LINES:,} more (--json has all)")
+def _adopt(workspace: Workspace, system: IsbnSystem, actor: Actor, *, file: Path, new_blocks: bool | None) -> Adoption:
+    """Take over the rows of a file, and count what became of them."""
+    from batchbook.isbn.adopt import adopt
+    from batchbook.isbn.agencyfile import agency_rows
+
+    adoption = Adoption()
+    for adopted in adopt(workspace, system, actor, agency_rows(file), new_blocks=new_blocks):
+        adoption.add(adopted)
+    return adoption
+
+
+def _say_findings(title: str, findings: Sequence[Finding]) -> None:
+    """The first findings; the others are only counted."""
+    for finding in findings[:_MOST_LINES]:
+        note(f"{title}: {finding}")
+    if len(findings) > _MOST_LINES:
+        note(f"  and {len(findings) - _MOST_LINES:,} more (--json has all)")
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the group."""
     app.command("new")(new)
-    app.command("add-block")(add_block)
-    app.command("adopt")(adopt)
+    app.command("add-block")(spread(add_block))
+    app.command("adopt")(spread(adopt))

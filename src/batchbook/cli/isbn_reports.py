@@ -9,25 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from batchbook.cli import isbn_options as opt
-from batchbook.cli.isbn_place import Desk, desk_for
-from batchbook.cli.listing import Formats, Line, Listing, check_format, show_listing
-from batchbook.cli.output import counted, manner, note, say, show_json
+from batchbook.cli.listing import Line, Listing, show_listing
+from batchbook.cli.options import spread
+from batchbook.cli.output import counted, manner, say, show_json
+from batchbook.cli.systems import ISBN, Desk
 from batchbook.errors import EXIT_OK, EXIT_OUTCOMES, UsageError
 
 if TYPE_CHECKING:
     from batchbook.errors import Finding
     from batchbook.isbn.reports import Forecast, Report
+    from batchbook.isbn.system import IsbnSystem
     from batchbook.tables.workspace import Workspace
 
 
 def report(
+    *,
     days: Annotated[
         int, typer.Option("--days", min=1, metavar="N", help="The forecast takes the rate of so many days.")
     ] = 90,
     to: opt.To = None,
-    workbook: opt.Workbook = None,
-    format: opt.Format = Formats.TABLE,
-    json: opt.Json = False,
+    how: opt.Looking,
 ) -> None:
     """Report totals, breakdowns, blocks and a forecast.
 
@@ -44,14 +45,11 @@ def report(
     from batchbook.batch.controller import local_now
     from batchbook.isbn.reports import report
 
-    check_format(format, json)
     if to is not None and manner.csv:
         raise UsageError("--to and --format csv do not go together.", "Give one of them.")
-    desk = desk_for(workbook)
+    desk = ISBN.desk(how.workbook)
     found = report(desk.look(), desk.system, local_now().astimezone(desk.base.zone), window_days=days)
-    if found.unsound:
-        rows = "1 row breaks a rule and is" if found.unsound == 1 else f"{found.unsound:,} rows break a rule and are"
-        note(f"warning: {rows} in no figure but unsure; `batchbook isbn check` names each")
+    desk.warn_of_unsound(found.unsound, "in no figure but unsure")
     if to is not None:
         _write(desk, found, to)
     elif manner.json:
@@ -62,7 +60,7 @@ def report(
         _show(found)
 
 
-def _write(desk: Desk, found: Report, to: Path) -> None:
+def _write(desk: Desk[IsbnSystem], found: Report, to: Path) -> None:
     from batchbook.isbn.reports import report_sheets
     from batchbook.storage.links import followed
     from batchbook.tables.reportbook import ReportFile, report_target, write_report
@@ -92,8 +90,8 @@ def figures(found: Report) -> Iterator[Line]:
             for status, count in counts.items():
                 yield _figure(part, name, status, count)
     for use in found.blocks:
-        for figure in ("used", "reserved", "available", "lost", "unsure", "utilisation"):
-            yield _figure("blocks", use.block.block, figure, getattr(use, figure))
+        for figure, value in use.figures().items():
+            yield _figure("blocks", use.block.block, figure, value)
     for name, forecast in {"": found.forecast, **found.block_forecasts}.items():
         yield _figure("forecast", name, "per_day", forecast.per_day)
         yield _figure("forecast", name, "lasts_until", forecast.lasts_until and forecast.lasts_until.isoformat())
@@ -125,12 +123,7 @@ def _show(found: Report) -> None:
             "imprint": use.block.imprint,
             "publisher": use.block.publisher,
             "total": use.block.total,
-            "used": use.used,
-            "reserved": use.reserved,
-            "available": use.available,
-            "lost": use.lost,
-            "unsure": use.unsure,
-            "utilisation": use.utilisation,
+            **use.figures(),
             "lasts": _lasts(forecasts[use.block.block]) if use.block.block in forecasts else None,
         }
         for use in found.blocks
@@ -165,11 +158,7 @@ def _part(listing: Listing) -> None:
     say()
 
 
-def check(
-    workbook: opt.Workbook = None,
-    format: opt.Format = Formats.TABLE,
-    json: opt.Json = False,
-) -> int:
+def check(*, how: opt.Looking) -> int:
     """Name all that is wrong in the sheets.
 
     Cell by cell; nothing is changed. Exit code 3 where something is wrong. Warnings alone are fine.
@@ -179,8 +168,7 @@ def check(
       batchbook isbn check
       batchbook isbn check --workbook data/isbn.xlsx --format json
     """
-    check_format(format, json)
-    desk = desk_for(workbook)
+    desk = ISBN.desk(how.workbook)
     workspace = desk.look()
     listing = Listing("findings", _FINDINGS, lambda: map(_finding, all_findings(desk, workspace)), "")
     errors = warnings = 0
@@ -210,7 +198,7 @@ _FINDINGS = {
 }
 
 
-def all_findings(desk: Desk, workspace: Workspace) -> Iterator[Finding]:
+def all_findings(desk: Desk[IsbnSystem], workspace: Workspace) -> Iterator[Finding]:
     """What is wrong in the rows, then across them."""
     yield from workspace.findings
     yield from desk.system.check(workspace)
@@ -231,5 +219,5 @@ def _finding(finding: Finding) -> Line:
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the group."""
-    app.command("report")(report)
-    app.command("check")(check)
+    app.command("report")(spread(report))
+    app.command("check")(spread(check))

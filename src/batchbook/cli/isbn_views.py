@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from batchbook.cli import isbn_options as opt
-from batchbook.cli.isbn_place import Desk, day_of, desk_for, today
-from batchbook.cli.isbn_shapes import headers_of, isbn_text, plain, warn_of_unsound
-from batchbook.cli.listing import Formats, Line, Listing, check_format, show_listing, write_csv
+from batchbook.cli.isbn_values import day_of, isbn_text
+from batchbook.cli.listing import Line, Listing, headers_of, line_of, show_listing, write_csv
+from batchbook.cli.options import spread
 from batchbook.cli.output import manner, say, show_json
+from batchbook.cli.systems import ISBN, Desk
 
 if TYPE_CHECKING:
     from batchbook.isbn.queries import BlockUse, Details
     from batchbook.isbn.records import Assignment
+    from batchbook.isbn.system import IsbnSystem
     from batchbook.tables.workspace import Workspace
 
 _SHORT = {
@@ -38,39 +41,16 @@ _SHORT = {
 
 
 def list_all(
-    status: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--status",
-            help="Only numbers with this status (available, reserved, scheduled, assigned, published, cancelled); can "
-            "be given again.",
-            show_default=False,
-        ),
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="Scheduled on this day or later.", show_default=False)
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--until", metavar="DATE", help="Scheduled up to this day.", show_default=False)
-    ] = None,
+    *,
+    status: opt.Statuses = None,
+    start: opt.From = None,
+    end: opt.Until = None,
     imprint: opt.Imprint = None,
     block: opt.Block = None,
     book_format: opt.BookFormat = None,
-    sort: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sort",
-            metavar="FIELD",
-            help="Sort by a field (its header, or its name in JSON: isbn, status, title, book_id, format, "
-            "scheduled_date, priority, imprint, publisher, block, assigned_at, published_at, reason, notes), -FIELD "
-            "downwards; can be given again.",
-            show_default=False,
-        ),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.", show_default=False)] = None,
-    workbook: opt.Workbook = None,
-    format: opt.Format = Formats.TABLE,
-    json: opt.Json = False,
+    sort: opt.Sort = None,
+    limit: opt.Limit = None,
+    how: opt.Looking,
 ) -> None:
     """List numbers with all their fields.
 
@@ -80,33 +60,31 @@ def list_all(
       batchbook isbn list --status scheduled --from 2027-01-01 --until 2027-03-31 --sort scheduled_date
       batchbook isbn list --imprint Harbour --format csv > harbour.csv
     """
-    check_format(format, json)
-    desk = desk_for(workbook)
+    from batchbook.isbn.queries import Selection, assignments
 
-    def found(workspace: Workspace) -> Iterable[Assignment]:
-        from itertools import islice
-
-        from batchbook.isbn.queries import Selection, assignments
-
-        selection = Selection(
-            statuses=tuple(status or ()),
-            start=day_of(desk.system, start, "--from"),
-            end=day_of(desk.system, end, "--until"),
-            imprint=imprint,
-            block=block,
-            format=book_format,
-            order=tuple(sort or ()),
-        )
-        return islice(assignments(workspace, desk.system, selection), limit)
-
-    _show_assignments(desk, found, "No number is like that.")
+    desk = ISBN.desk(how.workbook)
+    workspace = desk.look()
+    selection = Selection(
+        statuses=tuple(status or ()),
+        start=day_of(desk.system, start, "--from"),
+        end=day_of(desk.system, end, "--until"),
+        imprint=imprint,
+        block=block,
+        format=book_format,
+        order=tuple(sort or ()),
+    )
+    _show_assignments(
+        desk,
+        workspace,
+        lambda: islice(assignments(workspace, desk.system, selection), limit),
+        "No number is like that.",
+    )
 
 
 def search(
+    *,
     text: Annotated[str, typer.Argument(help="A part of a title, a book id or an ISBN.", show_default=False)],
-    workbook: opt.Workbook = None,
-    format: opt.Format = Formats.TABLE,
-    json: opt.Json = False,
+    how: opt.Looking,
 ) -> None:
     """Search in titles, book ids and ISBNs.
 
@@ -117,22 +95,22 @@ def search(
       batchbook isbn search river
       batchbook isbn search 978160888
     """
-    check_format(format, json)
-    desk = desk_for(workbook)
+    from batchbook.isbn.queries import search
 
-    def found(workspace: Workspace) -> Iterable[Assignment]:
-        from batchbook.isbn.queries import search
-
-        return search(workspace, desk.system, text)
-
-    _show_assignments(desk, found, f"Nothing has {text!r} in title, book id or ISBN.")
+    desk = ISBN.desk(how.workbook)
+    workspace = desk.look()
+    _show_assignments(
+        desk,
+        workspace,
+        lambda: search(workspace, desk.system, text),
+        f"Nothing has {text!r} in title, book id or ISBN.",
+    )
 
 
 def upcoming(
+    *,
     days: Annotated[int, typer.Option("--days", min=0, metavar="N", help="Up to so many days ahead.")] = 30,
-    workbook: opt.Workbook = None,
-    format: opt.Format = Formats.TABLE,
-    json: opt.Json = False,
+    how: opt.Looking,
 ) -> None:
     """List the numbers that are due soon or overdue.
 
@@ -143,46 +121,46 @@ def upcoming(
       batchbook isbn upcoming
       batchbook isbn upcoming --days 90 --format json
     """
-    check_format(format, json)
-    desk = desk_for(workbook)
-    day = today(desk.base)
+    from batchbook.isbn.queries import upcoming
 
-    def found(workspace: Workspace) -> Iterable[Assignment]:
-        from batchbook.isbn.queries import upcoming
-
-        return upcoming(workspace, desk.system, day, days)
-
-    def due(row: Line) -> Line:
-        on = str(row["scheduled_date"])
-        return {**row, "due": "overdue" if on < str(day) else "today" if on == str(day) else None}
-
-    _show_assignments(desk, found, f"Nothing is scheduled up to {days} days from {day}.", {"due": "due"}, due)
+    desk = ISBN.desk(how.workbook)
+    day = desk.today()
+    workspace = desk.look()
+    _show_assignments(
+        desk,
+        workspace,
+        lambda: upcoming(workspace, desk.system, day, days),
+        f"Nothing is scheduled up to {days} days from {day}.",
+        due_at=str(day),
+    )
 
 
 def _show_assignments(
-    desk: Desk,
-    found: Callable[[Workspace], Iterable[Assignment]],
+    desk: Desk[IsbnSystem],
+    workspace: Workspace,
+    found: Callable[[], Iterable[Assignment]],
     none: str,
-    more: dict[str, str] | None = None,
-    add: Callable[[Line], Line] = lambda row: row,
+    *,
+    due_at: str | None = None,
 ) -> None:
-    """Show numbers. more: columns that stand in front, which `add` puts into the rows."""
-    workspace = desk.look()
+    """Show numbers. due_at: a day; a column in front says which of them are due on it or are overdue."""
     kind = desk.system.assignments
-    found(workspace)  # what cannot be listed by is refused before anything is printed
-    unsound = warn_of_unsound(workspace, kind)
-    listing = Listing(
-        "assignments", {**(more or {}), **_SHORT}, lambda: (add(plain(kind, row)) for row in found(workspace)), none
-    )
+    found()  # what cannot be listed by is refused before anything is printed
+    unsound = desk.unsound(workspace, kind)
+    headers = _SHORT if due_at is None else {"due": "due", **_SHORT}
+    listing = Listing("assignments", headers, lambda: (_due(line_of(kind, row), due_at) for row in found()), none)
     show_listing(listing, {"workbook": str(desk.workbook), "unsound": unsound})
 
 
-def show(
-    isbn: opt.Number,
-    workbook: opt.Workbook = None,
-    format: opt.Format = Formats.TABLE,
-    json: opt.Json = False,
-) -> None:
+def _due(line: dict[str, object], day: str | None) -> Line:
+    """A number with whether it is due, where that is asked for."""
+    if day is None:
+        return line
+    on = str(line["scheduled_date"])
+    return {**line, "due": "overdue" if on < day else "today" if on == day else None}
+
+
+def show(*, isbn: opt.Number, how: opt.Looking) -> None:
     """Show all about one number, with its history.
 
     Its fields, the steps that are allowed, its history; of one whose row is gone too. With --format csv the
@@ -195,12 +173,11 @@ def show(
     """
     from batchbook.isbn.queries import show
 
-    check_format(format, json)
-    desk = desk_for(workbook)
+    desk = ISBN.desk(how.workbook)
     details = show(desk.look(), desk.system, isbn)
     kind = desk.system.assignments
-    record = None if details.assignment is None else plain(kind, details.assignment)
-    history = [plain(desk.system.history, entry) for entry in details.history]
+    record = None if details.assignment is None else line_of(kind, details.assignment)
+    history = [line_of(desk.system.history, entry) for entry in details.history]
     if manner.json:
         number = isbn_text(desk.system, details.isbn)
         more = {"isbn": number, "block": details.block, "lost": details.lost, "assignment": record}
@@ -230,11 +207,7 @@ def _standing(details: Details) -> str:
     return "free: it has no row now" if details.block else "of no block, and it has no row now"
 
 
-def blocks(
-    workbook: opt.Workbook = None,
-    format: opt.Format = Formats.TABLE,
-    json: opt.Json = False,
-) -> None:
+def blocks(*, how: opt.Looking) -> None:
     """List the blocks with what is taken and left.
 
     Figures are counted from the rows. Lost are numbers that were given once though no row says so; unsure are
@@ -247,11 +220,10 @@ def blocks(
     """
     from batchbook.isbn.queries import blocks
 
-    check_format(format, json)
-    desk = desk_for(workbook)
+    desk = ISBN.desk(how.workbook)
     workspace = desk.look()
-    unsound = warn_of_unsound(workspace, desk.system.blocks, what="not listed as a block")
-    unsound += warn_of_unsound(workspace, desk.system.assignments, what="counted as unsure, not as available")
+    unsound = desk.unsound(workspace, desk.system.blocks, what="not listed as a block")
+    unsound += desk.unsound(workspace, desk.system.assignments, what="counted as unsure, not as available")
     used = [block_line(desk, use) for use in blocks(workspace, desk.system)]
     listing = Listing(
         "blocks",
@@ -280,22 +252,13 @@ _BLOCKS = {
 }
 
 
-def block_line(desk: Desk, use: BlockUse) -> dict[str, object]:
+def block_line(desk: Desk[IsbnSystem], use: BlockUse) -> dict[str, object]:
     """A block with its figures as plain values."""
-    return {
-        **plain(desk.system.blocks, use.block),
-        "used": use.used,
-        "reserved": use.reserved,
-        "available": use.available,
-        "lost": use.lost,
-        "unsure": use.unsure,
-        "utilisation": use.utilisation,
-        "by_status": dict(use.by_status),
-    }
+    return {**line_of(desk.system.blocks, use.block), **use.figures(), "by_status": dict(use.by_status)}
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the group."""
-    app.command("list")(list_all)
+    app.command("list")(spread(list_all))
     for verb in (show, search, upcoming, blocks):
-        app.command(verb.__name__)(verb)
+        app.command(verb.__name__)(spread(verb))

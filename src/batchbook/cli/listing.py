@@ -7,13 +7,17 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from batchbook.cli.output import drop, manner, plain, say, show_json
 from batchbook.errors import UsageError
 from batchbook.hiding import hide
+
+if TYPE_CHECKING:
+    from batchbook.tables.kinds import Kind
+    from batchbook.tables.records import RecordType
 
 _LONGEST = 60
 _LONGEST_AT_END = 400
@@ -34,6 +38,20 @@ Format: TypeAlias = Annotated[
 
 Line: TypeAlias = Mapping[str, object]
 """A row: plain values (texts, numbers, None) by name."""
+
+
+def line_of(kind: RecordType[Any], record: object) -> dict[str, object]:
+    """A record of a workbook by its fields: whole numbers as they are, all else as the text that `Kind.show` gives."""
+    return {column.name: _value_of(column.kind, getattr(record, column.name)) for column in kind.columns}
+
+
+def _value_of(kind: Kind[Any], value: Any) -> object:
+    return value if value is None or isinstance(value, int) else kind.show(value)
+
+
+def headers_of(kind: RecordType[Any]) -> dict[str, str]:
+    """The columns of a workbook's sheet with their headers, in its order."""
+    return {column.name: column.header for column in kind.columns}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import os
 import select
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -33,13 +32,10 @@ RESUME = "go on with --resume-auto"
 
 def run(
     job: opt.Job,
+    *,
     input_file: opt.Input = None,
     output: opt.Output = None,
-    start_fresh: opt.StartFresh = False,
-    resume_auto: opt.ResumeAuto = False,
-    resume_from_row: opt.ResumeFromRow = None,
-    resume_from_batch: opt.ResumeFromBatch = None,
-    only_failed: opt.OnlyFailed = None,
+    way: opt.Way,
     strategy: opt.Strategy = None,
     batch_size: opt.BatchSize = None,
     start_row: opt.StartRow = None,
@@ -58,9 +54,7 @@ def run(
 
     What was done is never lost and never done again, whatever ends the run.
     """
-    way = Way(start_fresh, resume_auto, resume_from_row, resume_from_batch, only_failed)
-    if quiet and verbose:
-        raise UsageError("--quiet and --verbose do not go together.", "Give one of them.")
+    check_loudness(quiet, verbose)
     if start_row is not None and end_row is not None and start_row > end_row:
         raise UsageError("--start-row comes after --end-row.", "Both are Excel row numbers, the first one smaller.")
     request = {
@@ -77,31 +71,10 @@ def run(
     return _run(job, _overrides(strategy, batch_size, input_file, output), request, quiet=quiet)
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """The ways to start that were asked for; at most one can be meant."""
-
-    start_fresh: bool
-    resume_auto: bool
-    from_row: int | None
-    from_batch: int | None
-    only_failed: str | None
-
-    def choice(self) -> dict[str, Any]:
-        """The request's mode and what belongs to it."""
-        given = {
-            "--start-fresh": {"mode": "fresh"} if self.start_fresh else None,
-            "--resume-auto": {"mode": "auto"} if self.resume_auto else None,
-            "--resume-from-row": {"mode": "row", "number": self.from_row} if self.from_row is not None else None,
-            "--resume-from-batch": {"mode": "batch", "number": self.from_batch}
-            if self.from_batch is not None
-            else None,
-            "--only-failed": {"mode": "only-failed", "run": self.only_failed} if self.only_failed is not None else None,
-        }
-        chosen = {name: choice for name, choice in given.items() if choice is not None}
-        if len(chosen) > 1:
-            raise UsageError(f"{' and '.join(chosen)} do not go together.", "Give one way to start.")
-        return next(iter(chosen.values()), {"mode": "ask"})
+def check_loudness(quiet: bool, verbose: bool) -> None:
+    """Refuse ``--quiet`` beside ``--verbose``."""
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose do not go together.", "Give one of them.")
 
 
 def _keys(given: list[str] | None) -> tuple[str, ...]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from batchbook.cli.options import Json as Json
+from batchbook.cli.options import Quiet as Quiet
+from batchbook.cli.options import ResumeAuto, StartFresh
+from batchbook.cli.options import Verbose as Verbose
+from batchbook.errors import UsageError
 
 
 class Strategies(StrEnum):
@@ -34,10 +39,6 @@ Input: TypeAlias = Annotated[
 Output: TypeAlias = Annotated[
     Path | None,
     typer.Option("--output", metavar="Y", help="Write to this copy, made at a fresh start; the workbook stays."),
-]
-StartFresh: TypeAlias = Annotated[bool, typer.Option("--start-fresh", help="Ignore older checkpoints.")]
-ResumeAuto: TypeAlias = Annotated[
-    bool, typer.Option("--resume-auto", help="Go on from the newest valid checkpoint; without one, start fresh.")
 ]
 ResumeFromRow: TypeAlias = Annotated[
     int | None,
@@ -85,7 +86,28 @@ DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Show what wo
 Wait: TypeAlias = Annotated[
     float, typer.Option("--wait", min=0, metavar="S", help="Wait S seconds for the workbook's lock.")
 ]
-Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.")]
-Verbose: TypeAlias = Annotated[
-    bool, typer.Option("--verbose", help="Print rows that had a problem, and saves; tracebacks of errors.")
-]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """The ways to start that were asked for; at most one can be meant."""
+
+    start_fresh: StartFresh = False
+    resume_auto: ResumeAuto = False
+    resume_from_row: ResumeFromRow = None
+    resume_from_batch: ResumeFromBatch = None
+    only_failed: OnlyFailed = None
+
+    def choice(self) -> dict[str, Any]:
+        """The request's mode and what belongs to it."""
+        given = {
+            "--start-fresh": {"mode": "fresh"} if self.start_fresh else None,
+            "--resume-auto": {"mode": "auto"} if self.resume_auto else None,
+            "--resume-from-row": {"mode": "row", "number": self.resume_from_row},
+            "--resume-from-batch": {"mode": "batch", "number": self.resume_from_batch},
+            "--only-failed": {"mode": "only-failed", "run": self.only_failed},
+        }
+        chosen = {name: choice for name, choice in given.items() if choice and None not in choice.values()}
+        if len(chosen) > 1:
+            raise UsageError(f"{' and '.join(chosen)} do not go together.", "Give one way to start.")
+        return next(iter(chosen.values()), {"mode": "ask"})

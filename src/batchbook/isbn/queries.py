@@ -55,6 +55,17 @@ class BlockUse:
     unsure: int = 0
     """Numbers whose row breaks a rule: what they are is not known, so they are not counted as available."""
 
+    def figures(self) -> dict[str, int | float]:
+        """The figures that every list of blocks has, by name and in its order."""
+        return {
+            "used": self.used,
+            "reserved": self.reserved,
+            "available": self.available,
+            "lost": self.lost,
+            "unsure": self.unsure,
+            "utilisation": self.utilisation,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Details:
