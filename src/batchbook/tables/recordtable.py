@@ -62,7 +62,7 @@ class RecordTable(Generic[R]):
         self._questions = Questions(shared.scratch, shape)
         self._standing: tuple[Book, SheetPlace] | None = None
         self._last: tuple[tuple[str, ...], int, R | None] | None = None
-        """The record that was asked for last: its key, the version of the records, and the record or None."""
+        """The record that was asked for or inserted last: its key, the version of the records, and it or None."""
 
     # --- asking --------------------------------------------------------------------------------------------------
 
@@ -251,7 +251,9 @@ class RecordTable(Generic[R]):
         if problems:
             raise self._refused("A new record", problems)
         self._shared.staging.insert(shape, values, key)
-        return shape.record(values)
+        record = shape.record(values)
+        self._last = tuple(str(values[column.position]) for column in shape.key), self.version, record
+        return record
 
     def update(self, *key: Any, **changes: Any) -> R:
         """Stage changes of a record, and give it as it is then.
