@@ -11,7 +11,7 @@ from batchbook.storage.celltexts import folded
 from batchbook.storage.savelog import Change
 from batchbook.tables.codec import canonical, decanonical, pack, unpack
 from batchbook.tables.header import Header, find_header
-from batchbook.tables.keys import key_of_text, key_text, named
+from batchbook.tables.keys import key_of_text, key_part, key_text
 from batchbook.tables.records import Column, RecordType
 from batchbook.tables.table import held_in
 from batchbook.xlsx import Book, Cell, SheetLayout, letters
@@ -106,17 +106,20 @@ class RecordSheet:
 
     def key_text(self, cells: Mapping[int, Cell], after: Mapping[str, CellValue]) -> str:
         """The key of a row as the ledger has it, once `after` is written into it (a new row has no `cells`)."""
-        values = {}
+        parts = []
         for name in self.kind.key:
-            cell = cells.get(self.column(name))
-            stands = cell.value if cell is not None else None
-            # As it is read back from a cell: a date there has a time.
-            values[name] = unpack(pack(after[name])) if name in after else stands
-        return key_text(named(self.kind.key, values))
+            if name in after:
+                value = unpack(pack(after[name]))  # as it is read back from a cell: a date there has a time
+            else:
+                cell = cells.get(self.column(name))
+                value = cell.value if cell is not None else None
+            parts.append(key_part(value))
+        return key_text(tuple(parts))
 
     def change(self, number: int, key: str, before: Mapping[str, CellValue], after: Mapping[str, CellValue]) -> Change:
         """What the ledger keeps of a change of a row, whose key it has as a text: values before and after by header."""
-        held, wanted = ({self.title(name): value for name, value in side.items()} for side in (before, after))
+        titles = self.header.titles
+        held, wanted = ({titles[name]: value for name, value in side.items()} for side in (before, after))
         return Change(self.kind.sheet, key, number, canonical(held), canonical(wanted))
 
     def written(self, change: Change) -> dict[int, CellValue]:
