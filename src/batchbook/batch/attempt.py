@@ -22,7 +22,7 @@ from batchbook.batch.start import Decisions, StartRequest
 from batchbook.batch.strategies import Strategy, strategy_for
 from batchbook.batch.vanished import Vanished, look_for_vanished
 from batchbook.batch.waiting import open_settled
-from batchbook.batch.writer import WorkbookWriter
+from batchbook.batch.writer import WorkbookWriter, Written
 from batchbook.errors import (
     BatchbookError,
     LedgerError,
@@ -89,8 +89,7 @@ class Attempt:
         opening = Opening(
             self._assembly, self._request, self._target, self._manager, self._backups,
             decide=self._decide, listener=self._listen, selector=selector,
-            settle=lambda log, final: self._writer_for(log).save(final=final), before_fresh=self._before_fresh,
-            stop=self._stop,
+            settle=self._settle, before_fresh=self._before_fresh, stop=self._stop,
         )  # fmt: skip
         begun = opening.begin()
         self._begun(begun.log.run.id)
@@ -99,7 +98,7 @@ class Attempt:
 
     def _context(self, log: RunLog) -> RunContext:
         tracker = ProgressTracker(self._listen, log.run.selected, log.counts())
-        records = RecordWork.of(self._assembly.processor, self._manager, log)
+        records = self._records_of(log)
         return RunContext(
             self._assembly, self._request, self._target, self._manager, log, tracker, self._stop, self._clock, records,
         )  # fmt: skip
@@ -146,9 +145,15 @@ class Attempt:
         copy_durably(source, self._target)
         forget_written(self._ledger, name, left)
 
-    def _writer_for(self, log: RunLog) -> WorkbookWriter:
+    def _settle(self, log: RunLog, final: bool) -> Written:
+        return self._writer_for(log, self._records_of(log)).save(final=final)
+
+    def _records_of(self, log: RunLog) -> RecordWork | None:
+        return RecordWork.of(self._assembly.processor, self._manager, log)
+
+    def _writer_for(self, log: RunLog, records: RecordWork | None) -> WorkbookWriter:
         return WorkbookWriter(
-            self._assembly, self._target, self._manager, log, self._backups, self._stop, self._warn,
+            self._assembly, self._target, self._manager, log, self._backups, self._stop, self._warn, records,
         )  # fmt: skip
 
     def _warn(self, message: str) -> None:
@@ -158,7 +163,7 @@ class Attempt:
 
     def _guarded(self, context: RunContext, begun: Begun, strategy: Strategy) -> RunResult:
         """The run, with every error turned into its result. After a failed ledger commit nothing more is tried."""
-        saver = RunSaver(context, self._writer_for(begun.log))
+        saver = RunSaver(context, self._writer_for(begun.log, context.records))
         # Rows of an input go where their keys stand in the sheet: not in the sheet's order.
         passes = RowPasses(context, saver, moved=begun.resumed is not None or self._job.input is not None)
         closing = Closing(context, saver, begun, self._vanished)
