@@ -2,14 +2,14 @@
 
 import pytest
 
-from batchbook.batch.attempt import Attempt
+from batchbook.batch.saving import RunSaver
 from tests.batch.helpers import Site
 
 
 @pytest.fixture(autouse=True)
 def every_checkpoint_saves(monkeypatch):
     """Small runs are over before a save could be afforded; here each checkpoint saves, however long that takes."""
-    monkeypatch.setattr(Attempt, "_affordable", lambda self: True)
+    monkeypatch.setattr(RunSaver, "affordable", lambda self: True)
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import zipfile
 
 import pytest
 
@@ -133,6 +135,24 @@ def test_a_record_of_which_a_person_changed_a_column_is_left_as_a_whole_and_list
     assert "00-01 in Items is left as it is: C2 (Title) holds 'mine', not 'new'" in kept
     assert bench.items()["00-01"] == ["taken", "mine"]
     assert len(bench.rows("Log")) == 1
+
+
+def test_a_formula_that_a_person_put_into_a_cell_emptied_by_the_run_stays_though_it_shows_nothing(bench):
+    run = bench.do(change("0001", title=None)).run
+    bench.edit(lambda sheet: sheet.__setitem__("C2", '=IF(D2>9,"many","")'))
+    # openpyxl writes no cached value: give it the empty one, as Excel would.
+    with zipfile.ZipFile(bench.book) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    sheet = parts["xl/worksheets/sheet1.xml"]
+    shown = re.sub(rb'<c r="C2"([^>]*)>(<f>.*?</f>)<v ?/>', rb'<c r="C2"\1 t="str">\2<v></v>', sheet)
+    assert shown != sheet
+    parts["xl/worksheets/sheet1.xml"] = shown
+    with zipfile.ZipFile(bench.book, "w") as book:
+        for name, part in parts.items():
+            book.writestr(name, part)
+    (kept,) = bench.undo(run).kept
+    assert "C2 (Title)" in kept
+    assert bench.rows()[0][2] == '=IF(D2>9,"many","")'
 
 
 def test_a_column_that_the_run_did_not_change_may_be_another_one(bench):

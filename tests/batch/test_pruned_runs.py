@@ -5,7 +5,7 @@ import datetime as dt
 import openpyxl
 import pytest
 
-from batchbook.batch import attempt
+from batchbook.batch import closing
 from batchbook.batch.history import diff_run, list_runs, show_run
 from batchbook.batch.undo import undo_run
 from batchbook.errors import LedgerError, UsageError
@@ -82,7 +82,7 @@ def test_a_pruning_that_fails_is_a_warning_and_the_run_is_fine(site, monkeypatch
     def failing(*_arguments, **_more):
         raise LedgerError("The ledger is locked.")
 
-    monkeypatch.setattr(attempt, "prune", failing)
+    monkeypatch.setattr(closing, "prune", failing)
     assert site.run().status == "completed"
     assert any("could not be pruned" in one for one in site.warnings())
 

@@ -189,6 +189,18 @@ def test_what_lies_in_the_ledger_only_is_not_given_again(tmp_path):
     assert len({holder for _, holder in tickets_in(site.book).values()}) == 9
 
 
+def test_a_result_that_a_person_entered_meanwhile_leaves_no_gap_among_the_new_rows(tmp_path):
+    site = Tickets(tmp_path, crowd(6), batch={"size": 2, "checkpoint_frequency": 100})
+    site.died(4)
+    add_ticket(site.book, 2, "p4")
+    result = site.run(mode="auto")
+    assert (result.status, result.rows.done) == ("completed", 6)
+    assert tickets_in(site.book) == {number: ("given", f"p{6 - number}") for number in range(1, 7)}
+    for sheet in ("Tickets", "Log"):
+        numbers = [cell.value for cell in openpyxl.load_workbook(site.book)[sheet]["A"]]
+        assert None not in numbers, sheet
+
+
 def test_a_number_that_a_person_took_meanwhile_is_not_given_twice(tmp_path):
     site = Tickets(tmp_path, crowd(6), batch={"size": 1, "checkpoint_frequency": 1})
     result = site.while_running(2, lambda: add_ticket(site.book, 2, "by hand"))

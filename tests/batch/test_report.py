@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from batchbook.batch.attempt import Attempt
 from batchbook.batch.outcomes import Counts
+from batchbook.batch.passes import RowPasses
 from batchbook.batch.report import failed_before
 from batchbook.errors import Rejected, RunFailed, WorkbookInUse
 from tests.batch.helpers import shout
@@ -81,7 +81,7 @@ def test_what_the_system_refuses_in_mid_run_is_said_with_advice(site, monkeypatc
     def refuse(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO), "book.xlsx")
 
-    monkeypatch.setattr(Attempt, "_work", refuse)
+    monkeypatch.setattr(RowPasses, "work", refuse)
     error = site.run().error
     assert error.code == "run-failed"
     assert "Input/output error (book.xlsx)" in error.what

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchbook.batch import writer
-from batchbook.batch.attempt import Attempt
 from batchbook.batch.controller import BatchController
 from batchbook.batch.progress import BatchDone, RowsCommitted, Saved
+from batchbook.batch.saving import RunSaver
 from batchbook.batch.start import StartRequest
 from batchbook.errors import Rejected
 from batchbook.storage.lastwritten import last_written
@@ -135,7 +135,7 @@ class Play:
         with (
             patch.object(writer, "splice", splice),
             patch.object(SaveLog, "saved", self.recording(SaveLog.saved)),
-            patch.object(Attempt, "_affordable", lambda _self: True),
+            patch.object(RunSaver, "affordable", lambda _self: True),
             contextlib.suppress(Died),
         ):
             result = BatchController(self.site.job(), request, events=self.listen).run()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from batchbook.batch.attempt import Attempt
+from batchbook.batch.saving import RunSaver
 from batchbook.errors import BatchbookError
 from batchbook.storage import files
 from tests.batch.helpers import Site
@@ -84,7 +84,7 @@ class Bench:
         site.path = self.case
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(files, "ops", ops)
-            patch.setattr(Attempt, "_affordable", lambda _self: True)
+            patch.setattr(RunSaver, "affordable", lambda _self: True)
             try:
                 result = site.run("auto")
             except Crash:

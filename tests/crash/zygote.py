@@ -57,11 +57,11 @@ def be_child(request: dict[str, Any], line: socket.socket) -> int:
     channel = types.ModuleType("crash_channel")
     channel.tell = lambda key: tell(line, "keys", key)  # type: ignore[attr-defined]
     sys.modules["crash_channel"] = channel
-    from batchbook.batch.attempt import Attempt
+    from batchbook.batch.saving import RunSaver
     from batchbook.cli import main
 
     # Else the clock would decide how many saves a run has, and no two runs had the same calls.
-    Attempt._affordable = lambda _self: True  # type: ignore[method-assign]
+    RunSaver.affordable = lambda _self: True  # type: ignore[method-assign]
     line.recv(1)
     if request.get("largest") is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest"], request["largest"]))

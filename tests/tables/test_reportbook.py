@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchbook.errors import SaveFailed, UsageError, WorkbookInUse
@@ -69,6 +69,7 @@ def saved_by_libreoffice(path):
 # --- what a cell becomes ----------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(texts, texts), max_size=4))
 def test_every_text_is_a_text_and_reads_back_whatever_it_begins_with(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("report") / "out.xlsx"

@@ -9,8 +9,7 @@ from batchbook.tables import Findings, RecordType, Unsound, Workspace
 from batchbook.tables.keys import key_part
 from batchbook.tables.plainkinds import Date
 from batchbook.tables.records import Column
-from batchbook.xlsx import Book
-from tests.tables.library import HEAD, LOG, SHELVES, TITLES, TYPES, Shelf, Title, make_library, read_library
+from tests.tables.library import HEAD, LOG, SHELVES, TITLES, TYPES, Shelf, Title, read_library
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,7 +196,8 @@ def test_columns_are_found_by_header_wherever_they_stand_and_by_their_aliases(tm
     titles = read_library(tmp_path, change=change).table(TITLES)
     record = titles.get("T1")
     assert (record.title, record.copies, record.shelf, record.remark) == ("One", 1, "left", "nice")
-    assert (titles.sheet, titles.header_row, titles.title("title"), titles.column("title")) == ("TITLES", 2, "BOOK", 2)
+    there = titles.location
+    assert (there.sheet, there.header.row, there.title("title"), there.column("title")) == ("TITLES", 2, "BOOK", 2)
 
 
 def test_all_missing_sheets_and_headers_are_named_at_once(tmp_path):
@@ -253,16 +253,6 @@ def test_where_a_record_stands_and_how_its_key_is_written_there(tmp_path):
     assert titles.standing("T8") is None
 
 
-def test_the_next_row_is_behind_the_last_one_whatever_that_holds(tmp_path):
-    def change(book):
-        book["Titles"]["Z9"] = "a note"
-
-    with Book.open(make_library(tmp_path / "b.xlsx", [GOOD], change=change)) as book:
-        workspace = Workspace.read(book, TYPES)
-        assert workspace.table(TITLES).next_row == 10
-        assert workspace.table(LOG).next_row == 2
-
-
 def test_a_type_that_was_not_read_is_a_mistake_of_the_program(tmp_path):
     workspace = read_library(tmp_path)
     other = RecordType(record=Shelf, sheet="Titles", columns=SHELVES.columns, key=("room",), help="")
@@ -271,7 +261,7 @@ def test_a_type_that_was_not_read_is_a_mistake_of_the_program(tmp_path):
     with pytest.raises(TypeError, match="Shelves"):
         Workspace.empty((TITLES,))
     with pytest.raises(TypeError, match="no workbook"):
-        Workspace.empty(TYPES).table(TITLES).next_row  # noqa: B018
+        Workspace.empty(TYPES).table(TITLES).location  # noqa: B018
 
 
 def test_two_types_of_one_sheet_are_refused():

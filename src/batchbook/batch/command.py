@@ -15,7 +15,7 @@ from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.inorder import locked, put_in_order, under_settings
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.lostkeys import LostRecords, LostRecordsRead, tell_lost
-from batchbook.batch.recordsheets import RecordEdits, RecordSheet, plan_records, tables_of
+from batchbook.batch.recordedits import RecordEdits, plan_records
 from batchbook.batch.recovery import backup_store, put_back, runs_not_known, sound_or_backup, with_backup
 from batchbook.batch.systems import Actor, System
 from batchbook.batch.vanished import Look, look_for_vanished
@@ -43,6 +43,7 @@ from batchbook.storage.savelog import SaveLog, saves_of
 from batchbook.storage.saver import AtomicSaver, SaveReceipt, WorkbookChanged
 from batchbook.storage.turns import COMMAND, drop_turn
 from batchbook.tables.records import RecordChange
+from batchbook.tables.recordsheet import tables_of
 from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import BlocksUnusable, Book, BookEdits, splice
 
@@ -222,7 +223,6 @@ class _Command(Generic[T]):
         saves = SaveLog(ledger, actor.run, name, lambda: "")
         with open_settled(self.target, StopToken(), saves.indexes) as book:
             workspace = Workspace.read(book, self.system.types)
-            sheets = [RecordSheet.find(book, kind) for kind in self.system.types]
             lost = LostRecords(ledger, name, book.digest)
             tell_lost(workspace, lost, self.system.types)
             waiting = WaitingRecords(ledger, name, self.system)
@@ -232,9 +232,10 @@ class _Command(Generic[T]):
             value = self._acted(workspace, actor)
             changes = workspace.take()
             waiting.must_leave(changes)
-            edits = plan_records(book, sheets, workspace, changes)
+            edits = plan_records(workspace, changes)
             note = self.system.note_of(workspace, changes)
-            return _Decided(value, book.digest, changes, edits, tables_of(sheets), lost, note)
+            tables = tables_of(table.location for table in workspace.tables)
+            return _Decided(value, book.digest, changes, edits, tables, lost, note)
 
     def _acted(self, workspace: Workspace, actor: Actor) -> T:
         try:

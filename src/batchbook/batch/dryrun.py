@@ -9,26 +9,25 @@ from pathlib import Path
 
 from batchbook.batch.assembly import Assembly, Clock
 from batchbook.batch.checkpoints import CheckpointManager
-from batchbook.batch.details import read_details
+from batchbook.batch.details import Details
 from batchbook.batch.emptied import must_not_be_emptied
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.judging import remarks_of
-from batchbook.batch.outcomes import Counts, RowOutcome
+from batchbook.batch.outcomes import RowOutcome
 from batchbook.batch.planning import Planner
 from batchbook.batch.processor import BatchProcessor, RowFeed
 from batchbook.batch.progress import CellChange, Listener, ProgressTracker, RunStarted, Warned
-from batchbook.batch.recordwork import RecordWork, this_user
+from batchbook.batch.recordwork import RecordWork
 from batchbook.batch.report import RunResult, peak_rss, problems_of, vars_of
+from batchbook.batch.runcontext import RunContext
 from batchbook.batch.selection import Selector, SideBySide, must_have_keys, taken_rows
 from batchbook.batch.start import StartRequest
 from batchbook.batch.strategies import BatchPlan
-from batchbook.batch.systems import Actor
 from batchbook.batch.vanished import Vanished, look_for_vanished
 from batchbook.errors import UsageError
 from batchbook.storage.ledger import Ledger
 from batchbook.storage.links import followed
 from batchbook.storage.pendingfile import pending_path
-from batchbook.storage.runlog import RunLog
 from batchbook.storage.savelog import SaveLog
 from batchbook.storage.scratch import Spool
 from batchbook.storage.wrotelog import take_vanished
@@ -41,11 +40,7 @@ from batchbook.xlsx import Book
 def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop: StopToken, clock: Clock) -> RunResult:
     """Process the rows that a fresh start would select and tell which cells would change, without writing anywhere."""
     job = assembly.job
-    if request.mode in ("row", "batch", "only-failed"):
-        raise UsageError(
-            "A dry run shows what a fresh start would do; it cannot go on from a row, a batch or a run.",
-            "Choose rows with --keys, --start-row and --end-row instead.",
-        )
+    _must_start_fresh(request)
     must_not_be_emptied(job.base)
     target = followed(job.target)
     source = target if target.exists() else job.workbook
@@ -56,43 +51,33 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
         ledger.copy_written(job.base.ledger, name)
         vanished = _look_for_vanished(assembly, target, ledger, listener)
         table = assembly.table(book)
-        manager = CheckpointManager(ledger, assembly.definition(request, name, table.sheet), clock)
         index = table.keys()
         must_have_keys(job, table, index)
         selector = Selector(
             job, clock(), request.start_row, request.end_row, request.keys, has_to_do=assembly.processor.selects
         )
+        manager = CheckpointManager(ledger, assembly.definition(request, name, table.sheet), clock)
         log = manager.begin(selector.select(table, index), book.digest, "dry run", {})
         tracker = ProgressTracker(listener, log.run.selected, {})
-        listener(RunStarted(log.run.id, job.job, str(source), log.run.selected, 0, "fixed", True))
-        known = {name: read_details(book, name, spec) for name, spec in assembly.processor.details.items()}
         records = RecordWork.of(assembly.processor, manager, log)
-        waits_for = records.waits_for if records is not None else None
-        judge = assembly.judge(date1904=book.date1904, clock=clock, known=known, waits_for=waits_for)
-        processor = BatchProcessor(
-            assembly.processor, judge, concurrency=job.batch.concurrency, tries=job.batch.max_retry_attempts, stop=stop
-        )
-        if records is not None:
-            records.open(book, Actor(request.user or this_user(), clock(), log.run.id, job.base.zone))
+        context = RunContext(assembly, request, target, manager, log, tracker, stop, clock, records)
+        listener(RunStarted(log.run.id, job.job, str(source), log.run.selected, 0, "fixed", True))
+        details = context.details(book)
+        context.open_records(book)
         find = log.pending_by_key if job.input is not None else SideBySide(log.pending_pages())
         feed = RowFeed(taken_rows(table, find, index.problems()))
-        _process(processor, feed, manager, log, tracker, stop, job.batch.usable_size)
+        _process(context, feed, context.processor(context.judge(book, details)))
         saves = SaveLog(ledger, log.run.id, name, manager.now)
-        Planner(job, ledger, name, saves, log).plan(table, known)
-        shown_changes = _changes(saves, table, assembly)
-        if records is not None:
-            plan, _ = records.plan(book, saves)
-            shown_changes = records.changes(saves, plan)
-        changes = Spool()
-        for change in shown_changes:
-            listener(change)
-            shown = dataclasses.replace(change, before=_plain(change.before), after=_plain(change.after))
-            changes.append(vars_of(shown))
-        result = _result(assembly, log, tracker, changes, saves.plan_size()[1], stop)
-        for one in result.remarks:
-            listener(Warned(one))
-        overwritten = sum(conflict.kept == "ours" for conflict in saves.planned_conflicts())
-        return dataclasses.replace(result, vanished=vanished, overwritten=overwritten)
+        changes = _told(_planned(context, saves, book, table, details), listener)
+        return dataclasses.replace(_result(context, saves, changes), vanished=vanished)
+
+
+def _must_start_fresh(request: StartRequest) -> None:
+    if request.mode in ("row", "batch", "only-failed"):
+        raise UsageError(
+            "A dry run shows what a fresh start would do; it cannot go on from a row, a batch or a run.",
+            "Choose rows with --keys, --start-row and --end-row instead.",
+        )
 
 
 def _look_for_vanished(assembly: Assembly, target: Path, ledger: Ledger, listener: Listener) -> tuple[Vanished, ...]:
@@ -113,27 +98,37 @@ def _look_for_vanished(assembly: Assembly, target: Path, ledger: Ledger, listene
     return found.vanished
 
 
-def _process(
-    processor: BatchProcessor,
-    feed: RowFeed,
-    manager: CheckpointManager,
-    log: RunLog,
-    tracker: ProgressTracker,
-    stop: StopToken,
-    size: int,
-) -> None:
-    started = time.monotonic()
+def _process(context: RunContext, feed: RowFeed, processor: BatchProcessor) -> None:
+    tracker, started = context.tracker, time.monotonic()
     number = 0
-    while not stop.stopping:
+    while not context.stop.stopping:
         number += 1
 
         def commit(outcomes: list[RowOutcome], batch: int = number) -> None:
-            manager.commit(log, batch, outcomes, 0.0)
+            context.manager.commit(context.log, batch, outcomes, 0.0)
             tracker.committed(outcomes)
 
-        if not processor.run(feed, BatchPlan(size), commit):
+        if not processor.run(feed, BatchPlan(context.job.batch.usable_size), commit):
             break
     tracker.seconds.process = time.monotonic() - started
+
+
+def _planned(context: RunContext, saves: SaveLog, book: Book, table: Table, details: Details) -> Iterator[CellChange]:
+    """Plan the save that a run would make; gives its cells."""
+    Planner(context.job, context.manager.ledger, context.log.run.workbook, saves, context.log).plan(table, details)
+    if context.records is None:
+        return _changes(saves, table, context.assembly)
+    plan, _ = context.records.plan(book, saves)
+    return context.records.changes(saves, plan)
+
+
+def _told(changes: Iterator[CellChange], listener: Listener) -> Spool:
+    """Tell of each change; gives them as plain data."""
+    told = Spool()
+    for change in changes:
+        listener(change)
+        told.append(vars_of(dataclasses.replace(change, before=_plain(change.before), after=_plain(change.after))))
+    return told
 
 
 def _changes(saves: SaveLog, table: Table, assembly: Assembly) -> Iterator[CellChange]:
@@ -145,21 +140,16 @@ def _changes(saves: SaveLog, table: Table, assembly: Assembly) -> Iterator[CellC
             yield CellChange(table.sheet, cell, key_shown(key_of_text(change.key)), title, before.get(title), value)
 
 
-def _result(
-    assembly: Assembly,
-    log: RunLog,
-    tracker: ProgressTracker,
-    changes: Spool,
-    conflicts: int,
-    stop: StopToken,
-) -> RunResult:
-    job = assembly.job
-    counts = Counts.of(log.run.selected, log.counts())
+def _result(context: RunContext, saves: SaveLog, changes: Spool) -> RunResult:
+    job, log, stop, counts = context.job, context.log, context.stop, context.counts()
     if not stop.stopping:
         counts.must_balance()
     problems = Spool()  # the ledger, which has them, vanishes
     for one in problems_of(log):
         problems.append(one)
+    remarks = remarks_of(context.assembly.processor)
+    for said in remarks:
+        context.warn(said)
     return RunResult(
         run_id=None,
         job=job.job,
@@ -170,16 +160,17 @@ def _result(
         resumed=None,
         batches=log.batch,
         saves=0,
-        conflicts=conflicts,
-        seconds=tracker.seconds.as_dict(),
+        conflicts=saves.plan_size()[1],
+        overwritten=sum(conflict.kept == "ours" for conflict in saves.planned_conflicts()),
+        seconds=context.tracker.seconds.as_dict(),
         peak_rss_bytes=peak_rss(),
         report=None,
         stopped_with=stop.exit_code if stop.stopping else None,
-        reference=assembly.reference,
+        reference=context.assembly.reference,
         changes=changes,
         problems=problems,
         foreseen=counts.ending(job.fail_on),
-        remarks=remarks_of(assembly.processor),
+        remarks=remarks,
     )
 
 

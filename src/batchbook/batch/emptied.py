@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from batchbook.config import BaseConfig
 from batchbook.errors import LedgerDamaged
-from batchbook.storage.ledger import WAY_OUT
+from batchbook.storage.database import WAY_OUT
 
 PATIENCE_SECONDS = 2.0
 """A process that makes the ledger anew has an empty file for a moment: so long an empty one is looked at again."""

@@ -16,7 +16,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from batchbook.batch.recordsheets import canonical_key
 from batchbook.config import BaseConfig
 from batchbook.storage import seals
 from batchbook.storage.celltexts import folded
@@ -25,6 +24,7 @@ from batchbook.storage.restored import saves_in
 from batchbook.tables.codec import dumps
 from batchbook.tables.keys import key_text
 from batchbook.tables.records import RecordChange, RecordType
+from batchbook.tables.recordsheet import canonical_key
 from batchbook.tables.workspace import Workspace
 
 Key = tuple[str, ...]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from batchbook.batch.checkpoints import shown_key
-from batchbook.batch.recordsheets import RecordSheet, why_locked
 from batchbook.batch.wording import shown_value
 from batchbook.tables.codec import same
 from batchbook.tables.records import RecordChange
+from batchbook.tables.recordsheet import RecordSheet
 from batchbook.tables.table import filled
 from batchbook.tables.workspace import Workspace
-from batchbook.xlsx import Book, Cell
+from batchbook.xlsx import Cell
 from batchbook.xlsx.values import CellValue, Formula
 
 Does: TypeAlias = Literal["change", "take out", "put in"]
@@ -75,7 +75,6 @@ class Look:
 
     def __init__(
         self,
-        book: Book,
         workspace: Workspace,
         wishes: Sequence[Wish],
         keep: Keep,
@@ -92,7 +91,7 @@ class Look:
         for sheet in {wish.sheet.sheet: wish.sheet for wish in wishes}.values():
             mine = [wish for wish in wishes if wish.sheet.sheet == sheet.sheet]
             wanted = {n for wish in mine for n in (*self._numbers[id(wish)], wish.number)}
-            self._rows[sheet.sheet] = sheet.rows_at(book, wanted)
+            self._rows[sheet.sheet] = sheet.rows_at(wanted)
         self._given: set[tuple[str, int]] = set()
         self.cells = 0
         """Cells that are in the wanted state already."""
@@ -153,7 +152,7 @@ class Look:
         """The row that a record had, where nothing stands in it that its type knows."""
         sheet, number = wish.sheet, wish.number
         cells = self._rows[sheet.sheet].get(number, {})
-        if not sheet.header.row < number < sheet.free or any(map(filled, cells.values())):
+        if not sheet.header.row < number < sheet.next_row or any(map(filled, cells.values())):
             return None
         if (sheet.sheet, number) in self._given:
             return None
@@ -164,10 +163,10 @@ class Look:
         """The step, unless one of its cells cannot be written."""
         wish = step.wish
         for name, value in step.after.items():
-            said = why_locked(wish.sheet, step.number, name)
+            said = wish.sheet.why_locked(step.number, name)
             if said is None and isinstance(value, Formula):
                 said = f"it held a formula, which is not put back: ={value.text}"
             if said is not None:
-                self._keep(f"{wish.named} is left as it is: {wish.sheet.header.titles[name]} cannot be written: {said}")
+                self._keep(f"{wish.named} is left as it is: {wish.sheet.title(name)} cannot be written: {said}")
                 return None
         return step

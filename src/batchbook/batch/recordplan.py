@@ -1,14 +1,19 @@
-"""From staged changes of records to a save: which cells of which sheets get what, and what the ledger keeps of it."""
+"""Changes of records by a job, streamed through the ledger to a save: memory does not grow with them.
+
+They were checked when their rows were processed, and come in the order of these: several of one record become one, and
+what their cells held is read from the workbook at last, in one pass a sheet. Commands decide all at once and hold it in
+memory (`recordedits`); what a change of a record makes of its sheet is the same for both (`tables.recordsheet`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from batchbook.storage.savelog import Change, SaveLog
 from batchbook.storage.scratch import Scratch
 from batchbook.tables.codec import canonical, decanonical
-from batchbook.tables.keys import key_part, key_text
+from batchbook.tables.keys import key_text
 from batchbook.tables.records import RecordChange, RecordType
 from batchbook.tables.table import held_in
 from batchbook.tables.workspace import RecordTable, Workspace
@@ -18,20 +23,15 @@ from batchbook.xlsx.values import CellValue
 _PAGE = 500
 
 
-def new_key(kind: RecordType[Any], change: RecordChange) -> tuple[str, ...]:
-    """The texts of the key cells that a new record gets."""
-    return tuple(key_part(change.after.get(name)) for name in kind.key)
-
-
 class RecordPlan:
     """A save of record changes on its way. A change that is taken twice for one record becomes one."""
 
     def __init__(self, workspace: Workspace, types: Sequence[RecordType[Any]], saves: SaveLog) -> None:
         self._saves = saves
         self._workspace = workspace
-        self._kinds = {kind.sheet: kind for kind in types}
         self._tables: dict[str, RecordTable[Any]] = {kind.sheet: workspace.table(kind) for kind in types}
-        self._first = {sheet: table.next_row for sheet, table in self._tables.items()}
+        self._sheets = {sheet: table.location for sheet, table in self._tables.items()}
+        self._first = {name: sheet.next_row for name, sheet in self._sheets.items()}
         self._next = dict(self._first)
         self._planned: list[Change] = []
 
@@ -46,34 +46,36 @@ class RecordPlan:
             self._write()
         taken = {(change.sheet, change.key) for change in staged}
         for change in wanted:
-            if (change.sheet, change.key) not in taken and self._stands(change):
-                one = self._change(change)
-                self._saves.plan_confirmed(one.sheet, one.key, one.after)
+            if (change.sheet, change.key) not in taken:
+                self._confirm(change)
 
-    def _stands(self, change: RecordChange) -> bool:
+    def _confirm(self, change: RecordChange) -> None:
+        """What a change wants holds already: where that is in the workbook, it counts as written by the machine."""
         standing = self._tables[change.sheet].standing_of(change.key)
-        return standing is not None and standing.number is not None
+        if standing is not None and standing.number is not None:
+            sheet = self._sheets[change.sheet]
+            stands = sheet.change(standing.number, key_text(standing.key_cells), change.after, change.after)
+            self._saves.plan_confirmed(stands.sheet, stands.key, stands.after)
 
     def _write(self) -> None:
         page, self._planned = self._planned, []
         self._saves.plan_more(page)
 
     def _change(self, change: RecordChange) -> Change:
-        table = self._tables[change.sheet]
-        after = {table.title(name): value for name, value in change.after.items()}
-        before: dict[str, CellValue] = dict.fromkeys(after)
-        if change.before is not None:
-            before = {table.title(name): change.before[name] for name in change.after}
-        number, cells = None, new_key(table.kind, change)
-        if change.before is not None:
-            standing = table.standing_of(change.key)
+        sheet, number = self._sheets[change.sheet], None
+        if change.before is None:
+            before: Mapping[str, CellValue] = dict.fromkeys(change.after)
+            key = sheet.key_text({}, change.after)
+        else:
+            before = {name: change.before[name] for name in change.after}
+            standing = self._tables[change.sheet].standing_of(change.key)
             assert standing is not None  # it was staged
-            number, cells = standing.number, standing.key_cells
+            number, key = standing.number, key_text(standing.key_cells)
         if number is None:
             # Behind the last row; of a change to a record that is new itself, the number that it had first counts.
             number = self._next[change.sheet]
             self._next[change.sheet] += change.before is None
-        return Change(change.sheet, key_text(cells), number, canonical(before), canonical(after))
+        return sheet.change(number, key, before, change.after)
 
     def finish(self, book: Book) -> None:
         """Let what is planned for rows that are there say what their cells hold as they stand, for an undo.
@@ -81,12 +83,12 @@ class RecordPlan:
         One pass over each sheet of which rows change. Called once, after the last `take`.
         """
         self._write()
-        for sheet in self._kinds:
+        for sheet in self._sheets:
             if self._saves.plans_for(sheet):
                 self._saves.plan(self._as_they_stand(book, sheet))
 
     def _as_they_stand(self, book: Book, sheet: str) -> Iterator[Change]:
-        columns, last = self._columns(sheet), self._first[sheet] - 1
+        columns, last = self._sheets[sheet].by_title, self._first[sheet] - 1
         planned = Scratch("CREATE TABLE planned (number INTEGER PRIMARY KEY, key TEXT, after TEXT);")
         planned.execute_many(
             "INSERT INTO planned VALUES (?, ?, ?)",
@@ -101,17 +103,12 @@ class RecordPlan:
 
     def cells(self) -> dict[str, Iterator[tuple[int, dict[int, CellValue]]]]:
         """By sheet that changes: its rows in order, cells by column."""
-        return {sheet: self._rows(sheet) for sheet in self._kinds if self._saves.plans_for(sheet)}
+        return {sheet: self._rows(sheet) for sheet in self._sheets if self._saves.plans_for(sheet)}
 
     def place(self, sheet: str, number: int, title: str) -> str:
         """A cell in words, such as ``F12``."""
-        return f"{letters(self._columns(sheet)[title])}{number}"
-
-    def _columns(self, sheet: str) -> dict[str, int]:
-        table = self._tables[sheet]
-        return {table.title(column.name): table.column(column.name) for column in self._kinds[sheet].columns}
+        return f"{letters(self._sheets[sheet].by_title[title])}{number}"
 
     def _rows(self, sheet: str) -> Iterator[tuple[int, dict[int, CellValue]]]:
-        columns = self._columns(sheet)
-        for change in self._saves.planned(sheet):
-            yield change.number, {columns[title]: value for title, value in decanonical(change.after).items()}
+        written = self._sheets[sheet].written
+        return ((change.number, written(change)) for change in self._saves.planned(sheet))

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from batchbook.batch.lostkeys import LostRecords, tell_lost
+from batchbook.batch.recordedits import RecordEdits, plan_records
 from batchbook.batch.recordlook import Does, Keep, Look, Step, Values, Wish
-from batchbook.batch.recordsheets import RecordEdits, RecordSheet, canonical_key, plan_records
 from batchbook.batch.systems import Actor, System
 from batchbook.batch.waitingrecords import WaitingRecords
 from batchbook.errors import CannotSave, Finding
@@ -22,6 +22,7 @@ from batchbook.storage.ledger import Ledger, RunRecord
 from batchbook.storage.runchanges import RunChange, RunChanges, changed_in
 from batchbook.tables.codec import decanonical
 from batchbook.tables.records import RecordChange
+from batchbook.tables.recordsheet import RecordSheet, canonical_key
 from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
 from batchbook.xlsx.values import CellValue
@@ -77,7 +78,7 @@ class RecordTurn:
         waiting = WaitingRecords(self._ledger, self._run.workbook, self._system)
         waiting.stage(workspace)
         wishes = list(self._wishes(book, workspace, changes, keep))
-        look = Look(book, workspace, wishes, keep, back=self._back, taken_out=self._taken_out)
+        look = Look(workspace, wishes, keep, back=self._back, taken_out=self._taken_out)
         steps = [step for wish in wishes if (step := look.at(wish)) is not None]
         steps = [step for step in steps if _is_free(step, waiting, keep)]
         edits = RecordEdits()
@@ -85,7 +86,7 @@ class RecordTurn:
         for step in steps:
             _write(step, edits)
         if edits.changes:
-            self._add(book, workspace, besides, edits)
+            self._add(workspace, besides, edits)
         cells = look.cells + sum(len(step.wish.wanted) for step in steps)
         return TurnedRecords(edits, cells, steps, look.records)
 
@@ -134,7 +135,7 @@ class RecordTurn:
             does = "put in" if _has(wanted, key) else "take out"
         return Wish(sheet, change.key, named, expected, wanted, does, change.number)
 
-    def _add(self, book: Book, workspace: Workspace, changes: Sequence[RecordChange], edits: RecordEdits) -> None:
+    def _add(self, workspace: Workspace, changes: Sequence[RecordChange], edits: RecordEdits) -> None:
         """What the system writes besides, such as rows of a history."""
         workspace.take()
         findings = workspace.apply(changes)
@@ -144,8 +145,7 @@ class RecordTurn:
                 "Mend the places named, then do it again.",
                 findings=findings,
             )
-        sheets = [RecordSheet.find(book, kind) for kind in self._system.types]
-        plan_records(book, sheets, workspace, workspace.take(), edits)
+        plan_records(workspace, workspace.take(), edits)
 
 
 class _Back(Exception):

@@ -12,7 +12,6 @@ from batchbook.batch.processors import Processor
 from batchbook.batch.progress import CellChange
 from batchbook.batch.recorded import changes_in, stage_whole
 from batchbook.batch.recordplan import RecordPlan
-from batchbook.batch.recordsheets import RecordSheet, tables_of
 from batchbook.batch.systems import Actor, System
 from batchbook.batch.waitingrecords import SYSTEM, WaitingRecords
 from batchbook.storage.runlog import RunLog, Selected, dropped
@@ -20,6 +19,7 @@ from batchbook.storage.savelog import SaveLog
 from batchbook.storage.scratch import Spool
 from batchbook.tables.codec import decanonical
 from batchbook.tables.records import RecordChange
+from batchbook.tables.recordsheet import RecordSheet, tables_of
 from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
 

@@ -26,7 +26,8 @@ def must_be_no_workbook(job: JobConfig, processor: Processor, now: dt.datetime) 
     """
     try:
         wish = processor.report_wish()
-    except Exception:  # noqa: BLE001 - a processor's own: told with the report, which is no reason to stop a run
+    except Exception:  # noqa: BLE001 - a processor's own code may raise anything
+        # No reason to stop a run. `nightly_report` asks again at its end, and warns of what is raised then.
         return
     if wish is None or "{run}" in wish.to:
         return

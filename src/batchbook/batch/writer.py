@@ -82,7 +82,9 @@ class WorkbookWriter:
         backups: BackupStore,
         stop: StopToken,
         warn: Callable[[str], None],
+        records: RecordWork | None,
     ) -> None:
+        """`records`: of a processor with a system; None for another one."""
         self._assembly = assembly
         self._job = assembly.job
         self._target = target
@@ -95,7 +97,7 @@ class WorkbookWriter:
         self._saves = SaveLog(ledger, log.run.id, log.run.workbook, manager.now)
         self._planner = Planner(self._job, ledger, log.run.workbook, self._saves, log, self._rejection)
         self._saver = AtomicSaver(target, self._saves, backups, log.run.id)
-        self._records = RecordWork.of(assembly.processor, manager, log)
+        self._records = records
         self._backed_up = False
         self._unverified: SpliceReceipt | None = None
         """The last save's receipt, where only what it had redone was verified."""

@@ -20,6 +20,10 @@ class Rows(Protocol):
         """The numbers between two that have a row and are free."""
         ...
 
+    def has_row(self, isbn: str) -> bool:
+        """Whether a number has a row, in whatever state."""
+        ...
+
     def rows_between(self, first: int, last: int) -> int:
         """How many numbers from one core to another have a row."""
         ...
@@ -75,7 +79,9 @@ class FreeNumbers:
     def _gap(self, rows: Rows, start: int) -> int:
         """The first core from a start that has no row and can be given; behind the block where there is none."""
         while start <= self._end:
-            start = self._without_row(rows, start)
+            # The first one has none as a rule; then the question that follows is answered with it.
+            if rows.has_row(isbn_of(start)):
+                start = self._without_row(rows, start + 1)
             if start > self._end or not rows.taken(isbn_of(start)):
                 return start
             start += 1  # it has no row, but was given once

@@ -116,7 +116,7 @@ class Session:
         """The block that a number lies in; the first in the sheet where blocks overlap."""
         asked = isbn, self.blocks.version
         if self._block is None or self._block[0] != asked:
-            self._block = asked, self.blocks.first(first=Between(None, isbn), last=Between(isbn, None))
+            self._block = asked, next((one for one in self._all_blocks() if one.first <= isbn <= one.last), None)
         return self._block[1]
 
     def block_named(self, name: str) -> Block | None:
@@ -144,7 +144,9 @@ class Session:
             return True
         asked = isbn, self.history.version
         if self._given is None or self._given[0] != asked:
-            self._given = asked, is_given(life_of(self.history, isbn).status)
+            # Of most numbers that are asked for there is none: to count steps takes less than to put them in order.
+            known = self.history.count(isbn=isbn, field="status") > 0
+            self._given = asked, known and is_given(life_of(self.history, isbn).status)
         return self._given[1]
 
     def lost_numbers(self) -> set[str]:
@@ -172,13 +174,18 @@ class Session:
 
     def best_blocks(self, imprint: str | None, publisher: str | None) -> list[Block]:
         """The blocks, those first that suit an imprint and a publisher best."""
+        memory, blocks = self._memory, self._all_blocks()
+        if (imprint, publisher) not in memory.orders:
+            memory.orders[imprint, publisher] = by_preference(blocks, imprint, publisher)
+        return memory.orders[imprint, publisher]
+
+    def _all_blocks(self) -> list[Block]:
+        """The sound blocks in the sheet's order, read once as long as none is staged."""
         memory = self._memory
         if memory.version != self.blocks.version:
             memory.blocks, memory.version = list(self.blocks.where()), self.blocks.version
             memory.orders.clear()
-        if (imprint, publisher) not in memory.orders:
-            memory.orders[imprint, publisher] = by_preference(memory.blocks, imprint, publisher)
-        return memory.orders[imprint, publisher]
+        return memory.blocks
 
     def next_free(self, block: Block) -> str | None:
         """The lowest free number of a block; it may be given again as long as it has no row."""
@@ -203,6 +210,13 @@ class Session:
     def available_rows(self, first: str, last: str) -> Iterator[str]:
         """The numbers between two that have a row and are available."""
         return (row.isbn for row in self.assignments.where(status=FREE, isbn=Between(first, last)))
+
+    def has_row(self, isbn: str) -> bool:
+        """Whether a number has a row, in whatever state."""
+        try:
+            return self.assignments.get(isbn) is not None
+        except Unsound:
+            return True
 
     def rows_between(self, first: int, last: int) -> int:
         """How many numbers from one core to another have a row."""

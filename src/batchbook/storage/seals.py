@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from batchbook.storage.ledger import Ledger
+    from batchbook.storage.database import Database
 
 _MARK = "#"
 _PARTS: Final = ("changes", "conflicts", "outcomes")
@@ -69,12 +69,12 @@ def _row(row: Sequence[Any]) -> bytes:
     return ("\0".join(values) + "\0\0").encode("utf-8", "surrogatepass")
 
 
-def outcomes_staged(ledger: Ledger) -> str:
+def outcomes_staged(ledger: Database) -> str:
     """The hash over the results that a planned save takes along."""
     return digest(ledger.query("SELECT seq, ordinal FROM temp.staged_outcomes ORDER BY seq, ordinal"))
 
 
-def outcomes_of(ledger: Ledger, run: str) -> dict[int, str]:
+def outcomes_of(ledger: Database, run: str) -> dict[int, str]:
     """By save: the hash over the results of a run that count as brought into the workbook by it. One pass."""
     totals: dict[int, Any] = {}
     sql = "SELECT save, seq, ordinal FROM outcomes WHERE run = ? AND save IS NOT NULL ORDER BY seq, ordinal"
@@ -86,7 +86,7 @@ def outcomes_of(ledger: Ledger, run: str) -> dict[int, str]:
 NO_OUTCOMES: Final = digest(())
 
 
-def put_seal(ledger: Ledger, save: int, outcomes: str) -> None:
+def put_seal(ledger: Database, save: int, outcomes: str) -> None:
     """Seal a save and what belongs to it; `outcomes` is the hash over its results. Within a transaction."""
     hashes = {"changes": _changes(ledger, save), "conflicts": _conflicts(ledger, save), "outcomes": outcomes}
     ledger.execute(
@@ -94,14 +94,14 @@ def put_seal(ledger: Ledger, save: int, outcomes: str) -> None:
     )
 
 
-def reseal(ledger: Ledger, save: int) -> None:
+def reseal(ledger: Database, save: int) -> None:
     """A save that is known to be sound has another state now. Within a transaction."""
     hashes = _hashes(ledger, save)
     if hashes is not None:
         ledger.execute("UPDATE seals SET seal = ? WHERE save = ?", [_head(ledger, save, hashes[0]), save])
 
 
-def seal_unsealed(ledger: Ledger) -> None:
+def seal_unsealed(ledger: Database) -> None:
     """Seal what an older version wrote without. Within a transaction."""
     ledger.execute("UPDATE written SET cells = sealed(workbook, sheet, key, cells)")
     saves = "SELECT id, run FROM saves WHERE id NOT IN (SELECT save FROM seals)"
@@ -112,7 +112,7 @@ def seal_unsealed(ledger: Ledger) -> None:
         put_seal(ledger, save, known[run].get(save, NO_OUTCOMES))
 
 
-def faults(ledger: Ledger, save: int, outcomes: str | None) -> set[str]:
+def faults(ledger: Database, save: int, outcomes: str | None) -> set[str]:
     """What of a save is not what was recorded: ``record``, ``changes``, ``conflicts``, ``outcomes``.
 
     `outcomes` is the hash over its results as they are now (None: they are not looked at).
@@ -126,22 +126,22 @@ def faults(ledger: Ledger, save: int, outcomes: str | None) -> set[str]:
     return {name for name in checked if now[name] is not None and now[name] != stored[0][name]}
 
 
-def _hashes(ledger: Ledger, save: int) -> tuple[dict[str, str], str] | None:
+def _hashes(ledger: Database, save: int) -> tuple[dict[str, str], str] | None:
     row = ledger.one("SELECT changes, conflicts, outcomes, seal FROM seals WHERE save = ?", [save])
     return (dict(zip(_PARTS, row[:3], strict=True)), row[3]) if row is not None else None
 
 
-def _head(ledger: Ledger, save: int, hashes: dict[str, str]) -> str:
+def _head(ledger: Database, save: int, hashes: dict[str, str]) -> str:
     row = ledger.one("SELECT id, run, workbook, old, new, temporary, state, at FROM saves WHERE id = ?", [save])
     return seal_of(*(row or ()), *(hashes[name] for name in _PARTS))
 
 
-def _changes(ledger: Ledger, save: int) -> str:
+def _changes(ledger: Database, save: int) -> str:
     sql = "SELECT sheet, key, number, before, after FROM changes WHERE save = ? ORDER BY sheet, key"
     return digest(ledger.query(sql, [save]))
 
 
-def _conflicts(ledger: Ledger, save: int) -> str:
+def _conflicts(ledger: Database, save: int) -> str:
     sql = """SELECT sheet, key, number, column, base, theirs, ours, kept FROM conflicts
              WHERE run = (SELECT run FROM saves WHERE id = ?1) AND save = ?1 ORDER BY id"""
     return digest(ledger.query(sql, [save]))

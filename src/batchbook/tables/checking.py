@@ -86,7 +86,7 @@ class Checker:
             if trouble is not None:
                 sound = False
                 yield column, trouble
-        if sound:
+        if sound and shape.kind.rules:
             yield from (found for found in broken_rules(shape, values) if not found[1].warning)
 
     def _of_column(self, shape: Shape[Any], column: ColumnShape, stored: Any) -> Trouble | None:

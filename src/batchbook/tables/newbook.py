@@ -119,6 +119,7 @@ class _Lists:
 
     @classmethod
     def of(cls, types: Sequence[RecordType[Any]]) -> _Lists:
+        """The lists that some types need: of each column with more values than a drop-down takes itself."""
         return cls(
             tuple(
                 (kind.sheet, column)
@@ -137,6 +138,7 @@ class _Lists:
         }
 
     def write(self, book: Any, looks: Looks) -> None:
+        """Add the hidden sheet to a book of openpyxl that is being written; none where no column needs it."""
         if not self.columns:
             return
         page = book.create_sheet(LISTS)
@@ -174,6 +176,7 @@ class _Page:
         self._page.sheet_view.tabSelected = True
 
     def write(self, records: Iterable[Any]) -> int:
+        """Write the sheet from its header to its table, once; gives how many records it got."""
         self._set_up()
         self._header()
         count = 0

@@ -91,6 +91,7 @@ class _Lines:
             self._named("Brown", "The workbook calculates these columns.", "computed")
 
     def sheet(self, kind: RecordType[Any]) -> None:
+        """What a sheet of records is for, and what each of its columns means."""
         self.heading(kind.sheet)
         self._sentence(kind.help)
         head = ("Column", "Written by", "Needed", "Values", "What it means")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from batchbook.errors import ConfigurationError, Finding
 from batchbook.storage.scratch import Scratch
 from batchbook.tables.findings import Findings, Trouble, shortened
-from batchbook.tables.header import Header, HeaderError, find_header
+from batchbook.tables.header import HeaderError
 from batchbook.tables.keys import key_of_text, key_part, key_shown, key_text
 from batchbook.tables.kinds import Stored
+from batchbook.tables.recordsheet import RecordSheet
 from batchbook.tables.shapes import ColumnShape, Look, Shape
-from batchbook.xlsx import Book, Cell, SheetLayout, letters
+from batchbook.xlsx import Book, Cell
 from batchbook.xlsx.values import CellValue, Link
 
 _REMEMBERED = 2_000
@@ -24,27 +24,13 @@ _MOST_PLACES = 20
 _ADVICE = "Give the sheets and headers these names again (in whatever case), or take a workbook that has them."
 
 
-@dataclass(frozen=True, slots=True)
-class SheetPlace:
-    """Where a type's records stand in a workbook: the sheet's name as it is there, and its header."""
-
-    sheet: str
-    header: Header
-
-    def title(self, column: ColumnShape) -> str:
-        """A column in words, such as ``F (Scheduled Date)``."""
-        return f"{letters(self.header.columns[column.name])} ({self.header.titles[column.name]})"
-
-
-def find_places(book: Book, shapes: Sequence[Shape[Any]]) -> list[SheetPlace]:
+def find_places(book: Book, shapes: Sequence[Shape[Any]]) -> list[RecordSheet]:
     """Where the records of all types stand. Raises ConfigurationError with every sheet and header that is missing."""
-    places: list[SheetPlace] = []
+    places: list[RecordSheet] = []
     findings: list[Finding] = []
     for shape in shapes:
-        wanted = {column.name: column.headers for column in shape.kind.columns}
         try:
-            name = book.sheet(shape.kind.sheet).name
-            places.append(SheetPlace(name, find_header(book, name, wanted)))
+            places.append(RecordSheet.find(book, shape.kind))
         except HeaderError as error:
             findings += error.findings
         except ConfigurationError as error:
@@ -55,11 +41,11 @@ def find_places(book: Book, shapes: Sequence[Shape[Any]]) -> list[SheetPlace]:
     return places
 
 
-def read_sheet(book: Book, shape: Shape[Any], place: SheetPlace, scratch: Scratch, findings: Findings) -> None:
+def read_sheet(book: Book, shape: Shape[Any], place: RecordSheet, scratch: Scratch, findings: Findings) -> None:
     """Put all rows of a sheet into the type's table; one pass. A row of totals is no record."""
     header = place.header
     totals = book.totals_row(place.sheet, header.row, header.columns[shape.kind.key[0]])
-    reader = _SheetReader(shape, place, findings, book.layout(place.sheet))
+    reader = _SheetReader(shape, place, findings)
     rows = (
         reader.row(number, cells)
         for number, cells in book.rows(place.sheet, set(header.columns.values()))
@@ -71,8 +57,8 @@ def read_sheet(book: Book, shape: Shape[Any], place: SheetPlace, scratch: Scratc
 class _SheetReader:
     """The rows of one sheet."""
 
-    def __init__(self, shape: Shape[Any], place: SheetPlace, findings: Findings, layout: SheetLayout) -> None:
-        self._locked = None if layout.free else layout.locked
+    def __init__(self, shape: Shape[Any], place: RecordSheet, findings: Findings) -> None:
+        self._locked = None if place.layout.free else place.layout.locked
         self._shape = shape
         self._findings = findings
         self._place = place
@@ -104,7 +90,7 @@ class _SheetReader:
         if not troubles and self._shape.kind.rules:
             troubles += broken_rules(self._shape, values)
         for column, trouble in troubles:
-            self._findings.add(self._shape.index, number, column.position, self._place.title(column), trouble)
+            self._findings.add(self._shape.index, number, column.position, self._place.headed(column.name), trouble)
         sound = all(trouble.warning for _, trouble in troubles)
         return None, number, sound, self._shape.key_of(values), self._raw(cells), fixed, *values
 
@@ -183,7 +169,7 @@ def broken_rules(shape: Shape[Any], values: Sequence[Any]) -> Iterator[tuple[Col
             yield column, Trouble(broken.rule, broken.said, value, broken.warning)
 
 
-def check_keys(shape: Shape[Any], place: SheetPlace, scratch: Scratch, findings: Findings) -> None:
+def check_keys(shape: Shape[Any], place: RecordSheet, scratch: Scratch, findings: Findings) -> None:
     """Name the rows that have a key in common; they are unsound."""
     table = shape.table
     doubled = f"SELECT key FROM {table} WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1"
@@ -193,7 +179,7 @@ def check_keys(shape: Shape[Any], place: SheetPlace, scratch: Scratch, findings:
         trouble = Trouble("doubled-key", said, shortened(key_shown(key_of_text(key))))
         column = shape.key[0]
         for _, number in group:
-            findings.add(shape.index, number, column.position, place.title(column), trouble)
+            findings.add(shape.index, number, column.position, place.headed(column.name), trouble)
     scratch.execute(f"UPDATE {table} SET sound = 0 WHERE key IN ({doubled})")
 
 
@@ -207,7 +193,7 @@ def _all_places(scratch: Scratch, table: str, key: str) -> str:
 
 
 def check_references(
-    shape: Shape[Any], target_of: Mapping[str, Shape[Any]], place: SheetPlace, scratch: Scratch, findings: Findings
+    shape: Shape[Any], target_of: Mapping[str, Shape[Any]], place: RecordSheet, scratch: Scratch, findings: Findings
 ) -> None:
     """Name the values that refer to nothing; their rows are unsound."""
     for column in shape.columns:
@@ -222,7 +208,7 @@ def check_references(
         )
         for number, stored in scratch.query(f"SELECT number, {column.sql} FROM {shape.table} WHERE {nothing}"):
             trouble = refers_to_nothing(column, target, stored)
-            findings.add(shape.index, number, column.position, place.title(column), trouble)
+            findings.add(shape.index, number, column.position, place.headed(column.name), trouble)
         scratch.execute(f"UPDATE {shape.table} SET sound = 0 WHERE {nothing}")
 
 

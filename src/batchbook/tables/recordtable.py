@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Generic
 
@@ -13,8 +13,8 @@ from batchbook.tables.checking import Checker, Problem
 from batchbook.tables.findings import Findings, Trouble, shortened
 from batchbook.tables.keys import key_of_text, key_shown, key_text
 from batchbook.tables.querying import Questions
-from batchbook.tables.reading import SheetPlace
 from batchbook.tables.records import R
+from batchbook.tables.recordsheet import RecordSheet
 from batchbook.tables.refusals import RecordRefused, Unsound
 from batchbook.tables.shapes import Held, Shape
 from batchbook.tables.staging import Staging
@@ -60,9 +60,9 @@ class RecordTable(Generic[R]):
         self._shape = shape
         self._shared = shared
         self._questions = Questions(shared.scratch, shape)
-        self._standing: tuple[Book, SheetPlace] | None = None
+        self._location: RecordSheet | None = None
         self._last: tuple[tuple[str, ...], int, R | None] | None = None
-        """The record that was asked for last: its key, the version of the records, and the record or None."""
+        """The record that was asked for or inserted last: its key, the version of the records, and it or None."""
 
     # --- asking --------------------------------------------------------------------------------------------------
 
@@ -153,43 +153,25 @@ class RecordTable(Generic[R]):
 
     # --- where they stand ----------------------------------------------------------------------------------------
 
-    def stands(self, book: Book, place: SheetPlace) -> None:
+    def stands(self, location: RecordSheet) -> None:
         """Told where the records are in a workbook."""
-        self._standing = book, place
+        self._location = location
 
     def reopened(self, book: Book) -> None:
         """Told the workbook that they stand in, opened anew in the same state."""
-        self._standing = book, self._stands[1]
+        self._location = replace(self.location, book=book)
+
+    @property
+    def location(self) -> RecordSheet:
+        """Where the records are in the workbook; TypeError where they were read from none."""
+        if self._location is None:
+            raise TypeError("this workspace was read from no workbook")
+        return self._location
 
     @property
     def sheet(self) -> str:
         """The sheet's name as it is in the workbook."""
-        return self._stands[1].sheet
-
-    @property
-    def header_row(self) -> int:
-        """The row of the headers."""
-        return self._stands[1].header.row
-
-    def title(self, name: str) -> str:
-        """The header of a field as it stands in the sheet."""
-        return self._stands[1].header.titles[name]
-
-    def column(self, name: str) -> int:
-        """The 1-based column of a field."""
-        return self._stands[1].header.columns[name]
-
-    @property
-    def next_row(self) -> int:
-        """The row behind the last one of the sheet, whatever that one holds; takes the book, still open."""
-        book, place = self._stands
-        return max(book.layout(place.sheet).last_row, place.header.row) + 1
-
-    @property
-    def _stands(self) -> tuple[Book, SheetPlace]:
-        if self._standing is None:
-            raise TypeError("this workspace was read from no workbook")
-        return self._standing
+        return self.location.sheet
 
     def key_of(self, *key: Any) -> tuple[str, ...]:
         """The canonical key, as RecordChange has it, of values of the key's fields."""
@@ -254,7 +236,9 @@ class RecordTable(Generic[R]):
         if problems:
             raise self._refused("A new record", problems)
         self._shared.staging.insert(shape, values, key)
-        return shape.record(values)
+        record = shape.record(values)
+        self._last = tuple(str(values[column.position]) for column in shape.key), self.version, record
+        return record
 
     def update(self, *key: Any, **changes: Any) -> R:
         """Stage changes of a record, and give it as it is then.

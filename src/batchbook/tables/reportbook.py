@@ -209,6 +209,7 @@ class _Page:
         del self._page.row_dimensions[self._rows]
 
     def finish(self, *, charts: bool) -> None:
+        """End the sheet behind its last row: the filter over its headers, and its charts where they are wanted."""
         if self._sheet.headed and self._rows > 1:
             self._page.auto_filter.ref = f"A1:{_letters(len(self._sheet.columns))[-1]}{self._rows}"
         if charts and self._sheet.charts:

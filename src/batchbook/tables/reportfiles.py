@@ -60,7 +60,8 @@ def report_mark(path: Path) -> ReportMark | None:
                 return None
             root = fromstring(archive.read(PROPERTIES))
             digest = parts_digest(archive)
-    except Exception:  # noqa: BLE001 - of a damaged file anything; it is no report to be replaced then
+    except Exception:  # noqa: BLE001 - of a damaged file anything, from zip, inflate, XML and text
+        # It errs on the safe side: whatever cannot be known for a report is never replaced.
         return None
     said = {element.tag.rpartition("}")[2]: element.text or "" for element in root}
     if said.get("keywords") != KEYWORD:

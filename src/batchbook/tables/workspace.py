@@ -16,8 +16,9 @@ from batchbook.tables.applying import Applying
 from batchbook.tables.checking import Checker
 from batchbook.tables.findings import Findings
 from batchbook.tables.querying import casefold
-from batchbook.tables.reading import SheetPlace, check_keys, check_references, find_places, read_sheet
+from batchbook.tables.reading import check_keys, check_references, find_places, read_sheet
 from batchbook.tables.records import R, RecordChange, RecordType
+from batchbook.tables.recordsheet import RecordSheet
 from batchbook.tables.recordtable import RecordTable, Shared
 from batchbook.tables.refusals import RecordRefused, Unsound
 from batchbook.tables.shapes import Shape
@@ -56,7 +57,7 @@ class Workspace:
         """Read all sheets of these types; one pass over each.
 
         What is wrong in rows becomes findings. Raises ConfigurationError with all sheets and headers that are missing.
-        The book has to stay open as long as `RecordTable.next_row` is asked for.
+        The book has to stay open as long as `RecordTable.location` is asked for what reads it.
         """
         workspace = cls(types, book.path.name, book.digest)
         shapes = list(workspace._by_sheet.values())
@@ -69,7 +70,7 @@ class Workspace:
         workspace = cls(types, book.path.name, book.digest)
         shapes = list(workspace._by_sheet.values())
         for shape, place in zip(shapes, find_places(book, shapes), strict=True):
-            workspace._tables[shape.kind.sheet].stands(book, place)
+            workspace._tables[shape.kind.sheet].stands(place)
         return workspace
 
     def moves_to(self, book: Book) -> bool:
@@ -90,14 +91,14 @@ class Workspace:
             workspace._shared.index_keys(shape)
         return workspace
 
-    def _fill(self, book: Book, shapes: Sequence[Shape[Any]], places: Sequence[SheetPlace]) -> None:
+    def _fill(self, book: Book, shapes: Sequence[Shape[Any]], places: Sequence[RecordSheet]) -> None:
         scratch, found = self._shared.scratch, self._shared.findings
         for shape, place in zip(shapes, places, strict=True):
             found.name_sheet(shape.index, place.sheet)
             read_sheet(book, shape, place, scratch, found)
             self._shared.index_keys(shape)
             check_keys(shape, place, scratch, found)
-            self._tables[shape.kind.sheet].stands(book, place)
+            self._tables[shape.kind.sheet].stands(place)
         for shape, place in zip(shapes, places, strict=True):
             check_references(shape, self._by_sheet, place, scratch, found)
 
