@@ -6,6 +6,7 @@ import errno
 import itertools
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import openpyxl
 import pytest
@@ -300,3 +301,30 @@ def test_whatever_file_operation_fails_the_next_run_gives_the_same_numbers(tmp_p
         if ops.count < k:
             break
     assert k > 30
+
+
+class Ranking(GiveTickets):
+    asked: ClassVar[list[int]] = []
+
+    def order(self, row):
+        self.asked.append(row.number)
+        return super().order(row)
+
+
+def test_each_row_of_an_input_is_ranked_once(tmp_path):
+    site = Tickets(tmp_path, crowd(12), Ranking)
+    Ranking.asked.clear()
+    assert site.run().rows.done == 12
+    assert sorted(Ranking.asked) == list(range(2, 14))
+
+
+def test_rows_are_ranked_anew_where_the_input_was_changed(tmp_path):
+    site = Tickets(tmp_path, crowd(3), Ranking)
+    Ranking.asked.clear()
+
+    def change():
+        site.put([("p2", 1), ("p1", 2), ("p0", 9)])
+        ticket_book(site.book, [(9, "used", "z")])
+
+    result = site.while_running(1, change, **{"batch.size": 1})
+    assert result.rows.ended == 3 and len(Ranking.asked) == 6
