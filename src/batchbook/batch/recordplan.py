@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from batchbook.storage.savelog import Change, SaveLog
@@ -41,14 +41,18 @@ class RecordPlan:
         What of that the workbook holds already is known from then on as written by the machine.
         """
         staged = self._workspace.take()
-        self._planned += [self._change(change) for change in staged]
-        if len(self._planned) >= _PAGE:
-            self._write()
+        self.add(staged)
         taken = {(change.sheet, change.key) for change in staged}
         for change in wanted:
             if (change.sheet, change.key) not in taken and self._stands(change):
                 one = self._change(change)
                 self._saves.plan_confirmed(one.sheet, one.key, one.after)
+
+    def add(self, changes: Iterable[RecordChange]) -> None:
+        """Plan changes as they are; those of records that are there need the workspace to have these."""
+        self._planned += [self._change(change) for change in changes]
+        if len(self._planned) >= _PAGE:
+            self._write()
 
     def _stands(self, change: RecordChange) -> bool:
         standing = self._tables[change.sheet].standing_of(change.key)
