@@ -6,17 +6,21 @@ import errno
 import itertools
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import openpyxl
 import pytest
 
 from batchbook.batch.controller import BatchController
 from batchbook.batch.interrupt import StopToken
-from batchbook.batch.progress import RowsCommitted
+from batchbook.batch.processors import RowResult
+from batchbook.batch.progress import RowsCommitted, Saved
 from batchbook.batch.start import StartRequest
 from batchbook.errors import BatchbookError, ConfigurationError, UsageError
 from batchbook.storage import files
 from batchbook.storage.ledger import Ledger
+from batchbook.tables.records import RecordChange
+from batchbook.tables.workspace import Workspace
 from tests.batch.helpers import Died, Site
 from tests.batch.tickets import LAST, GiveTickets, UseTickets, log_in, ticket_book, tickets_in
 from tests.storage.helpers import Crash, FaultyOperations
@@ -312,3 +316,105 @@ def test_whatever_file_operation_fails_the_next_run_gives_the_same_numbers(tmp_p
         if ops.count < k:
             break
     assert k > 30
+
+
+ONE_SAVE = {"batch.checkpoint_frequency": 1000}
+
+
+def readings(monkeypatch):
+    """How often the sheets are read as records; a list that grows."""
+    counted = []
+    read = Workspace.read.__func__
+
+    def counting(cls, book, types):
+        counted.append(book.digest)
+        return read(cls, book, types)
+
+    monkeypatch.setattr(Workspace, "read", classmethod(counting))
+    return counted
+
+
+def test_results_that_are_new_records_are_saved_without_reading_the_sheets_again(tmp_path, monkeypatch):
+    site = Tickets(tmp_path, crowd(40), tickets=[(2, "used", "z")])
+    counted = readings(monkeypatch)
+    assert site.run(overrides=ONE_SAVE).rows.done == 40
+    assert len(counted) == 1
+    assert set(tickets_in(site.book)) == set(range(1, 42)) and len(log_in(site.book)) == 40
+    site.put(crowd(50))
+    del counted[:]
+    result = site.run()  # a save every three rows: of what the run wrote itself it knows
+    assert (result.rows.done, result.rows.unchanged) == (10, 40) and result.saves > 2 and len(counted) == 1
+    del counted[:]
+    site.make_job(UseTickets)
+    assert site.run(overrides=ONE_SAVE).rows.done == 50
+    assert len(counted) == 2  # changes of rows that are there are checked against the sheet
+
+
+def test_results_are_checked_against_the_sheet_where_somebody_changed_it(tmp_path, monkeypatch):
+    site = Tickets(tmp_path, crowd(5))
+    counted = readings(monkeypatch)
+    result = site.while_running(5, lambda: ticket_book(site.book, [(1, "given", "a person")]), **ONE_SAVE)
+    assert result.rows.done == 5 and len(set(counted)) > 1
+    given = tickets_in(site.book)
+    assert given.pop(1) == ("given", "a person")
+    assert sorted(holder for _, holder in given.values()) == [f"p{n}" for n in range(5)]
+
+
+def test_results_of_an_attempt_that_died_are_checked_once_when_it_is_resumed(tmp_path, monkeypatch):
+    site = Tickets(tmp_path, crowd(30))
+    site.died(5)
+    counted = readings(monkeypatch)
+    result = site.run(mode="resume", overrides=ONE_SAVE)
+    assert result.status == "completed" and len(counted) == 1
+    assert sorted(holder for _, holder in tickets_in(site.book).values()) == sorted(f"p{n}" for n in range(30))
+
+
+class Wrongly(GiveTickets):
+    """Returns something else than it staged: a ticket that a sheet has already."""
+
+    def process(self, row):
+        result = super().process(row)
+        ticket, entry = result.changes
+        if row["holder"] != "p0":
+            return result
+        return RowResult(changes=[RecordChange(ticket.sheet, ("1",), None, {**ticket.after, "number": 1}), entry])
+
+
+def test_a_change_that_is_not_what_was_staged_is_checked_against_the_sheet(tmp_path):
+    site = Tickets(tmp_path, crowd(3), Wrongly, tickets=[(1, "used", "z")])
+    stop = StopToken()
+
+    def listen(event):
+        if isinstance(event, Saved):
+            stop.stop()  # the row would be done again without end
+
+    BatchController(site.job(**ONE_SAVE), StartRequest(mode="fresh"), events=listen, stop=stop).run()
+    assert tickets_in(site.book)[1] == ("used", "z")
+    assert {holder for _, holder in tickets_in(site.book).values()} <= {"z", "p1", "p2"}
+
+
+class Ranking(GiveTickets):
+    asked: ClassVar[list[int]] = []
+
+    def order(self, row):
+        self.asked.append(row.number)
+        return super().order(row)
+
+
+def test_each_row_of_an_input_is_ranked_once(tmp_path):
+    site = Tickets(tmp_path, crowd(12), Ranking)
+    Ranking.asked.clear()
+    assert site.run().rows.done == 12
+    assert sorted(Ranking.asked) == list(range(2, 14))
+
+
+def test_rows_are_ranked_anew_where_the_input_was_changed(tmp_path):
+    site = Tickets(tmp_path, crowd(3), Ranking)
+    Ranking.asked.clear()
+
+    def change():
+        site.put([("p2", 1), ("p1", 2), ("p0", 9)])
+        ticket_book(site.book, [(9, "used", "z")])
+
+    result = site.while_running(1, change, **{"batch.size": 1})
+    assert result.rows.ended == 3 and len(Ranking.asked) == 6

@@ -366,3 +366,51 @@ def calculated(path, old, new):
     with ZipFile(path, "w") as archive:
         for name, content in parts.items():
             archive.writestr(name, content.replace(old.encode(), new.encode()))
+
+
+NEW = Title(code="T1", status="lent", title="One", copies=2, due=DAY)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"after": {"code": "T1", "status": "there", "title": "One", "copies": 2, "due": DAY}},
+        {"after": {"code": "T1", "status": "lent", "title": "One", "due": DAY}},
+        {"after": {"code": "T1", "status": "lent", "title": "One", "copies": 2, "due": DAY, "remark": "more"}},
+        {"before": {"status": "there"}},
+        {"key": ("T2",)},
+    ],
+)
+def test_changes_are_all_new_only_where_they_say_just_what_is_staged(tmp_path, other):
+    workspace = read_library(tmp_path)
+    workspace.table(TITLES).insert(NEW)
+    workspace.table(LOG).insert(Entry(entry=7, said="new"))
+    changes = workspace.take()
+    assert workspace.all_new(changes)
+    stored = replace(changes[0], after={**changes[0].after, "due": dt.datetime(2026, 11, 22)})  # as the ledger gives it
+    assert workspace.all_new([stored, changes[1]])
+    assert not workspace.all_new([replace(changes[0], **other), changes[1]])
+
+
+def test_records_that_are_in_the_sheet_or_were_set_back_are_not_new(tmp_path):
+    workspace = read_library(tmp_path, [["T1", "there"]])
+    titles = workspace.table(TITLES)
+    titles.update("T1", title="One")
+    (changed,) = workspace.take()
+    assert not workspace.all_new([changed])
+    assert not workspace.all_new([replace(changed, before=None, after={"code": "T1", "status": "there"})])
+    try:
+        with workspace.whole():
+            titles.insert(Title(code="T2", status="there"))
+            back = workspace.take()
+            raise KeyError
+    except KeyError:
+        assert not workspace.all_new(back)
+
+
+def test_nothing_counts_as_new_where_records_were_staged_that_others_may_refer_to(tmp_path):
+    workspace = read_library(tmp_path)
+    workspace.table(SHELVES).insert(Shelf(room="attic", number=1, name="top"))
+    workspace.take()
+    workspace.table(TITLES).insert(Title(code="T1", status="there", shelf="top"))
+    assert not workspace.all_new(workspace.take())

@@ -7,7 +7,7 @@ memory (`recordedits`); what a change of a record makes of its sheet is the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from batchbook.storage.savelog import Change, SaveLog
@@ -41,13 +41,17 @@ class RecordPlan:
         What of that the workbook holds already is known from then on as written by the machine.
         """
         staged = self._workspace.take()
-        self._planned += [self._change(change) for change in staged]
-        if len(self._planned) >= _PAGE:
-            self._write()
+        self.add(staged)
         taken = {(change.sheet, change.key) for change in staged}
         for change in wanted:
             if (change.sheet, change.key) not in taken:
                 self._confirm(change)
+
+    def add(self, changes: Iterable[RecordChange]) -> None:
+        """Plan changes as they are; those of records that are there need the workspace to have these."""
+        self._planned += [self._change(change) for change in changes]
+        if len(self._planned) >= _PAGE:
+            self._write()
 
     def _confirm(self, change: RecordChange) -> None:
         """What a change wants holds already: where that is in the workbook, it counts as written by the machine."""

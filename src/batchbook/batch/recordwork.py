@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from typing import Any
 
 from batchbook.batch.checkpoints import CheckpointManager, shown_key
@@ -14,8 +15,8 @@ from batchbook.batch.recorded import changes_in, stage_whole
 from batchbook.batch.recordplan import RecordPlan
 from batchbook.batch.systems import Actor, System
 from batchbook.batch.waitingrecords import SYSTEM, WaitingRecords
-from batchbook.storage.runlog import RunLog, Selected, dropped
-from batchbook.storage.savelog import SaveLog
+from batchbook.storage.runlog import RunLog, Selected, StoredOutcome, dropped
+from batchbook.storage.savelog import SaveLog, saves_of
 from batchbook.storage.scratch import Spool
 from batchbook.tables.codec import decanonical
 from batchbook.tables.records import RecordChange
@@ -23,7 +24,7 @@ from batchbook.tables.recordsheet import RecordSheet, tables_of
 from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
 
-_PAGE = 1000
+_PAGE = 500
 
 
 def this_user() -> str:
@@ -44,6 +45,8 @@ class RecordWork:
         self._log = log
         ledger, workbook = manager.ledger, log.run.workbook
         self._others = WaitingRecords(ledger, workbook, system, but=log.run.id)
+        self._opened: Workspace | None = None
+        """The records that the processor sees."""
 
     @classmethod
     def of(cls, processor: Processor, manager: CheckpointManager, log: RunLog) -> RecordWork | None:
@@ -76,6 +79,7 @@ class RecordWork:
         tell_lost(workspace, lost, self._system.types, at_once=True)  # rows are processed in threads of their own
         dropped_rows = self._stage(workspace)
         workspace.take()
+        self._opened = workspace
         self._processor.opened(workspace, actor)
         return dropped_rows
 
@@ -84,11 +88,41 @@ class RecordWork:
         if self._log.changes_nothing():
             empty = Workspace.without_rows(book, self._system.types)
             return RecordPlan(empty, self._system.types, saves), 0
+        if self._all_new(book):
+            plan = RecordPlan(Workspace.without_rows(book, self._system.types), self._system.types, saves)
+            for _, changes in self._unsaved():
+                plan.add(changes)
+            plan.finish(book)
+            return plan, 0
         workspace = self.read(book)
         plan = RecordPlan(workspace, self._system.types, saves)
         again = self._stage(workspace, plan)
         plan.finish(book)
         return plan, again
+
+    def _all_new(self, book: Book) -> bool:
+        """Whether all unsaved results are new records that the processor staged on this very state of the workbook.
+
+        Then each was checked on it, and there is no need to read the sheets again and to stage all results once more.
+        What the run itself saved meanwhile was staged there too.
+        """
+        workspace = self._opened
+        if workspace is None or not workspace.digest:
+            return False
+        state = workspace.digest
+        for save in saves_of(self._manager.ledger, self._log.run.id):
+            state = save.new if save.state == "saved" and save.old == state and save.new else state
+        if state != book.digest:
+            return False
+        changes = chain.from_iterable(changes for _, changes in self._unsaved())
+        return all(workspace.all_new(page) for page in iter(lambda: list(islice(changes, _PAGE)), []))
+
+    def _unsaved(self) -> Iterator[tuple[StoredOutcome, list[RecordChange]]]:
+        """The results with changes that are not in the workbook yet, in the order of the selection."""
+        for outcome in self._log.outcomes(unsaved=True, by_ordinal=True):
+            changes = changes_in(outcome.details)
+            if changes:
+                yield outcome, changes
 
     def changes(self, saves: SaveLog, plan: RecordPlan) -> Iterator[CellChange]:
         """The cells that a plan changes, for people."""
@@ -101,10 +135,7 @@ class RecordWork:
 
     def _stage(self, workspace: Workspace, plan: RecordPlan | None = None) -> int:
         again = _Again()
-        for outcome in self._log.outcomes(unsaved=True, by_ordinal=True):
-            changes = changes_in(outcome.details)
-            if not changes:
-                continue
+        for outcome, changes in self._unsaved():
             if not stage_whole(workspace, changes):
                 again.add(Selected(outcome.ordinal, outcome.key, outcome.number))
             elif plan is not None:

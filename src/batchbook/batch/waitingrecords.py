@@ -53,6 +53,8 @@ class WaitingRecords:
 
     def run_of(self, change: RecordChange) -> str | None:
         """The run that is to change the same record, None where there is none."""
+        if not self._runs:
+            return None
         row = self._touched.one("SELECT run FROM touched WHERE record = ?", (_name(change),))
         return None if row is None else str(row[0])
 

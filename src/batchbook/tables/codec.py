@@ -92,6 +92,11 @@ def same(one: CellValue, other: CellValue) -> bool:
     return bool(a == b)
 
 
+def same_cells(one: Mapping[str, CellValue], other: Mapping[str, CellValue]) -> bool:
+    """Whether two rows of named cells are the same in the ledger."""
+    return one.keys() == other.keys() and all(pack(value) == pack(other[name]) for name, value in one.items())
+
+
 def _same_serial(moment: CellValue, number: CellValue) -> bool:
     """Whether a date or time is what a number looks like, in either of the date systems."""
     if isinstance(number, bool) or not isinstance(number, int | float | Decimal):

@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from batchbook.storage.scratch import Scratch
 from batchbook.tables.codec import pack, unpack
 from batchbook.tables.header import Header
-from batchbook.tables.inputs import RowFile, open_rows
+from batchbook.tables.inputs import RowFile, file_digest, open_rows
 from batchbook.tables.keys import KeyIndex, KeyOrder
 from batchbook.tables.row import CellLike, Row
 from batchbook.tables.table import Table, TableRow, TableSpec
@@ -57,6 +58,8 @@ class InputFeed(Table):
         self.spec = spec
         self.sheet = book.sheet(spec.sheet).name if spec.sheet else book.sheets[0].name
         self.header = Header(0, {}, {})
+        self._source = source
+        self._optional = optional
         self._file = _opened(spec, source, optional)
         self.reads = self._file.names
         self.unused = tuple(title for title in self._file.unused if title not in (ROW_COLUMN, WHY_COLUMN))
@@ -95,10 +98,18 @@ class InputFeed(Table):
         return None
 
     def _held(self) -> Scratch:
+        """The rows with their ranks: of an .xlsx, and by many rules, they cost too much to be had anew at each pass.
+
+        Each opening of the workbook has a feed of its own; they share them as long as the file is as it was.
+        """
         if self._scratch is None:
-            # Dates and numbers of an .xlsx, and the order, cost too much to be had anew at each pass.
-            self._scratch = Scratch("CREATE TABLE held (line INTEGER PRIMARY KEY, a, b, c, d, cells TEXT NOT NULL);")
-            self._scratch.execute_many("INSERT INTO held VALUES (?, ?, ?, ?, ?, ?)", self._ranked())
+            kept = _kept_for(getattr(self._order, "__self__", self._order))
+            state = self._source, file_digest(self._source), self.spec, self._optional
+            if kept.scratch is None or kept.state != state:
+                scratch = Scratch("CREATE TABLE held (line INTEGER PRIMARY KEY, a, b, c, d, cells TEXT NOT NULL);")
+                scratch.execute_many("INSERT INTO held VALUES (?, ?, ?, ?, ?, ?)", self._ranked())
+                kept.state, kept.scratch = state, scratch
+            self._scratch = kept.scratch
         return self._scratch
 
     def _ranked(self) -> Iterator[tuple[object, ...]]:
@@ -110,6 +121,25 @@ class InputFeed(Table):
     def key_cells(self, number: int, key: tuple[str, ...]) -> dict[str, CellValue]:
         """None: no row of a sheet belongs to a row of the input."""
         return {}
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The rows of an input, and what they were made from."""
+
+    state: object = None
+    scratch: Scratch | None = None
+
+
+_KEPT: WeakKeyDictionary[object, _Kept] = WeakKeyDictionary()
+"""By whoever ranks the rows (a processor): gone with it."""
+
+
+def _kept_for(ranker: object) -> _Kept:
+    try:
+        return _KEPT.setdefault(ranker, _Kept())
+    except TypeError:  # of a class of its own kind, whose objects cannot be found again
+        return _Kept()
 
 
 def open_whole(spec: TableSpec, source: Path, optional: tuple[str, ...]) -> RowFile:

@@ -10,10 +10,11 @@ from typing import Any, Generic
 from batchbook.errors import Finding
 from batchbook.storage.scratch import Scratch
 from batchbook.tables.checking import Checker, Problem
+from batchbook.tables.codec import same_cells
 from batchbook.tables.findings import Findings, Trouble, shortened
 from batchbook.tables.keys import key_of_text, key_shown, key_text
 from batchbook.tables.querying import Questions
-from batchbook.tables.records import R
+from batchbook.tables.records import R, RecordChange
 from batchbook.tables.recordsheet import RecordSheet
 from batchbook.tables.refusals import RecordRefused, Unsound
 from batchbook.tables.shapes import Held, Shape
@@ -222,6 +223,20 @@ class RecordTable(Generic[R]):
             marks = ",".join("?" * len(page))
             found = {raw for (raw,) in scratch.query(f"SELECT raw FROM {table} WHERE raw IN ({marks})", page)}
             yield from (text for text in page if text not in found)
+
+    def are_new(self, changes: Sequence[RecordChange]) -> bool:
+        """Whether each of some changes (a few hundred) is of a new record that is staged, with just these values."""
+        shape = self._shape
+        texts = [key_text(change.key) for change in changes]
+        sql = f"SELECT key, number, {shape.names} FROM {shape.table} WHERE key IN ({','.join('?' * len(texts))})"
+        rows = {row[0]: row for row in self._shared.scratch.query(sql, texts)}
+        for text, change in zip(texts, changes, strict=True):
+            row = rows.get(text)
+            if change.before is not None or row is None or row[1] is not None:
+                return False
+            if not same_cells(shape.cells(row[2:]), change.after):
+                return False
+        return True
 
     # --- staging -------------------------------------------------------------------------------------------------
 

@@ -190,6 +190,10 @@ class Shape(Generic[R]):
                 given[name] = load(stored)
         return self.kind.record(**given)
 
+    def cells(self, values: Sequence[Stored]) -> dict[str, CellValue]:
+        """The cells of stored values that are not blank, by field."""
+        return {c.name: c.write(values[c.position]) for c in self.columns if values[c.position] is not None}
+
     def values(self, record: R) -> dict[str, Any]:
         """A record's fields."""
         return {column.name: getattr(record, column.name) for column in self.columns}

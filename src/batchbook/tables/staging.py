@@ -188,8 +188,7 @@ def _change(net: _Net) -> RecordChange | None:
     key = tuple(str(values[column.position]) for column in shape.key)  # as `Shape.key_of` has it
     if old is None:
         assert new is not None
-        filled = {c.name: c.write(new[c.position]) for c in shape.columns if new[c.position] is not None}
-        return RecordChange(shape.kind.sheet, key, None, filled)
+        return RecordChange(shape.kind.sheet, key, None, shape.cells(new))
     if new is None:
         before = {c.name: c.write(old[c.position]) for c in shape.columns}
         return RecordChange(shape.kind.sheet, key, before, dict.fromkeys(before))

@@ -142,6 +142,21 @@ class Workspace:
         applying = Applying(self._shared, self._by_sheet)
         return [finding for change in changes for finding in applying.one(change)]
 
+    def all_new(self, changes: Sequence[RecordChange]) -> bool:
+        """Whether some changes (a few hundred) are all of new records, and are staged here just so.
+
+        Then they hold for the state of the workbook that was read: they were checked against it when they were staged,
+        and nothing among the rest that is staged can matter to them. (Where types refer to records that were staged, it
+        might: the answer is False.)
+        """
+        columns = (column.column for shape in self._by_sheet.values() for column in shape.columns)
+        if any(self._tables[column.refers.sheet].version for column in columns if column.refers is not None):
+            return False
+        by_sheet: dict[str, list[RecordChange]] = {}
+        for change in changes:
+            by_sheet.setdefault(change.sheet, []).append(change)
+        return all(self._tables[sheet].are_new(some) for sheet, some in by_sheet.items())
+
     def lost(self, kind: RecordType[Any]) -> Container[tuple[str, ...]]:
         """Canonical keys (see `RecordTable.key_of`) of records that were written once and have no row any more, or
         whose row shows them free again though nobody freed them by a command (see `RecordType.free`).
