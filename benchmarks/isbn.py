@@ -19,7 +19,6 @@ import os
 import platform
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -38,13 +37,13 @@ from batchbook.isbn.records import Assignment, Block
 from batchbook.isbn.service import assign, schedule
 from batchbook.isbn.system import isbn_system
 from batchbook.isbn.workbook import new_isbn_workbook
+from realcommand import batchbook
 
 ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "978-0-306"
 """A registrant of 100,000 numbers."""
 FIRST = 978_030_600_000
 """The first of them, without its check digit."""
-LIMIT = 3600
 NOW = dt.datetime(2026, 11, 22, 8, 0, tzinfo=dt.UTC)
 
 
@@ -81,16 +80,6 @@ def assignments(count: int) -> Iterator[Assignment]:
             format="paperback", scheduled_date=dt.date(2027, 1, 1) + dt.timedelta(days=n % 365), priority=2,
             imprint="Meadow", block=PREFIX, notes=f"note {n}",
         )  # fmt: skip
-
-
-def batchbook(folder: Path, *arguments: str) -> dict[str, Any]:
-    """The real command; what it says in JSON, where it does."""
-    done = subprocess.run(
-        [sys.executable, "-m", "batchbook", *arguments], cwd=folder, check=True, capture_output=True, text=True,
-        timeout=LIMIT,
-    )  # fmt: skip
-    said: dict[str, Any] = json.loads(done.stdout) if "--json" in arguments else {}
-    return said
 
 
 def seconds(what: Callable[[], object]) -> float:

@@ -16,7 +16,6 @@ import os
 import platform
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +28,8 @@ from typing import Any
 import openpyxl
 import yaml
 
+from realcommand import batchbook
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -40,7 +41,6 @@ JOB = "config/jobs/package-review.yaml"
 ROWS = 486
 FIRST_ROW = 4
 ONE_BY_ONE = {"network": {"concurrency": 1}, "batch": {"concurrency": 1, "size": 1}}
-LIMIT = 3600
 
 
 def serve(line: Connection, latency: float) -> None:
@@ -84,16 +84,6 @@ def running(latency: float) -> Iterator[Server]:
         process.join(30)
     finally:
         process.kill()
-
-
-def batchbook(folder: Path, *arguments: str) -> dict[str, Any]:
-    """The real command in a process of its own; what it says in JSON, where it does."""
-    done = subprocess.run(
-        [sys.executable, "-m", "batchbook", *arguments], cwd=folder, check=True, capture_output=True, text=True,
-        timeout=LIMIT,
-    )  # fmt: skip
-    said: dict[str, Any] = json.loads(done.stdout) if "--json" in arguments else {}
-    return said
 
 
 def lay(folder: Path, server: Server, rows: int, changes: Mapping[str, Any]) -> None:
