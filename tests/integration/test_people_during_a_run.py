@@ -118,9 +118,14 @@ def judge(folder: Folder, called: Called, done: dict[str, Any], packages: list[s
 @pytest.mark.parametrize("how", ["replace", "rude"])
 def test_nothing_is_lost_on_either_side_while_a_person_edits_during_the_run(review: Folder, how: str) -> None:
     packages = [row["Package Name"] for row in rows(review)]
-    called, done = at_once(review, how, 1)
-    assert done["saves"] >= 1
-    judge(review, called, done, packages)
+    saves = 0
+    for _ in range(5):  # on a busy machine a run can be over before the person has got to save once
+        called, done = at_once(review, how, 1)
+        judge(review, called, done, packages)
+        saves += done["saves"]
+        if saves:
+            break
+    assert saves >= 1
 
 
 @pytest.mark.crash

@@ -48,7 +48,7 @@ os.setgroups([int(group) for group in groups.split(",") if group])
 os.setgid(user)
 os.setuid(user)
 sys.argv = ["batchbook", *arguments]
-main()
+sys.exit(main())
 """
 
 
