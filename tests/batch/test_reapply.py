@@ -395,7 +395,7 @@ def test_of_a_run_that_died_after_its_save_was_put_by_a_changed_workbook_asks_fo
     mark = site.path / ".~lock.book.xlsx#"
     mark.write_text(MARK)
 
-    def dies(*_):
+    def dies(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -120,7 +120,7 @@ def test_an_update_names_all_four_values_that_are_wrong(press: Press) -> None:
 def test_the_format_of_a_books_number_is_not_cleared(press: Press) -> None:
     press.schedule("A", "A1")
     refused = press.isbn("update", FIRST, "--book-format", "")
-    assert refused.code == 2 and "column Format: cannot be cleared: a number that is scheduled needs it" in refused.err
+    assert refused.code == 2 and "column Format: cannot be cleared: it says whose number this is" in refused.err
 
 
 def test_an_update_that_changes_nothing_says_unchanged(press: Press) -> None:

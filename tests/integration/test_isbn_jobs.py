@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import json
 import os
 import signal
 import time
@@ -14,7 +15,10 @@ from typing import Any
 import openpyxl
 import pytest
 
+from batchbook.batch.processors import RowResult
 from batchbook.cli.starter import samples_folder
+from batchbook.isbn.jobs import BulkImport
+from batchbook.tables.row import Row
 from tests.integration.press import FIRST, SECOND, THIRD, Press, new_press
 
 HEADER = "title,book_id,scheduled_date,imprint,publisher,format,priority,notes,isbn"
@@ -518,3 +522,145 @@ def test_all_that_the_workbook_of_a_job_lacks_is_named_at_once_each_place_once(p
     book.save(press.isbns)
     due = press.isbn("assign-due", "--json")
     assert (due.code, len(due.json["error"]["findings"])) == (2, 3)
+
+
+SURPLUS = "title,book_id,scheduled_date,format,notes\nComma,E-20,2027-01-01,ebook,first part, and the rest\n"
+
+
+def test_a_row_with_more_fields_than_headers_is_rejected_and_nothing_of_it_is_lost(press: Press) -> None:
+    press.put("rows.csv", f"{SURPLUS}Fine,E-21,2027-01-01,ebook,note,,\n")
+    done = press.isbn("bulk", "rows.csv", "--json")
+    assert (done.code, done.json["rows"]["done"], done.json["rows"]["rejected"]) == (3, 1, 1)
+    assert [row["Book ID"] for row in press.sheet()] == ["E-21"]
+    file = Path(done.json["rejected_rows"])
+    assert "a field more than there are headers: 'and the rest'" in file.read_text(encoding="utf-8-sig")
+    assert file.read_text(encoding="utf-8-sig").rstrip().endswith(",and the rest")
+    again = press.isbn("bulk", str(file), "--json")
+    assert (again.code, again.json["rows"]["rejected"]) == (3, 1), "a row that was not mended is not taken"
+    mended = file.read_text(encoding="utf-8-sig").replace("first part", '"first part, and the rest"')
+    press.put("mended.csv", mended.replace(",and the rest\n", "\n").replace(",and the rest\r\n", "\r\n"))
+    assert press.isbn("bulk", "mended.csv").code == 0
+    assert [row["Notes"] for row in press.sheet() if row["Book ID"] == "E-20"] == ["first part, and the rest"]
+
+
+def test_a_row_of_an_agencys_list_with_more_fields_than_headers_is_rejected(press: Press) -> None:
+    press.put("list.csv", f"isbn,title,status\n{FIRST},The River, a tale,in print\n")
+    done = press.isbn("adopt", "list.csv")
+    assert done.code == 3
+    assert "list.csv, row 2: has a field more than there are headers: 'in print'" in done.err
+    assert f"{FIRST} is reserved, so that it is not given: its row 2 was rejected" in done.err
+    assert press.statuses() == {FIRST: "reserved"}
+    press.put("list.csv", f'isbn,title,status\n{FIRST},"The River, a tale",in print\n')
+    assert press.isbn("adopt", "list.csv").code == 0
+    assert press.statuses() == {FIRST: "published"}
+
+
+def used_up(press: Press) -> str:
+    """A file of which two rows get a number with a warning."""
+    assert press.isbn("add-block", "978-1-60889", "--start", "0", "--end", "0", "--imprint", "Lantern").code == 0
+    press.put(
+        "rows.csv",
+        f"{HEADER}\nOne,B-1,2027-01-01,Lantern,,ebook,,,\nTwo,B-2,2027-01-02,Lantern,,ebook,,,\n"
+        "Old,B-3,2020-01-01,,,ebook,,,\n",
+    )
+    return "rows.csv"
+
+
+def test_rows_that_are_scheduled_with_a_warning_are_counted_and_told_as_schedule_tells_them(press: Press) -> None:
+    file = used_up(press)
+    trial = press.isbn("bulk", file, "--dry-run", "--json")
+    assert trial.json["warned"] == 2
+    done = press.isbn("bulk", file, "--json")
+    assert (done.code, done.json["rows"]["done"], done.json["warned"]) == (0, 3, 2)
+    said = done.json["remarks"]
+    assert any("row 3: " in one and "no number is left in the blocks of the imprint Lantern" in one for one in said)
+    assert any("row 4: " in one and "2020-01-01 is in the past" in one for one in said)
+    assert all(one in done.err for one in said)
+    report = json.loads(Path(done.json["report"]).read_text(encoding="utf-8"))
+    assert [one["row"] for one in report["warnings"]] == [3, 4]
+    shown = press.called("runs", "show", done.json["run_id"]).out
+    assert "warnings" in shown and "2020-01-01 is in the past" in shown
+    assert press.isbn("bulk", file, "--json").json.get("warned") is None, "unchanged rows are not warned of again"
+
+
+def test_many_warnings_are_counted_and_listed_in_the_report_workbook(press: Press) -> None:
+    jobs = press.path / "config" / "jobs"
+    jobs.mkdir()
+    text = (samples_folder() / "isbn-bulk.yaml").read_text()
+    (jobs / "isbn-bulk.yaml").write_text(
+        text.replace('# report: {to: "data/reports/{job}-{run}.xlsx"}', "report: {to: out.xlsx}")
+    )
+    rows = "".join(f"T{n},B-{n},2020-01-01,,,ebook,,,\n" for n in range(6))
+    press.put("rows.csv", f"{HEADER}\n{rows}")
+    done = press.isbn("bulk", "rows.csv")
+    assert "warnings: 6 of the rows above have one" in done.out, done.err
+    assert "3 more rows have a warning" in done.err
+    book = openpyxl.load_workbook(press.path / "out.xlsx")
+    assert [row[0] for row in book["Warnings"].iter_rows(values_only=True)][-6:] == [2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("more", [(), ("--format", "csv")])
+def test_quiet_with_rejected_rows_says_one_line(press: Press, more: tuple[str, ...]) -> None:
+    press.put("rows.csv", f"{HEADER}\nOne,B-1,2027-01-01,,,ebook,,,\n,B-2,2027-01-02,,,ebook,,,\n")
+    done = press.isbn("bulk", "rows.csv", "--quiet", *more)
+    assert done.code == 3
+    assert "isbn-bulk: of 2 rows 1 rejected; all of them: batchbook runs show 2" in done.err
+    assert bool(done.out) == bool(more)
+
+
+def test_a_bulk_import_says_which_number_which_book_got_and_the_list_of_runs_keeps_it(press: Press) -> None:
+    press.put("rows.csv", f"{HEADER}\nRiver,B-1,2027-01-01,,,ebook,,,\nSea,B-2,2027-01-02,,,ebook,,,\n")
+    done = press.isbn("bulk", "rows.csv")
+    assert f"records: {FIRST} (River), {SECOND} (Sea) (batchbook runs diff 2" in done.out
+    note = press.called("runs", "list", "--json").json["runs"][0]["note"]
+    assert note == f"{FIRST} (River), {SECOND} (Sea)"
+    rows = "".join(f"T{n},C-{n},2027-01-01,,,ebook,,,\n" for n in range(9))
+    press.put("rows.csv", f"{HEADER}\n{rows}")
+    assert "(T2), 6 more (batchbook runs diff" in press.isbn("bulk", "rows.csv").out
+    press.isbn("assign-due", "--until", "2027-01-02")
+    assert press.called("runs", "list", "--json").json["runs"][0]["note"].endswith(", 8 more")
+    press.isbn("assign-due", "--until", "2027-01-02")
+    assert press.called("runs", "list", "--json").json["runs"][0]["note"] == ""
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_another_import_says_what_becomes_of_the_one_that_is_unfinished(
+    press: Press, monkeypatch: pytest.MonkeyPatch, changed: bool
+) -> None:
+    rows = [f"T{n},B-{n},2027-01-01,,,ebook,,,\n" for n in range(6)]
+    press.put("huge.csv", f"{HEADER}\n{''.join(rows)}")
+    process, taken = BulkImport.process, []
+
+    def until_stopped(self: BulkImport, row: Row) -> RowResult | None:
+        taken.append(row.number)
+        if len(taken) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return process(self, row)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BulkImport, "process", until_stopped)
+        assert press.isbn("bulk", "huge.csv").code == 143
+    run = press.called("runs", "list", "--json").json["runs"][0]["run_id"]
+    there = len(press.sheet())
+    assert 0 < there < 6
+    name = "huge.csv" if changed else "short.csv"
+    press.put(name, f"{HEADER}\nShort,S-1,2027-01-01,,,ebook,,,\n{rows[0] if changed else ''}")
+    done = press.isbn("bulk", name)
+    assert done.code == 0
+    begun = f"run {run} over the input huge.csv is unfinished"
+    count = f"{there} of its 6 rows are done and in the workbook, which stay; it is given up now"
+    assert begun in done.err and count in done.err
+    assert ("the file was changed since" in done.err) == changed
+    assert ("start the same over huge.csv again" in done.err) != changed
+    if not changed:
+        again = press.isbn("bulk", "huge.csv", "--json")
+        assert (again.json["rows"]["done"], again.json["rows"]["unchanged"]) == (6 - there, there)
+
+
+def test_the_list_of_runs_has_no_more_than_were_asked_for(press: Press) -> None:
+    for number in range(3):
+        press.schedule("T", f"B-{number}")
+    listed = press.called("runs", "list", "--limit", "2", "--json").json
+    assert (len(listed["runs"]), listed["total"]) == (2, 4)
+    assert len(press.called("runs", "list", "--json").json["runs"]) == 4
+    assert "and 2 older ones" in press.called("runs", "list", "--limit", "2").out

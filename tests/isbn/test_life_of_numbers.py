@@ -114,14 +114,19 @@ class Life(RuleBasedStateMachine):
     @rule(isbn=NUMBERS, status=st.sampled_from(["published", "available", "reserved", "", "nonsense"]))
     def adopt(self, isbn, status):
         before = self._states()
+        kept_out = any(adopt.is_kept_out(row) for row in self.desk.rows if row.isbn == isbn)
         row = adopt.AgencyRow({"isbn": isbn, "status": status, "title": "Adopted" if status == "published" else ""})
         (done,) = adopt.adopt(self.desk.workspace, self.desk.system, self.desk.actor, [row])
         now = self._states()
         changed = {one for one in now if now[one] != before.get(one)}
         assert changed <= {isbn}
         if changed:
-            assert done.outcome == "done"
-            assert before.get(isbn) in (None, "available")
+            assert (done.outcome, now[isbn]) == (("rejected", "reserved") if done.kept_out else ("done", now[isbn]))
+            assert kept_out or before.get(isbn) in (None, "available")
+        elif done.outcome == "rejected":
+            assert now.get(isbn) not in (None, "available") or not any(
+                first <= isbn <= last for first, last in ((isbn_of(FIRST), isbn_of(FIRST + 11)),)
+            )
         self.status = now
         self.spent |= {isbn for isbn in now if now[isbn] in SPENT}
 

@@ -334,3 +334,39 @@ def test_texts_of_a_block_are_checked_as_those_of_a_booking_and_told_with_all_el
         desk.add_block(prefix="977", publisher_code="1-60888", imprint="a\nb")
     assert {one.rule for one in refused.value.findings} == {"ean-prefix", "control-character"}
     assert desk.add_block(block=BLOCK, imprint="  ", publisher=" Northmoor ").block.publisher == "Northmoor"
+
+
+SPENT = ("assign",), ("assign", "publish")
+
+
+@pytest.mark.parametrize("steps", [(), *SPENT])
+@pytest.mark.parametrize("name", ["title", "book_id", "format"])
+def test_what_says_whose_number_it_is_is_changed_but_not_cleared(desk, name, steps):
+    desk.schedule(wanted())
+    for step in steps:
+        getattr(desk, step)(FIRST)
+    with pytest.raises(WrongValues) as refused:
+        desk.update(FIRST, {name: ""})
+    assert [finding.rule for finding in refused.value.findings] == ["required"]
+    other = {"title": "Other", "book_id": "B-9", "format": "hardcover"}[name]
+    assert getattr(desk.update(FIRST, {name: other}).after, name) == other
+
+
+@pytest.mark.parametrize("steps", [(), *SPENT])
+def test_a_number_without_a_format_is_right_in_every_state_for_every_command(desk, steps):
+    desk.schedule(wanted(form=None))
+    for step in steps:
+        getattr(desk, step)(FIRST)
+    assert desk.update(FIRST, {"format": "", "notes": "n"}).after.notes == "n"
+    assert desk.faults() == []
+
+
+def test_a_number_without_a_title_is_not_published(desk):
+    from batchbook.isbn.adopt import AgencyRow, adopt
+
+    list(adopt(desk.workspace, desk.system, desk.actor, [AgencyRow({"isbn": FIRST, "status": "in use"})]))
+    with pytest.raises(IsbnRefused) as refused:
+        desk.publish(FIRST)
+    assert "has no Title, which a number that is published needs" in refused.value.what
+    desk.update(FIRST, {"title": "The River"})
+    assert desk.publish(FIRST).after.status == "published"

@@ -17,7 +17,7 @@ def read(path, content, *, others=False, name="in.csv", encoding="utf-8"):
     source.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
     return [
         {name: cell and cell.value for name, cell in cells.items()}
-        for _, cells in CsvRows(source, WANTED, others=others).rows()
+        for _, cells, _ in CsvRows(source, WANTED, others=others).rows()
     ]
 
 
@@ -152,3 +152,48 @@ def test_no_two_input_rows_ever_go_to_the_same_row_of_the_sheet(tmp_path_factory
     numbers = [row.number for row in rows]
     assert len(set(numbers)) == len(numbers) == len(keys)
     assert all(number >= 5 or row.key in (("K1",), ("K2",)) for number, row in zip(numbers, rows, strict=True))
+
+
+def whole_rows(path, content):
+    source = path / "in.csv"
+    source.write_text(content)
+    return list(CsvRows(source, WANTED, others=False).rows())
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_what_stands_behind_the_last_header_makes_the_row_one_that_is_not_whole(tmp_path, delimiter):
+    lines = ["Key,Name", "K1,first part, and the rest", "K2,b", "K3,c,, ,", ",,lonely", "K4,d,x,,y", '"K,5","e"']
+    rows = whole_rows(tmp_path, "\n".join(lines).replace(",", delimiter))
+    assert [(row.number, row.surplus) for row in rows] == [
+        (2, ("and the rest",)), (3, ()), (4, ()), (5, ("lonely",)), (6, ("x", "", "y")), (7, ())
+    ]  # fmt: skip
+    assert "a field more than there are headers: 'and the rest'" in rows[0].problem
+    assert "3 fields more than there are headers: 'x |  | y'" in rows[4].problem
+    assert [row.problem for row in rows[1:3]] == [None, None]
+
+
+def test_a_column_without_a_header_behind_the_last_one_is_surplus_and_one_before_it_is_left_alone(tmp_path):
+    rows = whole_rows(tmp_path, "Key,,Name,,\nK1,mine,a,,\nK2,,b,note,\n")
+    assert [row.surplus for row in rows] == [(), ("note",)]
+
+
+def test_a_row_with_surplus_is_a_problem_of_a_sheet_too(tmp_path):
+    _, rows = table_rows(tmp_path, "Key,Name\nK1,a,rest\nK9,z,rest\nK2,b\n")
+    assert [row.problem is None for row in rows] == [False, False, True]
+
+
+@settings(max_examples=50, deadline=None)
+@given(fields=st.lists(st.lists(st.text(st.sampled_from('ab ,;"\n'), max_size=4), min_size=1, max_size=6), max_size=6))
+def test_no_field_of_a_csv_file_is_lost(tmp_path_factory, fields):
+    import csv
+    import io
+
+    text = io.StringIO()
+    csv.writer(text).writerows([["Key", "Name"], *fields])
+    path = tmp_path_factory.mktemp("i") / "in.csv"
+    path.write_bytes(text.getvalue().encode())
+    read = [
+        [cell.value for cell in row.cells.values() if cell is not None] + [one for one in row.surplus if one]
+        for row in CsvRows(path, WANTED, others=False).rows()
+    ]
+    assert read == [kept for line in fields if (kept := [one.strip() for one in line if one.strip()])]

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from batchbook.batch.checkpoints import Definition
+from batchbook.batch.checkpoints import INPUT, Definition
 from batchbook.batch.details import CONFLICT_SHEET, CONFLICTS, Details, must_be_ours
 from batchbook.batch.judging import Judge
 from batchbook.batch.loader import find_processor, make_processor
@@ -24,8 +24,6 @@ from batchbook.tables.workspace import Workspace
 from batchbook.xlsx import Book
 
 Clock = Callable[[], dt.datetime]
-_INPUT = "input "
-"""What begins the name of the input's digest among the reference data of a run."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,7 @@ def assemble(job: JobConfig, request: StartRequest, clock: Clock) -> Assembly:
     must_be_no_workbook(job, processor, context.now)
     reference = dict(processor.reference_dates())
     if job.input is not None:
-        reference[f"{_INPUT}{job.input.name}"] = file_digest(job.input)
+        reference[f"{INPUT}{job.input.name}"] = file_digest(job.input)
     return Assembly(job, processor, spec, tuple(writes), reference)
 
 
@@ -190,7 +188,7 @@ def _together(error: ConfigurationError, also: ConfigurationError) -> Configurat
 
 def _inputs(reference: Mapping[str, str]) -> set[str]:
     """The digests of the input: its name does not count."""
-    return {digest for name, digest in reference.items() if name.startswith(_INPUT)}
+    return {digest for name, digest in reference.items() if name.startswith(INPUT)}
 
 
 def _must_have_key(job: JobConfig, processor: Processor) -> None:

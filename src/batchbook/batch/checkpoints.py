@@ -20,6 +20,9 @@ from batchbook.tables.codec import canonical, decanonical, dumps, pack_rows, sam
 from batchbook.tables.keys import key_of_text, key_shown
 from batchbook.xlsx.values import CellValue
 
+INPUT = "input "
+"""What begins the name of the input's digest among the reference data of a run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:
@@ -72,6 +75,14 @@ class CheckpointManager:
     def unfinished(self) -> list[RunRecord]:
         """Unfinished runs of this job over this workbook, newest first."""
         return self.ledger.unfinished(self.definition.workbook, self.definition.job)
+
+    def other_input(self, run: RunRecord) -> tuple[str, str] | None:
+        """The names of the input that an unfinished run read, and of the one that is read now; None: it is the same.
+
+        The names are the same where the file was changed.
+        """
+        then, now = input_of(run.reference), input_of(self.definition.reference)
+        return None if then is None or now is None or then == now else (then[0], now[0])
 
     def unfit(self, run: RunRecord) -> list[str]:
         """Why results of a run cannot be brought in as this job's: another definition or sheet, damage."""
@@ -211,12 +222,24 @@ class CheckpointManager:
         log.commit(batch, self._attempt, kept, self.now(), seconds)
 
     def end(
-        self, log: RunLog, status: str, result: str, summary: Mapping[str, Any] | None, times: Times | None = None
+        self,
+        log: RunLog,
+        status: str,
+        result: str,
+        summary: Mapping[str, Any] | None,
+        times: Times | None = None,
+        *,
+        note: str = "",
     ) -> None:
-        """Record how this attempt ended; a run that completed gives up its resumable state, its history stays."""
+        """Record how this attempt ended; a run that completed gives up its resumable state, its history stays.
+
+        note: what the run's note has from now on, behind what it was begun with.
+        """
         now = self.now()
         with self.ledger.transaction():
             self.ledger.update_run(log.run.id, status=status, ended=now, active=now, summary=summary)
+            if note:
+                self.ledger.update_run(log.run.id, note="; ".join(filter(None, [log.run.note, note])))
             self.ledger.end_attempt(log.run.id, self._attempt, now, result)
             if times is not None:
                 self.ledger.keep_times(log.run.id, self._attempt, times)
@@ -260,10 +283,16 @@ def stored(
     )
 
 
+def input_of(reference: Mapping[str, str]) -> tuple[str, str] | None:
+    """The input of a run by its reference data: the file's name and its digest; None where it has none."""
+    found = ((name.removeprefix(INPUT), digest) for name, digest in reference.items() if name.startswith(INPUT))
+    return next(found, None)
+
+
 def _difference(then: Mapping[str, str], now: Mapping[str, str]) -> str:
     names = sorted(then.keys() | now.keys())
     return "; ".join(
-        f"{name} {now.get(name, 'absent')}, then {then.get(name, 'absent')}"
+        f"{name} was {then.get(name, 'absent')}, is {now.get(name, 'absent')} now"
         for name in names
         if then.get(name) != now.get(name)
     )

@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 from dataclasses import replace
 
-from batchbook.batch.judging import remarks_of
+from batchbook.batch.endnotes import records_named, remarks_on
 from batchbook.batch.opening import Begun
 from batchbook.batch.outcomes import Counts
 from batchbook.batch.rejectedrows import leave_rejected_rows
@@ -58,8 +58,9 @@ class Closing:
         result = self._made(error)
         ended = PENDING if self._saver.pending and error is None else result.status
         context.manager.end(
-            self._log, ended, error.code if error else result.status, result.as_dict(), context.tracker.times
-        )
+            self._log, ended, error.code if error else result.status, result.as_dict(), context.tracker.times,
+            note=result.records,
+        )  # fmt: skip
         if error is None and result.stopped_with is None:
             result = replace(result, report_workbook=self._nightly_report(), rejected_rows=self._rejected_rows())
         try:
@@ -75,6 +76,7 @@ class Closing:
         context, job, run, ledger = self._context, self._job, self._run, self._context.manager.ledger
         counts = context.counts()
         status = self._status(counts, error)
+        warned, remarks = self._remarks()
         return RunResult(
             run_id=run,
             job=job.job,
@@ -93,7 +95,9 @@ class Closing:
             error=error,
             stopped_with=context.stop.exit_code if status == "interrupted" else None,
             reference=context.assembly.reference,
-            remarks=self._remarks(),
+            warned=warned,
+            records=records_named(context) if status in ("completed", "completed_with_failures") else "",
+            remarks=remarks,
             pending=self._saver.pending,
             vanished=self._vanished,
         )
@@ -105,13 +109,12 @@ class Closing:
             return "interrupted"
         return counts.ending(self._job.fail_on)
 
-    def _remarks(self) -> tuple[str, ...]:
-        """What the processor tells of this attempt as a whole, each warned of."""
-        remarks = remarks_of(self._context.assembly.processor)
+    def _remarks(self) -> tuple[int, tuple[str, ...]]:
+        """How many rows have a remark, and what is told of the run as a whole, each warned of."""
+        warned, remarks = remarks_on(self._context)
         for one in remarks:
-            self._context.warn(one)
             log.warning("run %s of %s: %s", self._run, self._job.job, one)
-        return remarks
+        return warned, remarks
 
     def _nightly_report(self) -> str | None:
         """The report workbook that the job wants of each run."""

@@ -11,8 +11,8 @@ from batchbook.batch.assembly import Assembly, Clock
 from batchbook.batch.checkpoints import CheckpointManager
 from batchbook.batch.details import Details
 from batchbook.batch.emptied import must_not_be_emptied
+from batchbook.batch.endnotes import remarks_on
 from batchbook.batch.interrupt import StopToken
-from batchbook.batch.judging import remarks_of
 from batchbook.batch.outcomes import RowOutcome
 from batchbook.batch.planning import Planner
 from batchbook.batch.processor import BatchProcessor, RowFeed
@@ -147,9 +147,7 @@ def _result(context: RunContext, saves: SaveLog, changes: Spool) -> RunResult:
     problems = Spool()  # the ledger, which has them, vanishes
     for one in problems_of(log):
         problems.append(one)
-    remarks = remarks_of(context.assembly.processor)
-    for said in remarks:
-        context.warn(said)
+    warned, remarks = remarks_on(context)
     return RunResult(
         run_id=None,
         job=job.job,
@@ -170,6 +168,7 @@ def _result(context: RunContext, saves: SaveLog, changes: Spool) -> RunResult:
         changes=changes,
         problems=problems,
         foreseen=counts.ending(job.fail_on),
+        warned=warned,
         remarks=remarks,
     )
 

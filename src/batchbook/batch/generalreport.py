@@ -144,6 +144,13 @@ def problems_sheet(run: RunView) -> ReportSheet:
     return ReportSheet("Problems", columns, rows, "No row was rejected, unknown, failed or gone.", frozen=2)
 
 
+def warnings_sheet(run: RunView) -> ReportSheet:
+    """Every row that ended well, though with a remark."""
+    columns = (SheetColumn("Row", 8), SheetColumn("Key", 28), SheetColumn("Warning", 110))
+    rows = ([one["row"], one["key"], Toned(one["warning"], "warn")] for one in run.warnings())
+    return ReportSheet("Warnings", columns, rows, "No row has a warning.", frozen=2)
+
+
 def conflicts_sheet(run: RunView) -> ReportSheet:
     """Every cell in which a person's value and the run's differ."""
     headers = (("Sheet", 14), ("Row", 8), ("Key", 24), ("Column", 24), ("Theirs", 44), ("The Run's", 44), ("Kept", 16))

@@ -15,7 +15,7 @@ from typing import Any
 
 from batchbook.batch.checkpoints import shown_key
 from batchbook.batch.emptied import must_not_be_emptied
-from batchbook.batch.report import conflicts_in, problems_of
+from batchbook.batch.report import conflicts_in, problems_of, warnings_of
 from batchbook.batch.standing import as_it_stands, standing_of
 from batchbook.config import BaseConfig
 from batchbook.errors import UsageError
@@ -208,6 +208,7 @@ def show_run(ledger: Ledger, name: str) -> dict[str, Any]:
             {"id": s.id, "at": s.at, "state": s.state, "backup": s.backup} for s in saves_of(ledger, run.id)
         ),
         "problems": iter(()) if pruned else problems_of(log),
+        "warnings": iter(()) if pruned else warnings_of(log),
         "conflicts": iter(()) if pruned else conflicts_in(log),
     }  # fmt: skip
 

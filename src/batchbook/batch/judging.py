@@ -61,7 +61,9 @@ class Judge:
         changed = bool(changes) or any(not same(value, taken.table_row.taken[name]) for name, value in columns.items())
         changed = changed or any(self._details_differ(taken, sheet, rows) for sheet, rows in details.items())
         kind = Outcome.DONE if changed else Outcome.UNCHANGED
-        return replace(self._outcome(taken, kind, "", columns, details, checked=result.checked), changes=changes)
+        ended = self._outcome(taken, kind, "", columns, details, checked=result.checked)
+        # Beside the row, not in it: the sheet's column of reasons tells of problems.
+        return replace(ended, changes=changes, reason=one_line(result.remark) if result.remark else "")
 
     def signal(self, taken: TakenRow, error: BaseException) -> RowOutcome:
         """The outcome of a row whose processor raised."""

@@ -116,12 +116,30 @@ class Opening:
         for candidate in self._manager.candidates():
             if candidate.valid and is_there(self._target, True, self._stop):
                 return self._mended(candidate)
-            self._listen(
-                Warned(
-                    f"run {candidate.run.id} cannot be resumed: {'; '.join(candidate.problems) or 'its output is gone'}"
-                )
+            self._warn(
+                self._of_other_input(candidate.run)
+                or f"run {candidate.run.id} cannot be resumed: {'; '.join(candidate.problems) or 'its output is gone'}"
             )
         return None
+
+    def _of_other_input(self, run: RunRecord) -> str | None:
+        """What becomes of an unfinished run over another input than this one; None where it is not of another one."""
+        other = self._manager.other_input(run)
+        if other is None:
+            return None
+        then, now = other
+        log = RunLog(self._manager.ledger, run)
+        there = sum(log.counts().values()) - log.unsaved()
+        rows = f"{there:,} of its {run.selected:,} rows are done and in the workbook"
+        stays = "it stays unfinished" if self._filters else "it is given up now"
+        if then == now:
+            begun = (
+                f"run {run.id} over the input {then} is unfinished, and the file was changed since: {rows}, which stay"
+            )
+            return f"{begun}; {stays}, and this run takes all rows of {now} as it is now"
+        begun = f"run {run.id} over the input {then} is unfinished: {rows}, which stay"
+        again = f"start the same over {then} again: rows that are done already come out unchanged"
+        return f"{begun}; {stays}, for this run takes {now}. For the rest of {then} {again}"
 
     def _mended(self, candidate: Candidate) -> Candidate:
         """The same run with nothing in its record that is not certain; what was damaged is said aloud."""

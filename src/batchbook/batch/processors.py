@@ -74,6 +74,8 @@ class RowResult:
     """The reason, where the answer could not be had; columns and details are written all the same."""
     changes: Sequence[RecordChange] = ()
     """Of a processor with a `system`: changes of its records, brought into the workbook as a whole or not at all."""
+    remark: str = ""
+    """What is to be known of a row that ended well, such as that it was done otherwise than people would expect."""
     checked: bool = True
     """False where nothing was found out: the checked-at mark stays, so that a job over stale rows takes it again."""
 

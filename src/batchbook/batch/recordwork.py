@@ -54,6 +54,11 @@ class RecordWork:
         return cls(processor.system, processor, manager, log) if processor.system is not None else None
 
     @property
+    def opened(self) -> Workspace | None:
+        """The records as the processor sees them, with all that its rows changed; None before they were opened."""
+        return self._opened
+
+    @property
     def waits_for(self) -> Callable[[RecordChange], str | None]:
         """Gives another unfinished run that is still to change the record of a change, None where there is none."""
         return self._others.run_of

@@ -46,10 +46,12 @@ def _write(stream: BinaryIO, rows: RowFile, log: RunLog) -> None:
     stream.write(_line([*names, ROW_COLUMN, WHY_COLUMN], rows.delimiter))
     reasons = _reasons(log)
     line, reason = next(reasons, (0, ""))
-    for number, cells in rows.rows():
+    for number, cells, surplus in rows.rows():
         if number == line:
-            # As they were given: with an apostrophe in front a text would come back as another one.
-            stream.write(_line([*(_field(cells.get(name)) for name in names), number, reason], rows.delimiter))
+            # As they were given: with an apostrophe in front a text would come back as another one. What stood behind
+            # the last header still stands there: a row that was not mended is rejected again.
+            fields = [*(_field(cells.get(name)) for name in names), number, reason, *surplus]
+            stream.write(_line(fields, rows.delimiter))
             line, reason = next(reasons, (0, ""))
     if line:
         raise ConfigurationError(

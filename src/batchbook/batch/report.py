@@ -67,6 +67,10 @@ class RunResult:
     """The report workbook that the job wants of each run, where it could be written."""
     rejected_rows: str | None = None
     """The file of the rows of an input that were rejected or failed, as they were given, with the reasons."""
+    warned: int = 0
+    """How many rows ended well with a remark."""
+    records: str = ""
+    """The records of a system that the run changed: a few by key and label, the others by their number."""
     remarks: tuple[str, ...] = ()
     """What the processor tells of its last attempt as a whole, such as a source that did not answer."""
     pending: Mapping[str, str] | None = None
@@ -108,6 +112,10 @@ class RunResult:
             plain["reference"] = dict(self.reference)
         if self.conflicts:
             plain["overwritten"] = self.overwritten
+        if self.warned:
+            plain["warned"] = self.warned
+        if self.records:
+            plain["changed_records"] = self.records
         if self.remarks:
             plain["remarks"] = list(self.remarks)
         if self.pending is not None:
@@ -154,6 +162,12 @@ def problems_of(log: RunLog) -> Iterator[dict[str, Any]]:
             yield {"row": one.number, "key": shown_key(one.key), "outcome": one.outcome, "reason": one.reason}
 
 
+def warnings_of(log: RunLog) -> Iterator[dict[str, Any]]:
+    """Every row that ended well, though with a remark, as plain data."""
+    for number, key, said in log.remarked():
+        yield {"row": number, "key": shown_key(key), "warning": said}
+
+
 def conflicts_in(log: RunLog) -> Iterator[dict[str, Any]]:
     """Every conflict with a person's value, as plain data."""
     for one in conflicts_of(log.ledger, log.run.id):
@@ -186,7 +200,11 @@ def sweep_reports(folder: Path, ledger: Ledger, workbook: str) -> None:
 
 def _pieces(log: RunLog, result: Mapping[str, Any]) -> Iterator[str]:
     """The report piece by piece: its lists can be longer than memory."""
-    lists = {"problems": problems_of(log), "conflict_list": conflicts_in(log)}
+    lists = {
+        "problems": problems_of(log),
+        "warnings": warnings_of(log) if result.get("warned") else iter(()),
+        "conflict_list": conflicts_in(log),
+    }
     start = "{\n"
     for name, value in result.items():
         yield f"{start} {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"

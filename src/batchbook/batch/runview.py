@@ -18,7 +18,7 @@ from batchbook.batch.history import CellDifference, counts_of, diff_run, must_ha
 from batchbook.batch.processors import DetailSheet
 from batchbook.batch.readagain import READ, spec_read
 from batchbook.batch.recorded import changes_in
-from batchbook.batch.report import conflicts_in, problems_of
+from batchbook.batch.report import conflicts_in, problems_of, warnings_of
 from batchbook.batch.selection import row_key
 from batchbook.batch.standing import standing_of
 from batchbook.config import Marks
@@ -206,6 +206,15 @@ class RunView:
     def problems(self) -> Iterator[dict[str, Any]]:
         """Every row that did not end well: row, key, outcome, reason."""
         return problems_of(self._log)
+
+    @property
+    def warning_count(self) -> int:
+        """How many rows ended well with a remark."""
+        return self._log.remarked_count()
+
+    def warnings(self) -> Iterator[dict[str, Any]]:
+        """Every row that ended well with a remark: row, key, warning."""
+        return warnings_of(self._log)
 
     @property
     def conflict_count(self) -> int:

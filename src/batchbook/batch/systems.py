@@ -12,7 +12,7 @@ from batchbook.tables.keys import key_shown
 from batchbook.tables.records import RecordChange, RecordType
 from batchbook.tables.workspace import Workspace
 
-_MOST_NAMED = 3
+MOST_NAMED = 3
 """So many of the records that a command changed are named in its note; the others are counted."""
 _LONGEST_LABEL = 60
 
@@ -57,8 +57,8 @@ class System:
         """
         logs = {kind.sheet for kind in self.types if kind.append_only}
         told = [change for change in changes if change.sheet not in logs] or changes
-        named = [_named(workspace, self._type(change.sheet), change) for change in told[:_MOST_NAMED]]
-        more = [f"{len(told) - _MOST_NAMED:,} more"] if len(told) > _MOST_NAMED else []
+        named = [_named(workspace, self._type(change.sheet), change) for change in told[:MOST_NAMED]]
+        more = [f"{len(told) - MOST_NAMED:,} more"] if len(told) > MOST_NAMED else []
         return ", ".join([*named, *more])
 
     def _type(self, sheet: str) -> RecordType[Any]:

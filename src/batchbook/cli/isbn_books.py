@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from batchbook.cli import isbn_options as opt
+from batchbook.cli.isbn_values import isbn_text
 from batchbook.cli.listing import line_of
 from batchbook.cli.options import spread
 from batchbook.cli.output import counted, manner, note, say, show_json
@@ -131,6 +133,8 @@ class Adoption:
     reasons: list[Finding] = field(default_factory=list)
     """Of the rows that were rejected."""
     warnings: list[Finding] = field(default_factory=list)
+    kept_out: dict[str, int | None] = field(default_factory=dict)
+    """Numbers of rejected rows that are reserved, with their rows."""
 
     def add(self, adopted: Adopted) -> None:
         """Count a row."""
@@ -140,6 +144,8 @@ class Adoption:
         self.rejected += adopted.outcome == "rejected"
         (self.reasons if adopted.outcome == "rejected" else self.warnings).extend(adopted.findings)
         self.of[adopted.of] += 1
+        if adopted.kept_out and adopted.at_stake is not None:
+            self.kept_out.setdefault(adopted.at_stake, adopted.row.place.row)
         if adopted.block is not None:
             self.blocks.append(adopted.block)
 
@@ -164,7 +170,8 @@ def adopt(
     Numbers that are in use get a row with their title, unused numbers stay free. A workbook without blocks gets those
     of the list, each named with its size; one that has blocks gets further ones only with --new-blocks, for a number in
     the list can be of another publisher's block. Rows in = done + unchanged + rejected; what is wrong with a row is
-    told with row, column and value, and the exit code is 3. All sound rows are taken over in one save.
+    told with row, column and value, and the exit code is 3; its number is reserved, unless the row says that it is
+    free, until the row was mended and the list adopted again. All sound rows are taken over in one save.
 
     \b
     Examples:
@@ -178,6 +185,7 @@ def adopt(
     if not manner.json:
         _say_findings("rejected", found.reasons)
         _say_findings("warning", found.warnings)
+        _say_kept_out(desk.system, found.kept_out)
         for one in new:
             warn(
                 f"new block {one['block']} with {one['total']:,} numbers, {one['first']} to {one['last']}; "
@@ -189,11 +197,14 @@ def adopt(
         "new_blocks": new,
         "rejections": [str(finding) for finding in found.reasons],
         "remarks": [str(finding) for finding in found.warnings],
+        "kept_out": [isbn_text(desk.system, isbn) for isbn in found.kept_out],
     }
     said = (
         f"adopted: {found.done:,} of {counted(found.rows, 'row')} of {file.name} ({found.unchanged:,} unchanged, "
         f"{found.rejected:,} rejected); {counted(len(found.blocks), 'new block')}"
     )
+    if found.kept_out:
+        said += f"; reserved, for their rows were rejected: {counted(len(found.kept_out), 'number')}"
     tell(how, "adopt", done, said=said, record=found.counts(), more=more)
     return EXIT_OUTCOMES if found.rejected else EXIT_OK
 
@@ -206,7 +217,19 @@ def _adopt(workspace: Workspace, system: IsbnSystem, actor: Actor, *, file: Path
     adoption = Adoption()
     for adopted in adopt(workspace, system, actor, agency_rows(file), new_blocks=new_blocks):
         adoption.add(adopted)
+    adoption.reasons.sort(key=lambda finding: finding.row or 0)
     return adoption
+
+
+def _say_kept_out(system: IsbnSystem, kept_out: Mapping[str, int | None]) -> None:
+    """Name the numbers of rejected rows that are reserved: nobody asked for that."""
+    for isbn, row in islice(kept_out.items(), _MOST_LINES):
+        note(
+            f"warning: {isbn_text(system, isbn)} is reserved, so that it is not given: its row {row} was rejected. "
+            "Mend the row and adopt the list again, or release the number"
+        )
+    if len(kept_out) > _MOST_LINES:
+        note(f"  and {len(kept_out) - _MOST_LINES:,} more such numbers (--json has all)")
 
 
 def _say_findings(title: str, findings: Sequence[Finding]) -> None:

@@ -13,7 +13,7 @@ from batchbook.cli import isbn_options as opt
 from batchbook.cli.isbn_values import isbn_text
 from batchbook.cli.listing import line_of
 from batchbook.cli.options import spread
-from batchbook.cli.systems import ISBN, Desk, tell
+from batchbook.cli.systems import ISBN, tell
 from batchbook.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def schedule(
       batchbook isbn schedule --title "The River" --book-id B-101 --date 2027-04-01 --book-format ebook --priority 1
     """
     from batchbook.isbn import service
+    from batchbook.isbn.scheduling import day_over
 
     given = {
         "title": title,
@@ -76,7 +77,7 @@ def schedule(
     record = line_of(desk.system.assignments, found.assignment)
     warnings = list(found.warnings)
     if found.outcome != "unchanged":
-        warnings += _of_the_past(desk, found.assignment)
+        warnings += day_over(found.assignment, desk.today())
     words = {
         "scheduled": f"scheduled {record['isbn']} for {title} ({record['format']}) on {record['scheduled_date']}",
         "unchanged": f"{record['isbn']} is what {book_id} ({book_format}) has already",
@@ -84,14 +85,6 @@ def schedule(
     }
     more = {"outcome": found.outcome, "assignment": record, "history": _history(desk.system, found)}
     tell(how, "schedule", done, said=words[found.outcome], record=record, more=more, warnings=warnings)
-
-
-def _of_the_past(desk: Desk[IsbnSystem], row: Assignment) -> list[str]:
-    """A warning where a number is scheduled on a day that is over."""
-    day = row.scheduled_date
-    if row.status != "scheduled" or day is None or day >= desk.today():
-        return []
-    return [f"{day} is in the past: the next `batchbook isbn assign-due` assigns the number"]
 
 
 def _wanted(system: IsbnSystem, given: dict[str, str | None]) -> Wanted:
@@ -224,6 +217,8 @@ def _step(
     how: opt.Changing, verb: str, act: Callable[[Workspace, IsbnSystem, Actor], Changed], reason: str | None = None
 ) -> None:
     """Do one step of one number as a run, and tell it."""
+    from batchbook.isbn.scheduling import day_over
+
     desk = ISBN.desk(how.workbook)
     done = desk.change(how, verb, act, note=reason or "")
     found = done.value
@@ -235,7 +230,7 @@ def _step(
     did = _DID[verb] if found.changed else "unchanged:"
     said = f"{did} {isbn_text(desk.system, found.after.isbn)}{_what(found.before, found.after, before, record)}"
     moved = found.before is not None and found.before.scheduled_date != found.after.scheduled_date
-    warnings = _of_the_past(desk, found.after) if moved else []
+    warnings = day_over(found.after, desk.today()) if moved else ()
     tell(how, verb, done, said=said, record=record, more=more, warnings=warnings)
 
 

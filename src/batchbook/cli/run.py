@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     Shown: TypeAlias = Callable[[RunResult, list[str], bool], None]
 
+LEFT = ("rejected", "unknown", "failed", "gone")
+"""Outcomes of rows that need a look."""
 RESUME = "go on with --resume-auto"
 """How people go on after an interruption."""
 
@@ -202,6 +204,17 @@ def _show(result: RunResult, problems: list[str], quiet: bool, *, resume: str = 
     elif not quiet and (result.run_id is not None or result.error is None):
         for line in (*summary(result.as_dict(), resume), *problems):
             say(line)
+    elif quiet:
+        say_what_is_left(result)
+
+
+def say_what_is_left(result: RunResult) -> None:
+    """With ``--quiet`` one line on standard error, where rows need a look."""
+    counts = {name: count for name, count in result.rows.as_dict().items() if name in LEFT and count}
+    if result.error is None and counts:
+        where = f"batchbook runs show {result.run_id}" if result.run_id else "--verbose or --json shows them"
+        told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        note(f"{result.job}: of {result.rows.selected:,} rows {told}; all of them: {where}")
 
 
 def _somebody_to_ask(start: StartRequest) -> bool:
@@ -255,6 +268,10 @@ def summary(result: dict[str, Any], resume: str = RESUME) -> list[str]:
             f"not in the workbook yet: it is open ({pending['open_in']}); the finished save lies in {pending['file']}"
         )
         lines.append(pending["advice"])
+    if records := result.get("changed_records"):
+        lines.append(f"records: {records} (batchbook runs diff {result['run_id']} has each cell)")
+    if warned := result.get("warned"):
+        lines.append(f"warnings: {warned:,} of the rows above have one")
     named = ("workbook", "output", "report", "report_workbook", "rejected_rows")
     lines += [f"{name.replace('_', ' ')}: {path}" for name in named if (path := result.get(name))]
     return lines

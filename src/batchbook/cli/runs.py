@@ -23,6 +23,8 @@ app = typer.Typer(help="List runs, show what they did, take it back or put it ba
 # As many problems or conflicts as a person reads; --json has them all.
 _MOST_LINES = 20
 _MOST_CELLS = 8
+_LISTED = 20
+"""Runs in the list, where nobody says how many."""
 
 
 @contextmanager
@@ -37,7 +39,13 @@ def ledger_here(*, reading: bool = False) -> Iterator[tuple[BaseConfig, Ledger]]
 
 @app.command("list")
 def list_all(
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20, json: Json = False
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help=f"How many, the newest first; left out: {_LISTED}, with --json all.", show_default=False
+        ),
+    ] = None,
+    json: Json = False,
 ) -> None:
     """List the runs of this folder, newest first."""
     from batchbook.batch.history import list_runs
@@ -45,8 +53,9 @@ def list_all(
     with ledger_here(reading=True) as (_, ledger):
         runs = list_runs(ledger)
     if manner.json:
-        show_json({"runs": [_line(run) for run in runs], "error": None})
+        show_json({"runs": [_line(run) for run in runs[:limit]], "total": len(runs), "error": None})
         return
+    limit = limit or _LISTED
     rows = [
         (
             run.run_id,
@@ -95,6 +104,7 @@ def show(run: Run, json: Json = False) -> None:
         if found["pruned"]:
             say(f"its details were pruned on {_short(found['pruned'])}: what it did to each row is no longer known")
         _some("problems", (f"row {p['row']} [{p['key']}] {p['outcome']}: {p['reason']}" for p in found["problems"]))
+        _some("warnings", (f"row {w['row']} [{w['key']}]: {w['warning']}" for w in found["warnings"]))
         _some("conflicts", (_conflict(conflict) for conflict in found["conflicts"]))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchbook.cli.listing import write_csv
 from batchbook.cli.output import manner
 from batchbook.cli.places import base_for, who
-from batchbook.cli.run import check_loudness, run_loaded
+from batchbook.cli.run import check_loudness, run_loaded, say_what_is_left
 from batchbook.cli.systems import Installed, installed_jobs
 from batchbook.errors import UsageError
 
@@ -23,7 +24,7 @@ def run_job(system: Installed[Any], verb: str, overrides: dict[str, object], how
     job = _job(system, verb, how.workbook, overrides)
     start = _start(how)
     check_loudness(how.quiet, how.verbose)
-    shown = _as_csv if manner.csv else None
+    shown = partial(_as_csv, asked=how.quiet) if manner.csv else None
     resume = "run the same command again to go on"
     return run_loaded(job, start, quiet=how.quiet or manner.csv, shown=shown, resume=resume)
 
@@ -50,8 +51,10 @@ def _start(how: Running) -> dict[str, Any]:
     return {"mode": mode, "user": user, "wait": how.wait, "dry_run": how.dry_run}
 
 
-def _as_csv(result: RunResult, problems: list[str], quiet: bool) -> None:
+def _as_csv(result: RunResult, problems: list[str], quiet: bool, *, asked: bool) -> None:
     """The figures of a run as one line."""
     whole = result.as_dict()
     line = {"run_id": whole["run_id"], "status": whole["status"], **whole["rows"], "report": whole["report"]}
     write_csv(list(line), [line])
+    if asked:
+        say_what_is_left(result)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from batchbook.batch.systems import Actor
 from batchbook.errors import BatchbookError, Finding
 from batchbook.isbn.agencywords import format_of, status_of
 from batchbook.isbn.blocks import block_of_registrant
-from batchbook.isbn.bookings import edit
+from batchbook.isbn.bookings import edit, free_again, take_step
 from batchbook.isbn.bulk import NOWHERE, Place
 from batchbook.isbn.chronicle import ADOPT
 from batchbook.isbn.entering import enter_block
 from batchbook.isbn.fields import read_field
 from batchbook.isbn.records import Assignment, Block
+from batchbook.isbn.rules import missing
 from batchbook.isbn.session import Session
 from batchbook.isbn.states import FREE
 from batchbook.isbn.system import IsbnSystem
-from batchbook.tables.findings import wrong_value
+from batchbook.tables.findings import shortened, wrong_value
 from batchbook.tables.kinds import Wrong
 from batchbook.tables.workspace import Workspace
 
@@ -31,6 +32,8 @@ HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The columns of an agency's list; isbn is needed."""
 NEEDED: Final = ("isbn",)
+_KEPT_OUT, _REJECTED = "in the agency's list", ", rejected: "
+"""Parts of the reason of a number that is reserved because its row was rejected."""
 _REASONS: Final = {"reserved": "reserved in the agency's list", "cancelled": "cancelled in the agency's list"}
 
 
@@ -43,6 +46,8 @@ class AgencyRow:
     place: Place = NOWHERE
     shown: Mapping[str, str] | None = None
     """What people see in the cells, where they are cells."""
+    problem: str | None = None
+    """Why the row cannot be taken as it stands, whatever its values are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,10 @@ class Adopted:
     """The block that was entered for it."""
     of: str | None = None
     """The block that its number is of."""
+    at_stake: str | None = None
+    """Of a rejected row: its number, which can be read, and which the row does not say to be free."""
+    kept_out: bool = False
+    """Whether that number is reserved, so that it is not given before the row is mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +99,15 @@ class _Adoption:
     warnings: list[Finding] = field(default_factory=list)
     block: Block | None = None
     of: str | None = None
+    at_stake: str | None = None
 
     def done(self) -> Adopted:
         """Take it over. Raises _Rejected."""
         listed = self._listed()
         self._find_block(listed)
         held = self.session.assignments.get(listed.isbn)
+        if held is not None and is_kept_out(held):
+            return self._let_in(held, listed)
         if held is None and listed.status == FREE:
             return self._outcome(None, changed=False)
         if held is None or held.status == FREE != listed.status:
@@ -104,6 +116,14 @@ class _Adoption:
                 raise _Rejected(self._at("isbn", said, "lost", listed.isbn))
             return self._outcome(self._take_over(held, listed), changed=True)
         return self._compare(held, listed)
+
+    def _let_in(self, held: Assignment, listed: _Listed) -> Adopted:
+        """A number that was kept out as long as its row was wrong gets what the row says now."""
+        if listed.status == FREE:
+            after = free_again(self.session, self.actor, held.isbn, self.what, None).after
+        else:
+            after = self._take_over(held, listed)
+        return self._outcome(after, changed=True)
 
     def _outcome(self, assignment: Assignment | None, *, changed: bool) -> Adopted:
         done = changed or self.block is not None
@@ -121,6 +141,9 @@ class _Adoption:
     def _listed(self) -> _Listed:
         found: list[Finding] = []
         read = {name: self._value(name, found) for name in HEADERS}
+        self.at_stake = None if read["status"] == FREE and not self.row.values.get("title") else read["isbn"]
+        if self.row.problem is not None:
+            found.append(Finding(self.row.problem, self.row.place.file, row=self.row.place.row, rule="surplus"))
         if read["isbn"] is None and not any(one.column == self._at("isbn", "", "").column for one in found):
             found.append(self._at("isbn", "is blank", "required"))
         status = read["status"] or ("assigned" if read["title"] else FREE)
@@ -129,7 +152,7 @@ class _Adoption:
             found.append(self._at("status", said, "status-ambiguous", self.row.values.get("status")))
         if found:
             raise _Rejected(*found)
-        if status not in (FREE, "reserved") and read["title"] is None:
+        if status != "reserved" and "title" in missing(None, status, read):
             self._warn("title", f"is blank, although the number is {status}", "title-blank")
         details = {name: read[name] for name in ("title", "format") if read[name] is not None}
         return _Listed(read["isbn"], status, details)
@@ -169,7 +192,8 @@ class _Adoption:
             name = plan.span.name
             said = (
                 f"is in no block of the workbook; {name}, with {plan.total:,} numbers, may be another publisher's. If "
-                f"it is yours, enter it with `batchbook isbn add-block {name}`, or adopt with --new-blocks"
+                f"it is yours, enter it with `batchbook isbn add-block {name}` and adopt the list again, or adopt with "
+                "--new-blocks"
             )
             raise _Rejected(self._at("isbn", said, "block-unknown", listed.isbn))
         entered = enter_block(session, self.actor, plan, what=self.what)
@@ -187,7 +211,10 @@ class _Adoption:
         else:
             after = table.update(listed.isbn, **given)
         before = held.status if held else None
-        session.record(self.actor, self.what, listed.isbn, "status", before, listed.status, given["reason"])
+        if before != listed.status:
+            session.record(self.actor, self.what, listed.isbn, "status", before, listed.status, given["reason"])
+        elif held is not None:
+            session.record(self.actor, self.what, listed.isbn, "reason", held.reason, given["reason"])
         return after
 
     def _compare(self, held: Assignment, listed: _Listed) -> Adopted:
@@ -225,14 +252,17 @@ def adopt_row(
     """
     session = Session(workspace, system)
     session.must_be_sound()
+    adoption = _Adoption(session, actor, row, what, new_blocks)
+    findings: Sequence[Finding]
     try:
         with workspace.whole():
-            return _Adoption(session, actor, row, what, new_blocks).done()
+            return adoption.done()
     except _Rejected as rejected:
-        return Adopted("rejected", row, findings=rejected.findings)
+        findings = rejected.findings
     except BatchbookError as error:
         at = row.place.at(system, "isbn", error.what, error.code, row.values.get("isbn"))
-        return Adopted("rejected", row, findings=error.findings or (at,))
+        findings = error.findings or (at,)
+    return Adopted("rejected", row, findings=findings, at_stake=adoption.at_stake)
 
 
 def adopt(
@@ -246,9 +276,50 @@ def adopt(
 ) -> Iterator[Adopted]:
     """Take over rows, one after another. rows in = done + unchanged + rejected.
 
+    The number of a rejected row that can be read is reserved, unless the row says that it is free: the agency knows it,
+    and what is wrong with its row is no reason to give it to another book. When its row was mended, the list can be
+    adopted again. Such rows come last, for another row of the same number may be right.
+
     new_blocks: whether blocks that the workbook does not have are entered; left out, only where it has no block yet.
     """
+    session = Session(workspace, system)
     if new_blocks is None:
-        new_blocks = Session(workspace, system).blocks.count() == 0
+        new_blocks = session.blocks.count() == 0
+    at_stake = []
     for row in rows:
-        yield adopt_row(workspace, system, actor, row, new_blocks=new_blocks, what=what)
+        adopted = adopt_row(workspace, system, actor, row, new_blocks=new_blocks, what=what)
+        # Without new blocks a number of none cannot become one that is given.
+        if adopted.at_stake and (new_blocks or session.block_of(adopted.at_stake)):
+            at_stake.append(adopted)
+        else:
+            yield adopted
+    for adopted in at_stake:
+        yield _keep_out(session, actor, adopted, what)
+
+
+def _keep_out(session: Session, actor: Actor, adopted: Adopted, what: str) -> Adopted:
+    """The same, with its number reserved where it would be given else."""
+    isbn = adopted.at_stake
+    assert isbn is not None
+    if session.block_of(isbn) is None:
+        return adopted
+    if not session.taken(isbn):
+        place, said = adopted.row.place, "; ".join(_worded(finding) for finding in adopted.findings)
+        day = actor.now.astimezone(actor.zone).date()
+        listed = " ".join(filter(None, [_KEPT_OUT, place.file, f"of {day}"]))
+        at = f", row {place.row}" if place.row is not None else ""
+        reason = f"{listed}{at}{_REJECTED}{shortened(said)}"
+        take_step(session, actor, isbn, "reserved", what, reason=reason, changes={"reason": reason})
+    held = session.assignments.get(isbn)
+    return replace(adopted, kept_out=held is not None and is_kept_out(held))
+
+
+def _worded(finding: Finding) -> str:
+    value = "" if finding.value is None else f" ({finding.value})"
+    return f"{finding.column or ''} {finding.message}{value}".strip()
+
+
+def is_kept_out(row: Assignment) -> bool:
+    """Whether a number is reserved for nothing but that its row of an agency's list was rejected."""
+    reason = row.reason or ""
+    return row.status == "reserved" and row.book_id is None and reason.startswith(_KEPT_OUT) and _REJECTED in reason

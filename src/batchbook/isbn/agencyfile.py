@@ -21,10 +21,11 @@ def agency_rows(path: Path) -> Iterator[AgencyRow]:
     needed = {"isbn": headers.pop("isbn")}
     file = open_rows(path, needed, headers)
     titles = {name: HEADERS[name][0] for name in file.names}
-    for number, cells in file.rows():
-        found = {name: cell for name, cell in cells.items() if cell is not None}
+    for row in file.rows():
+        found = {name: cell for name, cell in row.cells.items() if cell is not None}
         yield AgencyRow(
             {name: cell.value for name, cell in found.items()},
-            Place(path.name, None, number, titles),
+            Place(path.name, None, row.number, titles),
             {name: cell.shown() for name, cell in found.items()},
+            row.problem,
         )

@@ -11,6 +11,7 @@ from batchbook.isbn.errors import IsbnRefused
 from batchbook.isbn.fields import EDITABLE, shown_value
 from batchbook.isbn.outcomes import Changed
 from batchbook.isbn.records import Assignment, HistoryEntry
+from batchbook.isbn.rules import missing
 from batchbook.isbn.session import Session
 from batchbook.isbn.states import FREE, SPENT, step
 from batchbook.tables.filters import Alike
@@ -40,6 +41,7 @@ def take_step(
         _must_not_be_lost(session, isbn, before, to)
     step(before.status if before else None, to, session.show(isbn))
     given = {"status": to, **(changes or {})}
+    _must_have(session, isbn, before, to, given)
     with session.workspace.whole():
         after = _put(session, isbn, before, given)
         entries = [session.record(actor, what, isbn, "status", before.status if before else None, to, reason)]
@@ -48,6 +50,17 @@ def take_step(
             lost = [name for name in BOOKING if getattr(before, name) not in (None, getattr(after, name))]
             entries += [_field(session, actor, what, before, after, name, reason) for name in lost]
     return Changed(before, after, tuple(entries))
+
+
+def _must_have(session: Session, isbn: str, before: Assignment | None, to: str, given: Mapping[str, Any]) -> None:
+    """Raise IsbnRefused where a number lacks what the state needs that it goes to."""
+    lacks = missing(before, to, given)
+    if lacks:
+        titles = " and ".join(session.assignments.kind.column(name).header for name in lacks)
+        raise IsbnRefused(
+            f"ISBN {session.show(isbn)} has no {titles}, which a number that is {to} needs.",
+            "Give it with `batchbook isbn update` first.",
+        )
 
 
 def _must_not_be_lost(session: Session, isbn: str, row: Assignment | None, to: str) -> None:

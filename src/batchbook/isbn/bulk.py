@@ -10,12 +10,13 @@ from batchbook.batch.systems import Actor
 from batchbook.errors import Finding
 from batchbook.isbn.fields import read_fields, title_of
 from batchbook.isbn.outcomes import OnDifference, Scheduled, Wanted
+from batchbook.isbn.rules import NEEDS
 from batchbook.isbn.scheduling import held_for, schedule_number
 from batchbook.isbn.session import Session
 from batchbook.isbn.system import IsbnSystem
 from batchbook.tables.workspace import Workspace
 
-NEEDED: Final = ("title", "book_id", "scheduled_date")
+NEEDED: Final = NEEDS["scheduled"]
 """Columns that an import must have."""
 
 HEADERS: Final[Mapping[str, tuple[str, ...]]] = {

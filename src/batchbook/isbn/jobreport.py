@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from batchbook.batch import ReportSheet, RunView, SheetColumn
-from batchbook.batch.generalreport import SUMMARY_COLUMNS, Line, conflicts_sheet, problems_sheet, summary_of
+from batchbook.batch.generalreport import (
+    SUMMARY_COLUMNS,
+    Line,
+    conflicts_sheet,
+    problems_sheet,
+    summary_of,
+    warnings_sheet,
+)
 from batchbook.isbn.records import ASSIGNMENTS
 from batchbook.tables.kinds import CellValue
 from batchbook.tables.records import RecordChange
@@ -21,6 +28,7 @@ def bulk_report(run: RunView, *, changes_only: bool) -> Sequence[ReportSheet]:
         _summary(run, "Bulk import of ISBNs", changes_only=changes_only),
         ReportSheet("Given", columns, _Lines(run, _given), "No number was given.", frozen=3),
         problems_sheet(run),
+        *([warnings_sheet(run)] if run.warning_count else []),
     ]
 
 

@@ -18,6 +18,7 @@ from batchbook.isbn.headers import spelled
 from batchbook.isbn.jobreport import assign_due_report, bulk_report
 from batchbook.isbn.outcomes import OnDifference, Wanted
 from batchbook.isbn.records import ASSIGNMENTS, STATUSES
+from batchbook.isbn.scheduling import day_over
 from batchbook.isbn.service import assign
 from batchbook.isbn.system import IsbnSystem, isbn_system
 from batchbook.tables.kinds import Wrong
@@ -138,7 +139,7 @@ class BulkImport(_IsbnJob):
             raise Rejected(reason_of(findings))
         try:
             with workspace.whole():
-                bulk.schedule_row(workspace, system, actor, wanted, on_difference=self.options.on_difference)
+                done = bulk.schedule_row(workspace, system, actor, wanted, on_difference=self.options.on_difference)
         except NoNumberLeft as error:
             self._short[wanted.format or ""] += 1
             raise Rejected(error.what) from error
@@ -147,7 +148,13 @@ class BulkImport(_IsbnJob):
         except (IsbnRefused, RecordRefused, Unsound) as error:
             raise Rejected(said_of(error)) from error
         changes = workspace.take()
-        return RowResult(changes=changes) if changes else None
+        if not changes:
+            return None
+        said = [*done.warnings, *day_over(done.assignment, self.context.now.astimezone(self.context.zone).date())]
+        if not said:
+            return RowResult(changes=changes)
+        number = ASSIGNMENTS.column("isbn").kind.show(done.assignment.isbn)
+        return RowResult(changes=changes, remark=f"{number}: {'; '.join(said)}")
 
     def remarks(self) -> Sequence[str]:
         """The shortage, where there was one."""

@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from batchbook.isbn.blocks import faults_of
 from batchbook.isbn.ranges import RangeTable
 from batchbook.isbn.records import Assignment, Block
+from batchbook.isbn.states import SPENT
 from batchbook.tables.records import Broken, Rule
 
-NEEDS: Final = {"scheduled": ("title", "book_id", "scheduled_date"), "reserved": ("reason",)}
-"""What a number in a state cannot be without."""
+NEEDS: Final = {
+    "scheduled": ("title", "book_id", "scheduled_date"),
+    "reserved": ("reason",),
+    "assigned": ("title",),
+    "published": ("title",),
+}
+"""What a number in a state cannot be without. The format is none of it: an import can leave it out (ISB-8.1)."""
+KEPT: Final = ("title", "book_id", "format")
+"""What says whose number it is: of one that is scheduled or spent it can be changed, but not be cleared.
+
+A book whose number no longer names it would get another one (ISB-2.6).
+"""
 
 
 def assignment_rule(row: Assignment) -> Iterator[Broken]:
-    """A number has what its state needs."""
+    """A number has what its state needs.
+
+    Lists of agencies have numbers in use without a title (ISB-8.6): such a row holds, and is told as a warning.
+    """
     for field in NEEDS.get(row.status, ()):
         if getattr(row, field) is None:
-            yield Broken(field, "needed-by-status", f"is blank, but a number that is {row.status} needs it")
+            said = f"is blank, but a number that is {row.status} needs it"
+            yield Broken(field, "needed-by-status", said, warning=row.status in SPENT)
+
+
+def missing(row: Assignment | None, status: str, given: Mapping[str, Any]) -> list[str]:
+    """The fields that a number would lack in a status, with these changes of its row."""
+    return [name for name in NEEDS.get(status, ()) if given.get(name, getattr(row, name, None)) is None]
+
+
+def fixed(row: Assignment) -> Mapping[str, str]:
+    """The fields of a booking that cannot be cleared, each with the reason."""
+    why = dict.fromkeys(NEEDS.get(row.status, ()), f"a number that is {row.status} needs it")
+    if row.status == "scheduled" or row.status in SPENT:
+        held = [name for name in KEPT if getattr(row, name) is not None]
+        why = dict.fromkeys(held, f"it says whose number this is, which is {row.status}; give another one") | why
+    return why
 
 
 def block_rule(ranges: RangeTable) -> Rule[Block]:

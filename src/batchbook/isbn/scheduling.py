@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -57,6 +58,14 @@ def _used_up(session: Session, wanted: Wanted, isbn: str) -> Sequence[str]:
             if not any(map(session.next_free, meant)):
                 said.append(f"no number is left in the blocks of the {field} {getattr(wanted, field)} ({names})")
     return said
+
+
+def day_over(row: Assignment, today: dt.date) -> Sequence[str]:
+    """A warning where a number is scheduled on a day that is over."""
+    day = row.scheduled_date
+    if row.status != "scheduled" or day is None or day >= today:
+        return ()
+    return (f"{day} is in the past: the next `batchbook isbn assign-due` assigns the number",)
 
 
 def held_for(session: Session, wanted: Wanted) -> Assignment | None:

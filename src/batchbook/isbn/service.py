@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from batchbook.batch.systems import Actor
@@ -20,10 +21,9 @@ from batchbook.isbn.errors import IsbnRefused, WrongValues
 from batchbook.isbn.fields import EDITABLE, read_fields, title_of
 from batchbook.isbn.outcomes import BlockAdded, Changed, OnDifference, Scheduled, Wanted
 from batchbook.isbn.records import Assignment
-from batchbook.isbn.rules import NEEDS
+from batchbook.isbn.rules import fixed
 from batchbook.isbn.scheduling import schedule_number
 from batchbook.isbn.session import Session
-from batchbook.isbn.states import SPENT
 from batchbook.isbn.system import IsbnSystem
 from batchbook.tables.filters import Between
 from batchbook.tables.workspace import RecordRefused, Workspace
@@ -128,8 +128,7 @@ def update(
     """
     session = Session(workspace, system)
     row = session.existing(session.read(isbn))
-    needed = _needed(row)
-    given = _read(system, {**changes, "reason": reason}, EDITABLE, needed, row.status)
+    given = _read(system, {**changes, "reason": reason}, EDITABLE, fixed(row))
     if row.status == "available":
         raise IsbnRefused(
             f"ISBN {session.show(row.isbn)} is available: there is no booking to change.",
@@ -160,23 +159,15 @@ def due(workspace: Workspace, system: IsbnSystem, until: dt.date) -> Iterator[As
     )
 
 
-def _needed(row: Assignment) -> Sequence[str]:
-    """The fields of a booking that cannot be cleared."""
-    # A book's number without a format could be handed out to the same book and format again.
-    form = ("format",) if row.format is not None and row.status in ("scheduled", *SPENT) else ()
-    return *NEEDS.get(row.status, ()), *form
-
-
 def _read(
     system: IsbnSystem,
     values: Mapping[str, object],
     editable: Sequence[str] | None = None,
-    needed: Sequence[str] = (),
-    status: str = "",
+    needed: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Values of fields. Raises WrongValues with all that is wrong; only `editable` ones and a reason are known.
 
-    needed: fields that must not be blank while the number has this status.
+    needed: fields that must not be blank, each with the reason.
     """
     known = (*editable, "reason") if editable is not None else tuple(values)
     given, found = read_fields(system, {name: value for name, value in values.items() if name in known})
@@ -186,9 +177,7 @@ def _read(
         if name not in known
     ]
     found += [
-        Finding(
-            f"cannot be cleared: a number that is {status} needs it", column=title_of(system, name), rule="required"
-        )
+        Finding(f"cannot be cleared: {needed[name]}", column=title_of(system, name), rule="required")
         for name in editable or ()
         if name in needed and name in given and given[name] is None
     ]

@@ -17,6 +17,7 @@ DROPPED = "dropped"
 # Why the queries below name their index: without statistics SQLite goes through all rows of a run by the primary key.
 
 OUTCOME_COLUMNS = "ordinal, key, number, outcome, reason, inputs, taken, writes, details"
+_REMARKED = "FROM outcomes WHERE run = ? AND superseded = 0 AND outcome IN ('done', 'unchanged') AND reason <> ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +278,16 @@ class RunLog:
             "SELECT outcome, count(*) FROM outcomes WHERE run = ? AND superseded = 0 GROUP BY outcome", [self.run.id]
         )
         return {row[0]: row[1] for row in rows}
+
+    def remarked(self) -> Iterator[tuple[int, str, str]]:
+        """The rows that ended well with a remark: row number, key text, what is said of it."""
+        rows = self.ledger.query(f"SELECT number, key, reason {_REMARKED} ORDER BY number, ordinal", [self.run.id])
+        return ((number, key, said) for number, key, said in rows)
+
+    def remarked_count(self) -> int:
+        """How many rows ended well with a remark."""
+        row = self.ledger.one(f"SELECT count(*) {_REMARKED}", [self.run.id])
+        return int(row[0]) if row else 0
 
     def drop_unsaved(self, attempt: int, at: str) -> None:
         """Results that are not in the workbook no longer hold: their rows are pending again."""

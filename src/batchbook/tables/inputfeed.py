@@ -83,13 +83,13 @@ class InputFeed(Table):
     def rows(self) -> Iterator[TableRow]:
         """The rows in the order in which they are processed."""
         held = self._held()
-        for line, text in held.query(f"SELECT line, cells FROM held ORDER BY {_ORDER}"):
+        for line, text, problem in held.query(f"SELECT line, cells, problem FROM held ORDER BY {_ORDER}"):
             cells = {name: _unpacked(packed) for name, packed in zip(self.reads, json.loads(text), strict=True)}
-            yield self._taken(line, cells)
+            yield self._taken(line, cells, problem)
 
-    def _taken(self, line: int, cells: Mapping[str, CellLike | None]) -> TableRow:
+    def _taken(self, line: int, cells: Mapping[str, CellLike | None], problem: str | None = None) -> TableRow:
         key = (str(line),)
-        return TableRow(line, key, Row(line, key, cells), {}, self._without_result(line, cells))
+        return TableRow(line, key, Row(line, key, cells), {}, problem or self._without_result(line, cells))
 
     def _without_result(self, line: int, cells: Mapping[str, CellLike | None]) -> str | None:
         for name, cell in cells.items():
@@ -106,17 +106,20 @@ class InputFeed(Table):
             kept = _kept_for(getattr(self._order, "__self__", self._order))
             state = self._source, file_digest(self._source), self.spec, self._optional
             if kept.scratch is None or kept.state != state:
-                scratch = Scratch("CREATE TABLE held (line INTEGER PRIMARY KEY, a, b, c, d, cells TEXT NOT NULL);")
-                scratch.execute_many("INSERT INTO held VALUES (?, ?, ?, ?, ?, ?)", self._ranked())
+                scratch = Scratch(
+                    "CREATE TABLE held (line INTEGER PRIMARY KEY, a, b, c, d, cells TEXT NOT NULL, problem TEXT);"
+                )
+                scratch.execute_many("INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?)", self._ranked())
                 kept.state, kept.scratch = state, scratch
             self._scratch = kept.scratch
         return self._scratch
 
     def _ranked(self) -> Iterator[tuple[object, ...]]:
-        for line, cells in self._file.rows():
+        for found in self._file.rows():
+            line, cells = found.number, found.cells
             rank = self._order(self._taken(line, cells).row) or ()
             packed = [_packed(cells.get(name)) for name in self.reads]
-            yield (line, *rank, *(None,) * (_PARTS - len(rank)), json.dumps(packed))
+            yield (line, *rank, *(None,) * (_PARTS - len(rank)), json.dumps(packed), found.problem)
 
     def key_cells(self, number: int, key: tuple[str, ...]) -> dict[str, CellValue]:
         """None: no row of a sheet belongs to a row of the input."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 from batchbook.errors import ConfigurationError, Finding, WorkbookError
 from batchbook.storage.celltexts import folded
@@ -30,6 +30,8 @@ _CHUNK = 1 << 20
 _MOST_FINDINGS = 50
 _SHOWN = 80
 """Characters of a value that is not UTF-8, in findings."""
+_SURPLUS_SHOWN = 500
+"""Characters of what stands behind the last header, in a reason; the file of rejected rows has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,31 @@ class TextCell:
         return str(self.value)
 
 
+class FileRow(NamedTuple):
+    """A row of a file with a header."""
+
+    number: int
+    """Line or row number."""
+    cells: Mapping[str, CellLike | None]
+    """By own name."""
+    surplus: tuple[str, ...] = ()
+    """Fields behind the last header of a CSV file, from the first to the last that is not blank: it is not known what
+    they belong to, nor whether those before them stand under their own headers."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why the row cannot be taken as it stands; None where it can."""
+        if not self.surplus:
+            return None
+        count = "has a field" if len(self.surplus) == 1 else f"has {len(self.surplus)} fields"
+        text = " | ".join(self.surplus)
+        shown = text if len(text) <= _SURPLUS_SHOWN else f"{text[:_SURPLUS_SHOWN]}…"
+        return (
+            f"{count} more than there are headers: {shown!r}; if a field before has the delimiter in it, put that "
+            "field between quotes"
+        )
+
+
 class RowFile(Protocol):
     """A file with a header and rows."""
 
@@ -57,8 +84,8 @@ class RowFile(Protocol):
     delimiter: str
     """What stands between the fields of a CSV file; a comma for a workbook."""
 
-    def rows(self) -> Iterator[tuple[int, Mapping[str, CellLike | None]]]:
-        """Line or row number, and cells by own name; rows empty in all these columns are left out."""
+    def rows(self) -> Iterator[FileRow]:
+        """Its rows; those that are empty in all these columns, and have no surplus, are left out."""
         ...
 
 
@@ -81,6 +108,7 @@ class CsvRows:
             lines.seek(0)  # a header may have line breaks of its own
             header = next(csv.reader(lines, delimiter=self.delimiter), [])
         texts = [(place, text) for place, text in enumerate(header) if text.strip()]
+        self._width = texts[-1][0] + 1 if texts else 0
         self._columns = _columns_of(path, texts, wanted, optional, others=others)
         self.names = tuple(self._columns)
         self.unused = _unused(texts, self._columns)
@@ -108,19 +136,29 @@ class CsvRows:
                 f"The input {self._path.name} cannot be read from line {line} on: {error}.", "Save it as CSV in UTF-8."
             ) from error
 
-    def rows(self) -> Iterator[tuple[int, Mapping[str, CellLike | None]]]:
+    def rows(self) -> Iterator[FileRow]:
         """The lines below the header."""
         with self._open() as lines:
             reader = csv.reader(lines, delimiter=self.delimiter)
             self._next(reader)
             while (fields := self._next(reader)) is not None:
                 texts = {name: fields[i].strip() if i < len(fields) else "" for name, i in self._columns.items()}
-                if any(texts.values()):
-                    yield reader.line_num, {name: TextCell(text) if text else None for name, text in texts.items()}
+                surplus = _surplus(fields, self._width)
+                if surplus or any(texts.values()):
+                    cells = {name: TextCell(text) if text else None for name, text in texts.items()}
+                    yield FileRow(reader.line_num, cells, surplus)
 
     def _next(self, reader: Any) -> list[str] | None:
         with self._readable(reader.line_num + 1):
             return next(reader, None)
+
+
+def _surplus(fields: Sequence[str], width: int) -> tuple[str, ...]:
+    """The fields behind the last header, without blank ones at the end."""
+    behind = [field.strip() for field in fields[width:]]
+    while behind and not behind[-1]:
+        behind.pop()
+    return tuple(behind)
 
 
 def _must_be_utf8(path: Path) -> None:
@@ -245,13 +283,13 @@ class XlsxRows:
                 findings=error.findings,
             ) from error
 
-    def rows(self) -> Iterator[tuple[int, Mapping[str, CellLike | None]]]:
+    def rows(self) -> Iterator[FileRow]:
         """The rows below the header."""
         columns = self._columns
         with self._readable(), Book.open(self._path) as book:
             for number, cells in book.rows(self._sheet, set(columns.values())):
                 if number > self.header_row and any(map(filled, cells.values())):
-                    yield number, {name: cells.get(column) for name, column in columns.items()}
+                    yield FileRow(number, {name: cells.get(column) for name, column in columns.items()})
 
 
 def open_rows(
@@ -301,12 +339,13 @@ class InputTable(Table):
         free = self._free
         nothing: Mapping[str, CellValue] = dict.fromkeys(self.spec.writes)
         used = Scratch("CREATE TABLE used (key TEXT PRIMARY KEY) WITHOUT ROWID;")
-        for line, cells in self._file.rows():
+        for found in self._file.rows():
+            line, cells = found.number, found.cells
             key = named(self.spec.key, {name: None if c is None else c.value for name, c in cells.items()})
             first = used.execute("INSERT OR IGNORE INTO used VALUES (?)", (key_text(key),))
             there = self._there.find(key_text(key)) if first else None
             row = Row(line, key, {name: cells[name] for name in self.reads}, self.spec.writes)
-            problem = self._uncalculated(line, cells)
+            problem = found.problem or self._uncalculated(line, cells)
             if there is not None:
                 yield TableRow(there.number, key, row, there.taken, problem or there.problem)
             else:
