@@ -208,7 +208,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(press: Press) -> N
     before, runs = press.isbns.read_bytes(), press.called("runs", "list", "--json").json["runs"]
     tried = press.schedule("The River", "B-1", "2027-03-01", "paperback", "--dry-run")
     assert tried.code == 0
-    assert tried.out.startswith(f"would be scheduled {FIRST}")
+    assert tried.out.startswith(f"would be done: scheduled {FIRST}")
     assert "nothing was written" in tried.out
     shown = press.isbn("reserve", "--reason", "r", "--dry-run", "--json").json
     assert (shown["dry_run"], shown["run_id"]) == (True, None)

@@ -18,7 +18,9 @@ from batchbook.isbn.headers import spelled
 from batchbook.isbn.jobreport import assign_due_report, bulk_report
 from batchbook.isbn.outcomes import OnDifference, Wanted
 from batchbook.isbn.records import ASSIGNMENTS, STATUSES
+from batchbook.isbn.rules import MISREAD
 from batchbook.isbn.service import assign
+from batchbook.isbn.states import CHECK
 from batchbook.isbn.system import IsbnSystem, isbn_system
 from batchbook.tables.kinds import Wrong
 from batchbook.tables.row import Row
@@ -113,11 +115,14 @@ class BulkImport(_IsbnJob):
     def __init__(self, options: Any, context: JobContext) -> None:
         super().__init__(options, context)
         self._short: Counter[str] = Counter()
+        self._misread: list[Finding] = []
+        """The first of them."""
+        self._misread_rows = 0
 
     def examine(self, workspace: Workspace) -> None:
         """Numbers are given on sound sheets only. Raises Unsound with every row that breaks a rule."""
-        workspace.table(self._isbn.blocks).must_be_sound()
-        workspace.table(self._isbn.assignments).must_be_sound()
+        workspace.table(self._isbn.blocks).must_be_sound(CHECK)
+        workspace.table(self._isbn.assignments).must_be_sound(CHECK)
 
     def order(self, row: Row) -> tuple[str | int, ...] | None:
         """By scheduled date, then priority, those with a number of their own first; wrong rows take none at all."""
@@ -147,10 +152,24 @@ class BulkImport(_IsbnJob):
         except (IsbnRefused, RecordRefused, Unsound) as error:
             raise Rejected(said_of(error)) from error
         changes = workspace.take()
+        self._note_misread(findings)
         return RowResult(changes=changes) if changes else None
 
+    def _note_misread(self, findings: Iterable[Finding]) -> None:
+        found = [finding for finding in findings if finding.rule == MISREAD]
+        self._misread_rows += bool(found)
+        self._misread = self._misread or found
+
     def remarks(self) -> Sequence[str]:
-        """The shortage, where there was one."""
+        """Texts that were read in another encoding, and the shortage, where there were such."""
+        said = []
+        if self._misread_rows:
+            rows = "1 row has a text" if self._misread_rows == 1 else f"{self._misread_rows:,} rows have texts"
+            such = f"such as row {self._misread[0].row}, {_said(self._misread[0])}"
+            said.append(f"{rows} that may have been read in another encoding, {such}; they were imported all the same")
+        return (*said, *self._shortage())
+
+    def _shortage(self) -> Sequence[str]:
         missing = sum(self._short.values())
         if not missing:
             return ()
