@@ -46,7 +46,7 @@ class Finding:
             ("line ", self.line),
             ("sheet ", self.sheet),
             ("row ", self.row),
-            ("column ", self.column),
+            ("" if (self.column or "").startswith("--") else "column ", self.column),  # an option is no column
         )
         return ", ".join(f"{word}{what}" for word, what in named if what not in (None, ""))
 

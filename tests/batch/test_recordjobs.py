@@ -14,7 +14,7 @@ import pytest
 from batchbook.batch.controller import BatchController
 from batchbook.batch.interrupt import StopToken
 from batchbook.batch.processors import RowResult
-from batchbook.batch.progress import RowsCommitted, Saved
+from batchbook.batch.progress import CellChange, RecordsCounted, RecordShown, RowsCommitted, Saved
 from batchbook.batch.start import StartRequest
 from batchbook.errors import BatchbookError, ConfigurationError, UsageError
 from batchbook.storage import files
@@ -266,6 +266,18 @@ def test_a_dry_run_shows_the_cells_of_all_sheets_and_writes_nothing(tmp_path):
     assert site.book.read_bytes() == before
     shown = {(change["sheet"], change["cell"], change["after"]) for change in result.changes}
     assert {("Tickets", "A2", 1), ("Tickets", "C2", "p1"), ("Log", "C3", "given to p0")} <= shown
+
+
+def test_a_dry_run_tells_each_record_once_with_its_key_first_and_counts_the_history(tmp_path):
+    site = Tickets(tmp_path, crowd(2))
+    site.run(dry_run=True)
+    told = [event for event in site.events if isinstance(event, RecordShown)]
+    assert {event.sheet for event in told} == {"Tickets"} and len({event.key for event in told}) == len(told) == 2
+    for event in told:
+        places = [cell.cell for cell in event.cells]
+        assert places[0].startswith("A") and places == sorted(places)
+    assert [event for event in site.events if isinstance(event, RecordsCounted)] == [RecordsCounted("Log", 2)]
+    assert not any(isinstance(event, CellChange) for event in site.events)
 
 
 def test_a_job_over_records_says_what_does_not_fit_it(tmp_path):

@@ -7,6 +7,8 @@ from batchbook.batch.progress import (
     BatchDone,
     CellChange,
     Event,
+    RecordsCounted,
+    RecordShown,
     Resumed,
     RowProblem,
     RowsCommitted,
@@ -80,6 +82,20 @@ def test_a_dry_run_shows_changes_up_to_a_number() -> None:
     assert lines[0].endswith("(dry run: nothing is written)")
     assert lines[1] == "would change Data!D0 [K] Result: nothing -> 'x'"
     assert len(lines) == 202
+
+
+def test_a_dry_run_over_records_shows_a_line_for_each_record() -> None:
+    lines: list[str] = []
+    view = LineView(lines.append, verbose=False)
+    cells = (CellChange("Books", "A2", "K", "Key", None, "K"), CellChange("Books", "C2", "K", "Title", "a", "b"))
+    view(RecordShown("Books", 2, "K", True, cells))
+    view(RecordShown("Books", 2, "K", False, cells[1:]))
+    view(RecordsCounted("History", 2))
+    assert lines == [
+        "would enter Books row 2 [K] Key 'K', Title 'b'",
+        "would change Books row 2 [K] Title 'a' -> 'b'",
+        "would add 2 rows to History",
+    ]
 
 
 def test_a_reader_that_has_gone_does_not_stop_a_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def test_a_change_that_is_only_tried_says_so_and_leaves_the_workbook(
     before = desk.workbook.read_bytes()
     done = desk.change(TRIED, "enter", enter)
     tell(TRIED, "enter", done, said="entered 00-02", record={}, more={})
-    assert capsys.readouterr().out == "would be entered 00-02 (dry run; nothing was written)\n"
+    assert capsys.readouterr().out == "would be done: entered 00-02 (dry run; nothing was written)\n"
     assert desk.workbook.read_bytes() == before
 
 

@@ -205,3 +205,64 @@ def test_headers_over_numbers_stand_at_the_right_in_the_report(press: Press) -> 
     page = openpyxl.load_workbook(press.path / "report.xlsx")["Blocks"]
     sides = {cell.value: cell.alignment.horizontal for cell in page[1]}
     assert sides["Total"] == sides["Unsure"] == "right" and sides["Block"] is None
+
+
+def test_a_report_writes_the_numbers_of_blocks_as_the_list_of_blocks_does(press: Press) -> None:
+    listed = json.loads(press.isbn("blocks", "--json").out)["blocks"]
+    reported = json.loads(press.isbn("report", "--json").out)["blocks"]
+    assert [one["first"] for one in reported] == [one["first"] for one in listed] == [FIRST]
+    assert reported == listed
+
+
+def test_an_empty_list_says_why_it_is_empty(press: Press) -> None:
+    assert "No number has a row yet" in press.isbn("list").out
+    press.schedule("The River", "R1")
+    assert press.isbn("list", "--imprint", "Nobody").out == "No number is like that.\n"
+
+
+def test_a_list_from_a_day_after_its_end_is_refused(press: Press) -> None:
+    refused = press.isbn("list", "--from", "2027-03-01", "--until", "2027-02-01")
+    assert refused.code == 2 and "--from 2027-03-01 is later than --until 2027-02-01" in refused.err
+    assert press.isbn("list", "--from", "2027-03-01", "--until", "2027-03-01").code == 0
+
+
+def test_options_and_formats_that_are_wrong_are_called_what_they_are(press: Press) -> None:
+    assert "Value error" not in press.isbn("list", "--format", "xml").err
+    refused = press.schedule("The River", "R1", "31/02/2027")
+    assert "  --date: is no day" in refused.err and "column --date" not in refused.err
+
+
+def test_to_release_an_assigned_number_is_not_advised(press: Press) -> None:
+    press.schedule("The River", "R1")
+    kept = press.schedule("The Sea", "S1", "2027-03-01", "ebook", "--isbn", FIRST)
+    assert "or release that number first" in kept.err
+    assert press.isbn("assign", FIRST).code == 0
+    kept = press.schedule("The Sea", "S1", "2027-03-01", "ebook", "--isbn", FIRST)
+    assert kept.code == 1 and "next free one" in kept.err and "release" not in kept.err
+
+
+def test_the_check_that_names_every_wrong_row_is_named_as_it_is_typed(press: Press) -> None:
+    press.schedule("The River", "R1")
+    book = openpyxl.load_workbook(press.isbns)
+    book["ISBN Assignments"]["B2"] = "nonsense"
+    book.save(press.isbns)
+    assert "`batchbook isbn check` names all of them" in press.isbn("reserve", "--reason", "r").err
+
+
+def test_a_text_that_was_read_in_another_encoding_is_imported_with_a_warning_and_named_by_check(press: Press) -> None:
+    rows = "title,book_id,scheduled_date,format\nFlÃ¼sse,F-1,2027-01-01,ebook\nFlüsse,F-2,2027-01-01,ebook\n"
+    (press.path / "rows.csv").write_text(rows, "utf-8")
+    done = press.isbn("bulk", "rows.csv")
+    assert done.code == 0 and "rule misread" in done.err and "'Flüsse'" in done.err
+    checked = press.isbn("check", "--json")
+    (found,) = json.loads(checked.out)["findings"]
+    assert (checked.code, found["rule"], found["column"], found["value"]) == (0, "misread", "C (Title)", "FlÃ¼sse")
+
+
+def test_a_dry_run_of_an_import_has_a_line_for_each_number(press: Press) -> None:
+    rows = "title,book_id,scheduled_date,format\nA,F-1,2027-01-01,ebook\nB,F-2,2027-01-02,ebook\n"
+    (press.path / "rows.csv").write_text(rows)
+    told = [line for line in press.isbn("bulk", "rows.csv", "--dry-run").out.splitlines() if line.startswith("would")]
+    assert len(told) == 3
+    assert told[0].startswith(f"would enter ISBN Assignments row 2 [{FIRST}] ISBN '{FIRST}', Status 'scheduled'")
+    assert told[2] == "would add 2 rows to ISBN History"

@@ -144,7 +144,7 @@ def test_every_wrong_option_of_schedule_is_named_in_one_pass(press: Press) -> No
     refused = press.schedule(" ", "B-1", "03/04/2027", "scroll", "--priority", "9", "--isbn", "978-1-60888-000-4")
     assert refused.code == 2
     for option in ("--title", "--date", "--book-format", "--priority", "--isbn"):
-        assert f"column {option}" in refused.err, option
+        assert f"  {option}: " in refused.err, option
     assert press.sheet() == []
 
 
@@ -208,7 +208,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(press: Press) -> N
     before, runs = press.isbns.read_bytes(), press.called("runs", "list", "--json").json["runs"]
     tried = press.schedule("The River", "B-1", "2027-03-01", "paperback", "--dry-run")
     assert tried.code == 0
-    assert tried.out.startswith(f"would be scheduled {FIRST}")
+    assert tried.out.startswith(f"would be done: scheduled {FIRST}")
     assert "nothing was written" in tried.out
     shown = press.isbn("reserve", "--reason", "r", "--dry-run", "--json").json
     assert (shown["dry_run"], shown["run_id"]) == (True, None)

@@ -21,7 +21,7 @@ GOOD = {"title": "T", "book_id": "B", "scheduled_date": "2026-12-01", "format": 
 
 def rules(values, system=SYSTEM, shown=None, place=bulk.NOWHERE):
     read, findings = read_row(system, {**GOOD, **values}, shown, place)
-    assert (read is None) == bool(findings)
+    assert (read is None) == any(not one.warning for one in findings)
     return [(one.column, one.rule) for one in findings]
 
 
@@ -33,6 +33,25 @@ def test_a_good_row_is_what_it_asks_for():
                isbn="9781608880003"),
         (),
     )  # fmt: skip
+
+
+def test_a_text_that_was_read_in_another_encoding_is_scheduled_with_a_warning():
+    read, (found,) = read_row(SYSTEM, {**GOOD, "title": "FlÃ¼sse"}, None, Place("in.csv", None, 7))
+    assert read.title == "FlÃ¼sse"
+    assert (found.column, found.rule, found.row, found.warning) == ("Title", "misread", 7, True)
+    assert "'Flüsse'" in found.message
+
+
+def test_what_is_said_of_a_number_that_is_taken_has_its_hyphens():
+    desk = small_desk()
+    desk.schedule(wanted("B-1"))
+    (found,) = row_findings(desk.workspace, desk.system, wanted("B-2", isbn="9781608880003"))
+    assert (found.rule, found.value) == ("taken", "978-1-60888-000-3")
+
+
+def test_a_place_of_a_control_character_is_a_number():
+    _, (found,) = read_row(SYSTEM, {**GOOD, "title": "a\x07b"})
+    assert found.message == "has the control character U+0007 as character 2; take it out"
 
 
 def test_a_blank_priority_is_2():
@@ -82,7 +101,7 @@ CELLS = st.one_of(
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_whatever_stands_in_a_row_it_is_read_or_refused_with_findings(values):
     read, findings = read_row(SYSTEM, values)
-    assert (read is None) == bool(findings)
+    assert (read is None) == any(not one.warning for one in findings)
     assert all(one.rule and one.column and one.message for one in findings)
     if read is not None:
         small_desk().schedule(Wanted(**{**{n: getattr(read, n) for n in bulk.HEADERS}, "isbn": None}))

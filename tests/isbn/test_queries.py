@@ -126,6 +126,33 @@ def test_a_report_counts_by_status_month_imprint_and_format(desk):
     assert json.loads(json.dumps(found.as_dict()))["blocks"][0]["block"] == f"{BLOCK}:000-099"
 
 
+def test_an_imprint_is_one_whatever_its_case_under_the_name_that_blocks_have(desk):
+    written = ("LANTERN", "Lantern", " lantern", "Lantern", "NIGHT")
+    for place, imprint in enumerate(written):
+        desk.schedule(wanted(f"L-{place}", imprint=imprint))
+    found = report(desk.workspace, desk.system, NOW)
+    assert list(found.by_imprint) == ["Day", "Lantern", "Night", ""]
+    assert (found.by_imprint["Lantern"], found.by_imprint["Night"]) == ({"scheduled": 4}, {"scheduled": 2})
+    (sheet,) = (sheet for sheet in report_sheets(found) if sheet.title == "By imprint")
+    assert [row[0] for row in sheet.rows] == ["Day", "Lantern", "Night", "(none)"]
+
+
+def test_empty_months_are_left_out_beyond_a_year(desk):
+    desk.schedule(wanted("Old", scheduled_date=dt.date(2020, 1, 1)))
+    desk.schedule(wanted("New", scheduled_date=dt.date(2027, 3, 1)))
+    found = report(desk.workspace, desk.system, NOW)
+    assert list(found.by_month) == ["2020-01", "2026-11", "2026-12", "2027-01", "2027-02", "2027-03", ""]
+    (sheet,) = (sheet for sheet in report_sheets(found) if sheet.title == "By month")
+    assert [row[0] for row in sheet.rows][:2] == ["2020-01", "2026-11"]
+
+
+def test_twelve_empty_months_are_told_and_thirteen_are_not(desk):
+    desk.schedule(wanted("Y", scheduled_date=dt.date(2028, 1, 1)))
+    assert len(report(desk.workspace, desk.system, NOW).by_month) == 16
+    desk.schedule(wanted("Z", scheduled_date=dt.date(2029, 3, 1)))
+    assert len(report(desk.workspace, desk.system, NOW).by_month) == 17
+
+
 def test_numbers_of_blocks_that_overlap_count_once(desk):
     desk.add_block(block=BLOCK, first="50", last="149")
     assert report(desk.workspace, desk.system, NOW).totals["numbers"] == 160

@@ -40,7 +40,7 @@ def test_every_missing_or_doubled_header_is_named_at_once_with_its_place(tmp_pat
     with pytest.raises(HeaderError) as caught:
         found(tmp_path, [["Kye", "Name", "x", "Title"]])
     said = [str(finding) for finding in caught.value.findings]
-    assert "did you mean 'Kye'" in said[0]
+    assert "there is no header 'Key'; is 'Kye' meant to be it?" in said[0]
     assert "stands in 2 columns: B, D" in said[1]
     assert caught.value.exit_code == 2
 

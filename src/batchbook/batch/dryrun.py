@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,15 @@ from batchbook.batch.interrupt import StopToken
 from batchbook.batch.outcomes import RowOutcome
 from batchbook.batch.planning import Planner
 from batchbook.batch.processor import BatchProcessor, RowFeed
-from batchbook.batch.progress import CellChange, Listener, ProgressTracker, RunStarted, Warned
+from batchbook.batch.progress import (
+    CellChange,
+    Listener,
+    ProgressTracker,
+    RecordsCounted,
+    RecordShown,
+    RunStarted,
+    Warned,
+)
 from batchbook.batch.recordwork import RecordWork
 from batchbook.batch.report import RunResult, peak_rss, problems_of, vars_of
 from batchbook.batch.runcontext import RunContext
@@ -68,7 +77,7 @@ def dry_run(assembly: Assembly, request: StartRequest, listener: Listener, stop:
         feed = RowFeed(taken_rows(table, find, index.problems()))
         _process(context, feed, context.processor(context.judge(book, details)))
         saves = SaveLog(ledger, log.run.id, name, manager.now)
-        changes = _told(_planned(context, saves, book, table, details), listener)
+        changes = _told(context, _planned(context, saves, book, table, details), listener)
         return dataclasses.replace(_result(context, saves, changes), vanished=vanished)
 
 
@@ -113,8 +122,10 @@ def _process(context: RunContext, feed: RowFeed, processor: BatchProcessor) -> N
     tracker.seconds.process = time.monotonic() - started
 
 
-def _planned(context: RunContext, saves: SaveLog, book: Book, table: Table, details: Details) -> Iterator[CellChange]:
-    """Plan the save that a run would make; gives its cells."""
+def _planned(
+    context: RunContext, saves: SaveLog, book: Book, table: Table, details: Details
+) -> Iterator[CellChange | RecordShown]:
+    """Plan the save that a run would make; gives its cells, or its records."""
     Planner(context.job, context.manager.ledger, context.log.run.workbook, saves, context.log).plan(table, details)
     if context.records is None:
         return _changes(saves, table, context.assembly)
@@ -122,12 +133,19 @@ def _planned(context: RunContext, saves: SaveLog, book: Book, table: Table, deta
     return context.records.changes(saves, plan)
 
 
-def _told(changes: Iterator[CellChange], listener: Listener) -> Spool:
-    """Tell of each change; gives them as plain data."""
+def _told(context: RunContext, changes: Iterator[CellChange | RecordShown], listener: Listener) -> Spool:
+    """Tell of each cell or record; gives the cells as plain data. What is only added, as to a history, is counted."""
     told = Spool()
+    added: Counter[str] = Counter()
     for change in changes:
-        listener(change)
-        told.append(vars_of(dataclasses.replace(change, before=_plain(change.before), after=_plain(change.after))))
+        if isinstance(change, RecordShown) and context.records is not None and context.records.only_adds(change.sheet):
+            added[change.sheet] += 1
+        else:
+            listener(change)
+        for cell in change.cells if isinstance(change, RecordShown) else (change,):
+            told.append(vars_of(dataclasses.replace(cell, before=_plain(cell.before), after=_plain(cell.after))))
+    for sheet, count in added.items():
+        listener(RecordsCounted(sheet, count))
     return told
 
 

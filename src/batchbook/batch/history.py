@@ -28,6 +28,9 @@ from batchbook.storage.runlog import Checkpoint, RunLog
 from batchbook.storage.savelog import Change, changes_of, count_conflicts, count_saves, pending_saves, saves_of
 from batchbook.storage.turns import COMMAND, REAPPLIES, Turns, did_nothing, of_one_save, turn_of
 
+_NAMED = 5
+"""So many runs are named where none, or several, can be meant."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
@@ -69,10 +72,17 @@ def open_ledger(base: BaseConfig, *, reading: bool = False) -> Ledger:
     look = Ledger.reading if reading and _is_read_as_it_is(base.ledger) else Ledger.open_existing
     ledger = look(base.ledger, root=base.folder, allow_network=base.state.allow_network)
     if ledger is None:
-        raise UsageError(
-            f"There is no ledger {base.ledger}: nothing has run yet.", "Run a job first, or go to its folder."
-        )
+        raise UsageError(*no_ledger(base))
     return ledger
+
+
+def no_ledger(base: BaseConfig) -> tuple[str, str]:
+    """What to say where a base folder has no ledger: where it was looked for, and where else one can be."""
+    whose = f"that of {base.file}" if base.file else "no config/batchbook.yaml names another"
+    return (
+        f"There is no ledger {base.ledger}: nothing has run yet in the folder {base.folder} ({whose}).",
+        "Runs over a workbook of another folder are found from that folder, or with --workbook FILE.",
+    )
 
 
 def _is_read_as_it_is(path: Path) -> bool:
@@ -95,9 +105,19 @@ def find_run(ledger: Ledger, name: str) -> RunRecord:
     else:
         found = ledger.run(name)
     if found is None:
-        known = ", ".join(run.id for run in ledger.runs()[:5]) or "none"
-        raise UsageError(f"There is no run {name!r} (or several begin so).", f"The newest runs: {known}.")
+        raise _no_run(ledger, name)
     return found
+
+
+def _no_run(ledger: Ledger, name: str) -> UsageError:
+    runs = [run.id for run in ledger.runs()]
+    alike = [run for run in runs if name and run.startswith(name)]
+    if len(alike) > 1:
+        more = f" and {len(alike) - _NAMED} older ones" if len(alike) > _NAMED else ""
+        named = f"{', '.join(alike[:_NAMED])}{more}"
+        return UsageError(f"{len(alike)} runs begin with {name!r}: {named}.", "Give more of the one that is meant.")
+    known = ", ".join(runs[:_NAMED]) or "none"
+    return UsageError(f"There is no run {name!r}.", f"The newest runs: {known}.")
 
 
 def find_unfinished(ledger: Ledger, name: str) -> RunRecord:

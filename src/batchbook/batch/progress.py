@@ -93,7 +93,38 @@ class CellChange:
     after: object
 
 
-Event: TypeAlias = RunStarted | Resumed | RowsCommitted | BatchDone | RowProblem | Saved | Warned | CellChange
+@dataclass(frozen=True, slots=True)
+class RecordShown:
+    """One record that a dry run would enter or change, its key first, then the columns as they stand in the sheet."""
+
+    sheet: str
+    number: int
+    """The row."""
+    key: str
+    new: bool
+    cells: tuple[CellChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsCounted:
+    """How many records a dry run would add to a sheet that is only added to, such as a history."""
+
+    sheet: str
+    count: int
+
+
+Event: TypeAlias = (
+    RunStarted
+    | Resumed
+    | RowsCommitted
+    | BatchDone
+    | RowProblem
+    | Saved
+    | Warned
+    | CellChange
+    | RecordShown
+    | RecordsCounted
+)
 Listener: TypeAlias = Callable[[Event], None]
 
 

@@ -113,6 +113,15 @@ class RecordPlan:
         """A cell in words, such as ``F12``."""
         return f"{letters(self._sheets[sheet].by_title[title])}{number}"
 
+    def in_order(self, sheet: str, titles: Iterable[str]) -> list[str]:
+        """Headers as people look for them: those of the key, then the others as they stand in the sheet."""
+        keys, columns = self._sheets[sheet].key_titles, self._sheets[sheet].by_title
+        return sorted(titles, key=lambda title: (title not in keys, columns[title]))
+
+    def is_new(self, sheet: str, number: int) -> bool:
+        """Whether a row is one that the plan puts behind the last one."""
+        return number >= self._first[sheet]
+
     def _rows(self, sheet: str) -> Iterator[tuple[int, dict[int, CellValue]]]:
         written = self._sheets[sheet].written
         return ((change.number, written(change)) for change in self._saves.planned(sheet))

@@ -10,7 +10,7 @@ from typing import Any
 from batchbook.batch.checkpoints import CheckpointManager, shown_key
 from batchbook.batch.lostkeys import LostRecords, tell_lost
 from batchbook.batch.processors import Processor
-from batchbook.batch.progress import CellChange
+from batchbook.batch.progress import CellChange, RecordShown
 from batchbook.batch.recorded import changes_in, stage_whole
 from batchbook.batch.recordplan import RecordPlan
 from batchbook.batch.systems import Actor, System
@@ -129,14 +129,23 @@ class RecordWork:
             if changes:
                 yield outcome, changes
 
-    def changes(self, saves: SaveLog, plan: RecordPlan) -> Iterator[CellChange]:
-        """The cells that a plan changes, for people."""
+    def changes(self, saves: SaveLog, plan: RecordPlan) -> Iterator[RecordShown]:
+        """The records that a plan enters or changes, for people."""
         for kind in self._system.types:
             for change in saves.planned(kind.sheet):
-                before = decanonical(change.before)
-                for title, value in decanonical(change.after).items():
-                    cell = plan.place(kind.sheet, change.number, title)
-                    yield CellChange(kind.sheet, cell, shown_key(change.key), title, before.get(title), value)
+                before, after, key = decanonical(change.before), decanonical(change.after), shown_key(change.key)
+                cells = tuple(
+                    CellChange(
+                        kind.sheet, plan.place(kind.sheet, change.number, title), key, title, before.get(title),
+                        after[title],
+                    )
+                    for title in plan.in_order(kind.sheet, after)
+                )  # fmt: skip
+                yield RecordShown(kind.sheet, change.number, key, plan.is_new(kind.sheet, change.number), cells)
+
+    def only_adds(self, sheet: str) -> bool:
+        """Whether records are only ever added to a sheet of the system."""
+        return any(kind.append_only for kind in self._system.types if kind.sheet == sheet)
 
     def _stage(self, workspace: Workspace, plan: RecordPlan | None = None) -> int:
         again = _Again()

@@ -153,8 +153,12 @@ def _call(arguments: list[str]) -> int:
     return result if isinstance(result, int) else EXIT_OK
 
 
+_BEFORE_WORDS = ": Value error, "
+"""What some versions of the parser put before the words of a value that is wrong."""
+
+
 def _usage(error: Any) -> int:
-    message = error.format_message()
+    message = error.format_message().replace(_BEFORE_WORDS, ": ")
     context = getattr(error, "ctx", None)
     if context is not None and type(error).__name__ == "NoArgsIsHelpError":
         note(context.get_help())

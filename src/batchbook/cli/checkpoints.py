@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from batchbook.cli.options import Json, Run, Yes
+from batchbook.cli.options import Json, OfWorkbook, Run, Yes
 from batchbook.cli.output import manner, note, say, show_json, show_table
 from batchbook.cli.runs import ledger_here
 from batchbook.errors import EXIT_CANNOT_RESUME, EXIT_OK
@@ -15,11 +15,11 @@ app = typer.Typer(help="Look at, check and give up the state of unfinished runs.
 
 
 @app.command("list")
-def list_all(json: Json = False) -> None:
+def list_all(workbook: OfWorkbook = None, json: Json = False) -> None:
     """List the checkpoints of every run that can be taken up again."""
     from batchbook.batch.history import list_checkpoints
 
-    with ledger_here(reading=True) as (_, ledger):
+    with ledger_here(workbook, reading=True) as (_, ledger):
         found = list_checkpoints(ledger)
         paths = {run.id: str(ledger.path_of(run.workbook)) for run, _ in found}
     if manner.json:
@@ -50,22 +50,22 @@ def list_all(json: Json = False) -> None:
 
 
 @app.command("show")
-def show(run: Run = "last", json: Json = False) -> None:
+def show(run: Run = "last", workbook: OfWorkbook = None, json: Json = False) -> None:
     """Show an unfinished run: what is done, what remains, since when. (Of any other: `batchbook runs show`.)"""
     from batchbook.batch.history import find_unfinished
     from batchbook.cli.runs import show as show_run
 
-    with ledger_here(reading=True) as (_, ledger):
+    with ledger_here(workbook, reading=True) as (_, ledger):
         name = find_unfinished(ledger, run).id
-    show_run(name, json)
+    show_run(name, workbook, json)
 
 
 @app.command("validate")
-def validate(run: Run = "last", json: Json = False) -> int:
+def validate(run: Run = "last", workbook: OfWorkbook = None, json: Json = False) -> int:
     """Check that the state of a run is what was written, to the last result."""
     from batchbook.batch.history import find_run, validate_checkpoint
 
-    with ledger_here(reading=True) as (_, ledger):
+    with ledger_here(workbook, reading=True) as (_, ledger):
         found = find_run(ledger, run)
         name = found.id
         problems = validate_checkpoint(ledger, name)
@@ -86,6 +86,7 @@ def clear(
         str | None, typer.Argument(metavar="RUN", help="One run; without it, all of them.", show_default=False)
     ] = None,
     yes: Yes = False,
+    workbook: OfWorkbook = None,
     json: Json = False,
 ) -> None:
     """Give up the state of unfinished runs; their history stays, and what they wrote."""
@@ -93,7 +94,7 @@ def clear(
     from batchbook.batch.history import clear_checkpoints
     from batchbook.cli.prompts import confirm_or_refuse
 
-    with ledger_here() as (_, ledger):
+    with ledger_here(workbook) as (_, ledger):
         if run is None:
             confirm_or_refuse("Give up the state of all unfinished runs?", yes=yes)
         cleared = clear_checkpoints(ledger, run, local_now().isoformat(timespec="milliseconds"))

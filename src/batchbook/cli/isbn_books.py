@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from batchbook.cli import isbn_options as opt
+from batchbook.cli.firstbook import how_it_is_found, lay_configuration
 from batchbook.cli.isbn_values import isbn_text
 from batchbook.cli.listing import line_of
 from batchbook.cli.options import spread
@@ -36,12 +37,20 @@ _MOST_LINES = 20
 
 def new(
     workbook: Annotated[Path, typer.Argument(metavar="FILE.xlsx", help="The workbook to make.", show_default=False)],
+    configure: Annotated[
+        bool,
+        typer.Option(
+            "--configure/--no-configure",
+            help="Where no config/batchbook.yaml counts here, lay one into the current folder that names the workbook.",
+        ),
+    ] = True,
     json: opt.Json = False,
 ) -> None:
     """Make an empty ISBN workbook.
 
-    It has blocks, assignments, history, and a sheet that explains them. Its folder is made too. Nothing that is
-    there already is overwritten.
+    It has blocks, assignments, history, and a sheet that explains them. Its folder is made too, and a configuration
+    for the current folder, where there is none and the workbook lies below it: runs and backups are then kept in the
+    folder's data/, and commands find the workbook by themselves. Nothing that is there already is overwritten.
 
     \b
     Examples:
@@ -63,11 +72,16 @@ def new(
         raise UsageError(said, "Give a file in another folder.") from error
     made = dt.datetime.now(dt.UTC).replace(microsecond=0, tzinfo=None)
     export_new(path, lambda stream: new_isbn_workbook(stream, formats=system.formats, made=made))
+    laid = lay_configuration(base, ISBN.name, path) if configure else None
     if manner.json:
-        show_json({"workbook": str(path), "sheets": [kind.sheet for kind in system.types], "error": None})
+        sheets = [kind.sheet for kind in system.types]
+        show_json({"workbook": str(path), "sheets": sheets, "configuration": laid and str(laid), "error": None})
     say(f"{workbook} is there, with the sheets {', '.join(kind.sheet for kind in system.types)}.")
-    if base.workbooks.get("isbn") != path:
-        say(f"Commands find it by --workbook {workbook}, or by `workbooks: {{isbn: ...}}` in config/batchbook.yaml.")
+    if laid is not None:
+        say(f"{laid} names it: commands find it from that folder on, and keep its runs in {laid.parents[1] / 'data'}.")
+    elif base.workbooks.get(ISBN.name) != path:
+        for line in how_it_is_found(base, ISBN.name, path):
+            say(line)
 
 
 def add_block(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from batchbook.cli import isbn_options as opt
+from batchbook.cli.isbn_views import block_line
 from batchbook.cli.listing import Line, Listing, show_listing
 from batchbook.cli.options import spread
 from batchbook.cli.output import counted, manner, say, show_json
@@ -53,7 +54,8 @@ def report(
     if to is not None:
         _write(desk, found, to)
     elif manner.json:
-        show_json({**found.as_dict(), "workbook": str(desk.workbook), "error": None})
+        blocks = [block_line(desk, use) for use in found.blocks]
+        show_json({**found.as_dict(), "blocks": blocks, "workbook": str(desk.workbook), "error": None})
     elif manner.csv:
         show_listing(Listing("figures", dict(_FIGURES), lambda: figures(found), ""))
     else:

@@ -14,6 +14,7 @@ from batchbook.cli.listing import Line, Listing, headers_of, line_of, show_listi
 from batchbook.cli.options import spread
 from batchbook.cli.output import manner, say, show_json
 from batchbook.cli.systems import ISBN, Desk
+from batchbook.errors import UsageError
 
 if TYPE_CHECKING:
     from batchbook.isbn.queries import BlockUse, Details
@@ -64,10 +65,13 @@ def list_all(
 
     desk = ISBN.desk(how.workbook)
     workspace = desk.look()
+    first, last = day_of(desk.system, start, "--from"), day_of(desk.system, end, "--until")
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"--from {first} is later than --until {last}.", "Give the earlier day with --from.")
     selection = Selection(
         statuses=tuple(status or ()),
-        start=day_of(desk.system, start, "--from"),
-        end=day_of(desk.system, end, "--until"),
+        start=first,
+        end=last,
         imprint=imprint,
         block=block,
         format=book_format,
@@ -77,7 +81,9 @@ def list_all(
         desk,
         workspace,
         lambda: islice(assignments(workspace, desk.system, selection), limit),
-        "No number is like that.",
+        "No number is like that."
+        if workspace.table(desk.system.assignments).count()
+        else "No number has a row yet: nothing was scheduled or reserved.",
     )
 
 

@@ -31,6 +31,17 @@ StartFresh: TypeAlias = Annotated[bool, typer.Option("--start-fresh", help="Igno
 ResumeAuto: TypeAlias = Annotated[
     bool, typer.Option("--resume-auto", help="Go on from the newest valid checkpoint; without one, start fresh.")
 ]
+OfWorkbook: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--workbook",
+        "-w",
+        metavar="FILE",
+        help="Look where commands over this workbook keep their runs: in the current folder's configuration, else in "
+        "the workbook's; left out: only in the current folder's.",
+        show_default=False,
+    ),
+]
 Run: TypeAlias = Annotated[
     str, typer.Argument(metavar="RUN", help="A run: its id, the beginning of it, or last.", show_default=False)
 ]

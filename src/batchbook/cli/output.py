@@ -157,7 +157,7 @@ def show_error(error: BatchbookError, *, json: bool = True) -> None:
     """An error in words on standard error; with ``--json`` also as the one object on standard output, if asked."""
     note(f"batchbook: {error.what}")
     for finding in error.findings[:_MOST_FINDINGS]:
-        if finding.message not in error.what or finding.place() not in ("", f"column {finding.column}"):
+        if finding.message not in error.what or finding.place() not in ("", finding.column, f"column {finding.column}"):
             note(f"  {finding}")  # else the sentence above says it
     if len(error.findings) > _MOST_FINDINGS:
         note(f"  and {len(error.findings) - _MOST_FINDINGS} more (--json has all)")

@@ -12,6 +12,8 @@ from batchbook.batch.progress import (
     BatchDone,
     CellChange,
     Event,
+    RecordsCounted,
+    RecordShown,
     Resumed,
     RowProblem,
     RowsCommitted,
@@ -20,7 +22,7 @@ from batchbook.batch.progress import (
     Warned,
 )
 from batchbook.batch.wording import shown_value
-from batchbook.cli.output import drop, note, plain
+from batchbook.cli.output import counted, drop, note, plain
 from batchbook.config.durations import format_duration
 
 if TYPE_CHECKING:
@@ -78,6 +80,10 @@ class LineView:
                 self._line(line)
         elif isinstance(event, CellChange):
             self._change(event)
+        elif isinstance(event, RecordShown):
+            self._record(event)
+        elif isinstance(event, RecordsCounted):
+            self._line(f"would add {counted(event.count, 'row')} to {event.sheet}")
         elif isinstance(event, (RowsCommitted, BatchDone)):
             self.counted(event)
         elif isinstance(event, RowProblem) and self._verbose:
@@ -95,12 +101,22 @@ class LineView:
             self._line(f"batch {event.number}: {event.rows} rows in {event.seconds:.2f} s, {so_far(event)}")
 
     def _change(self, event: CellChange) -> None:
-        self._changes += 1
-        if self._changes <= _MOST_CHANGES or self._verbose:
+        if self._shows_one_more("cells"):
             before, after = (shown_value(value) for value in (event.before, event.after))
             self._line(f"would change {event.sheet}!{event.cell} [{event.key}] {event.column}: {before} -> {after}")
-        elif self._changes == _MOST_CHANGES + 1:
-            self._line("more cells would change (--verbose shows all)")
+
+    def _record(self, event: RecordShown) -> None:
+        if self._shows_one_more("records"):
+            did = "enter" if event.new else "change"
+            cells = ", ".join(_cell(cell, new=event.new) for cell in event.cells)
+            self._line(f"would {did} {event.sheet} row {event.number} [{event.key}] {cells}")
+
+    def _shows_one_more(self, what: str) -> bool:
+        """Whether one more change is shown; says it once where the others are not."""
+        self._changes += 1
+        if self._changes == _MOST_CHANGES + 1 and not self._verbose:
+            self._line(f"more {what} would change (--verbose shows all)")
+        return self._changes <= _MOST_CHANGES or self._verbose
 
     def close(self) -> None:
         """Nothing to take away."""
@@ -200,3 +216,9 @@ def _left(event: RowsCommitted | BatchDone) -> str:
     if event.seconds_left is None or not event.counts.remaining:
         return ""
     return f"{format_duration(timedelta(seconds=max(1, round(min(event.seconds_left, 1e9)))))} left"
+
+
+def _cell(cell: CellChange, *, new: bool) -> str:
+    """What a cell of a record would hold, of one that is there already after what it held."""
+    after = shown_value(cell.after)
+    return f"{cell.column} {after}" if new else f"{cell.column} {shown_value(cell.before)} -> {after}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from batchbook.cli import run_options as opt
 from batchbook.cli.logs import log_error, start_log
 from batchbook.cli.output import manner, note, others_print_beside, say, show_error, show_json
+from batchbook.cli.places import runs_call
 from batchbook.errors import BatchbookError, UsageError
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def run_loaded(
     view = make_view(quiet=quiet, json=manner.json, verbose=manner.verbose)
     decide = TerminalDecisions() if _somebody_to_ask(start) else None
     stop = StopToken()
-    problems = Problems(view)
+    problems = Problems(view, job.base.folder)
     try:
         with handle_signals(stop, _say_stopping, partial(say_left, resume)), others_print_beside():
             result = BatchController(job, start, decide=decide, events=problems, stop=stop).run()
@@ -172,8 +173,10 @@ def say_left(resume: str = RESUME) -> None:
 class Problems:
     """Passes events on, and remembers how many rows had a problem and the first of each kind."""
 
-    def __init__(self, view: Callable[[Event], None]) -> None:
+    def __init__(self, view: Callable[[Event], None], base: Path | None = None) -> None:
+        """base: the base folder of the run."""
         self._view = view
+        self._base = base
         self._found: dict[str, tuple[int, RowProblem]] = {}
 
     def __call__(self, event: Event) -> None:
@@ -194,7 +197,9 @@ class Problems:
         ]
         if not lines or (result.run_id is None and result.status != "dry_run"):
             return lines
-        where = f"batchbook runs show {result.run_id}" if result.run_id else "--verbose or --json shows them"
+        where = "--verbose or --json shows them"
+        if result.run_id:
+            where = runs_call(f"runs show {result.run_id}", Path(result.workbook), self._base)
         return [*lines, f"all of them: {where}"]
 
 

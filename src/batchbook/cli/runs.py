@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from batchbook.cli.options import Csv, Json, Run, To, Wait
+from batchbook.cli.options import Csv, Json, OfWorkbook, Run, To, Wait
 from batchbook.cli.output import counted, manner, note, others_print_beside, say, show_json, show_table
 from batchbook.cli.places import WAIT_SECONDS, base_for, who
 
@@ -28,11 +28,14 @@ _LISTED = 20
 
 
 @contextmanager
-def ledger_here(*, reading: bool = False) -> Iterator[tuple[BaseConfig, Ledger]]:
-    """The base configuration that counts here, and its ledger; `reading` where that is not to be changed."""
+def ledger_here(workbook: Path | None = None, *, reading: bool = False) -> Iterator[tuple[BaseConfig, Ledger]]:
+    """The base configuration that counts here, or for a workbook, and its ledger.
+
+    reading: where that is not to be changed.
+    """
     from batchbook.batch.history import open_ledger
 
-    base = base_for()
+    base = base_for(workbook)
     with open_ledger(base, reading=reading) as ledger:
         yield base, ledger
 
@@ -45,12 +48,13 @@ def list_all(
             min=1, help=f"How many, the newest first; left out: {_LISTED}, with --json all.", show_default=False
         ),
     ] = None,
+    workbook: OfWorkbook = None,
     json: Json = False,
 ) -> None:
     """List the runs of this folder, newest first."""
     from batchbook.batch.history import list_runs
 
-    with ledger_here(reading=True) as (_, ledger):
+    with ledger_here(workbook, reading=True) as (_, ledger):
         runs = list_runs(ledger)
     if manner.json:
         show_json({"runs": [_line(run) for run in runs[:limit]], "total": len(runs), "error": None})
@@ -75,11 +79,11 @@ def list_all(
 
 
 @app.command("show")
-def show(run: Run, json: Json = False) -> None:
+def show(run: Run, workbook: OfWorkbook = None, json: Json = False) -> None:
     """Show everything about a run: attempts with the time of each phase, saves, problems, conflicts."""
     from batchbook.batch.history import show_run
 
-    with ledger_here(reading=True) as (_, ledger):
+    with ledger_here(workbook, reading=True) as (_, ledger):
         found = show_run(ledger, run)
         if manner.json:
             show_json({**found, "error": None})
@@ -135,12 +139,12 @@ def _conflict(one: dict[str, Any]) -> str:
 
 
 @app.command("diff")
-def diff(run: Run, csv: Csv = None, json: Json = False) -> None:
+def diff(run: Run, csv: Csv = None, workbook: OfWorkbook = None, json: Json = False) -> None:
     """Show every cell that a run changed, before and after; or write them to a CSV file."""
     from batchbook.batch.history import diff_run
     from batchbook.batch.wording import shown_stored
 
-    with ledger_here(reading=True) as (_, ledger):
+    with ledger_here(workbook, reading=True) as (_, ledger):
         if csv is not None:
             _export(ledger, run, csv)
             _say_what_waits(ledger, run)
@@ -192,6 +196,7 @@ def report(
             metavar="JOB.yaml", help="The run's job file, where it is not among config/jobs.", show_default=False
         ),
     ] = None,
+    workbook: OfWorkbook = None,
     json: Json = False,
 ) -> None:
     """Write a report on a run as a workbook: what changed since the run before it.
@@ -201,7 +206,7 @@ def report(
     from batchbook.batch.runreport import report_run
     from batchbook.cli.systems import installed_jobs
 
-    with ledger_here(reading=True) as (base, ledger), others_print_beside():
+    with ledger_here(workbook, reading=True) as (base, ledger), others_print_beside():
         made = report_run(base, ledger, run, to, changes_only=changes_only, job_file=job, installed=installed_jobs())
     if made.note:
         note(made.note)
@@ -214,13 +219,13 @@ def report(
 
 
 @app.command("undo")
-def undo(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
+def undo(run: Run, wait: Wait = WAIT_SECONDS, workbook: OfWorkbook = None, json: Json = False) -> None:
     """Give the cells that still hold what a run wrote back what they held before; the others are listed."""
     from batchbook.batch.controller import local_now
     from batchbook.batch.undo import undo_run
     from batchbook.cli.systems import systems_of
 
-    with ledger_here() as (base, ledger):
+    with ledger_here(workbook) as (base, ledger):
         undone = undo_run(
             base, ledger, run, wait=wait, clock=local_now, warn=_warn, systems=systems_of(base), user=who()
         )
@@ -239,7 +244,7 @@ def undo(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
 
 
 @app.command("reapply")
-def reapply(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
+def reapply(run: Run, wait: Wait = WAIT_SECONDS, workbook: OfWorkbook = None, json: Json = False) -> None:
     """Put back what a run wrote where that vanished, for somebody saved an older copy over the workbook.
 
     Only cells that hold what they held before the run are written; the others are listed.
@@ -248,7 +253,7 @@ def reapply(run: Run, wait: Wait = WAIT_SECONDS, json: Json = False) -> None:
     from batchbook.batch.undo import reapply_run
     from batchbook.cli.systems import systems_of
 
-    with ledger_here() as (base, ledger):
+    with ledger_here(workbook) as (base, ledger):
         done = reapply_run(
             base, ledger, run, wait=wait, clock=local_now, warn=_warn, systems=systems_of(base), user=who()
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from batchbook.cli.listing import Line, write_csv
 from batchbook.cli.output import manner, note, say, show_json
-from batchbook.cli.places import base_for, who
+from batchbook.cli.places import base_for, runs_call, who
 from batchbook.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound="System")
 T = TypeVar("T")
 _NOTHING_CHANGED = "nothing was changed"
-_MAY_BE_SAVED = "it was being saved: `batchbook runs list` says whether it was done"
 
 
 def isbn_of(base: BaseConfig) -> IsbnSystem:
@@ -133,7 +132,9 @@ class Desk(Generic[S]):
                 dry_run=how.dry_run,
             )
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(_MAY_BE_SAVED if decided else _NOTHING_CHANGED) from None
+            call = runs_call("runs list", how.workbook)
+            may_be_saved = f"it was being saved: `{call}` says whether it was done"
+            raise KeyboardInterrupt(may_be_saved if decided else _NOTHING_CHANGED) from None
         warn(*done.warnings)
         return done
 
@@ -174,14 +175,15 @@ def tell(
     elif manner.csv:
         write_csv(list(record), [record])
     else:
-        kept = _kept(done, said, dry_run=how.dry_run)
-        say(f"{'would be ' if how.dry_run and done.changes else ''}{said}{kept}")
+        kept = _kept(how, done, said)
+        say(f"{'would be done: ' if how.dry_run and done.changes else ''}{said}{kept}")
 
 
-def _kept(done: Done[Any], said: str, *, dry_run: bool) -> str:
+def _kept(how: Changing, done: Done[Any], said: str) -> str:
     """What is to be known of the run that a command was."""
-    if dry_run:
+    if how.dry_run:
         return " (dry run; nothing was written)"
     if done.run is None:
         return "" if said.startswith("unchanged") else " (nothing was changed)"
-    return f" (run {done.run}; `batchbook runs undo {done.run}` takes it back)"
+    call = runs_call(f"runs undo {done.run}", how.workbook)
+    return f" (run {done.run}; `{call}` takes it back)"

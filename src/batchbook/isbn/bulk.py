@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from batchbook.batch.systems import Actor
 from batchbook.errors import Finding
 from batchbook.isbn.fields import read_fields, title_of
 from batchbook.isbn.outcomes import OnDifference, Scheduled, Wanted
-from batchbook.isbn.rules import NEEDS
+from batchbook.isbn.rules import MISREAD, NEEDS, TEXTS
 from batchbook.isbn.scheduling import held_for, schedule_number
 from batchbook.isbn.session import Session
 from batchbook.isbn.system import IsbnSystem
+from batchbook.tables.misread import said_of_misread
 from batchbook.tables.workspace import Workspace
 
 NEEDED: Final = NEEDS["scheduled"]
@@ -60,7 +61,7 @@ NOWHERE: Final = Place()
 def read_row(
     system: IsbnSystem, values: Mapping[str, Any], shown: Mapping[str, str] | None = None, place: Place = NOWHERE
 ) -> tuple[Wanted | None, Sequence[Finding]]:
-    """What a row (own names; texts or cell values) asks for, or None and every finding, all at once.
+    """What a row (own names; texts or cell values) asks for, with warnings; or None and every finding, all at once.
 
     shown: what people see in the cells, where they are cells. Names that are not known are ignored.
     """
@@ -75,7 +76,14 @@ def read_row(
     if found:
         order = [title_of(system, name, place.headers) for name in HEADERS]
         return None, sorted(found, key=lambda one: order.index(one.column or ""))
-    return Wanted(**read), ()
+    return Wanted(**read), tuple(_misread(system, read, place))
+
+
+def _misread(system: IsbnSystem, read: Mapping[str, Any], place: Place) -> Iterator[Finding]:
+    """A warning for each text that was read in another encoding, in this file or before."""
+    for name in TEXTS:
+        if said := said_of_misread(read.get(name)):
+            yield replace(place.at(system, name, said, MISREAD, read[name]), warning=True)
 
 
 def row_findings(workspace: Workspace, system: IsbnSystem, wanted: Wanted, place: Place = NOWHERE) -> Sequence[Finding]:
@@ -87,7 +95,7 @@ def row_findings(workspace: Workspace, system: IsbnSystem, wanted: Wanted, place
     if said is None:
         return ()
     rule, text = said
-    return (place.at(system, "isbn", text, rule, wanted.isbn),)
+    return (place.at(system, "isbn", text, rule, session.show(session.read(wanted.isbn))),)
 
 
 def _against(session: Session, wanted: Wanted, isbn: str) -> tuple[str, str] | None:

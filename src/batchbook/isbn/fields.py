@@ -76,10 +76,10 @@ def _check_text(name: str, text: str) -> None:
     for place, character in enumerate(text.strip(), 1):
         if "\udc80" <= character <= "\udcff":  # a byte of an argument that is no UTF-8
             byte = f"the byte 0x{ord(character) - 0xDC00:02X}"
-            raise Wrong("encoding", f"is not in UTF-8 ({byte} as its {place}. character); type it anew")
+            raise Wrong("encoding", f"is not in UTF-8 ({byte} as character {place}); type it anew")
         if character not in allowed and unicodedata.category(character) in ("Cc", "Cs", "Cn", "Zl", "Zp"):
             said = "a line break" if character in "\n\r" else f"the control character U+{ord(character):04X}"
-            raise Wrong("control-character", f"has {said} as its {place}. character; take it out")
+            raise Wrong("control-character", f"has {said} as character {place}; take it out")
 
 
 def _format(system: IsbnSystem, text: str) -> str:

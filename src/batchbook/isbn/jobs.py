@@ -18,8 +18,10 @@ from batchbook.isbn.headers import spelled
 from batchbook.isbn.jobreport import assign_due_report, bulk_report
 from batchbook.isbn.outcomes import OnDifference, Wanted
 from batchbook.isbn.records import ASSIGNMENTS, STATUSES
+from batchbook.isbn.rules import MISREAD
 from batchbook.isbn.scheduling import day_over
 from batchbook.isbn.service import assign
+from batchbook.isbn.states import CHECK
 from batchbook.isbn.system import IsbnSystem, isbn_system
 from batchbook.tables.kinds import Wrong
 from batchbook.tables.row import Row
@@ -114,11 +116,12 @@ class BulkImport(_IsbnJob):
     def __init__(self, options: Any, context: JobContext) -> None:
         super().__init__(options, context)
         self._short: Counter[str] = Counter()
+        """The first of them."""
 
     def examine(self, workspace: Workspace) -> None:
         """Numbers are given on sound sheets only. Raises Unsound with every row that breaks a rule."""
-        workspace.table(self._isbn.blocks).must_be_sound()
-        workspace.table(self._isbn.assignments).must_be_sound()
+        workspace.table(self._isbn.blocks).must_be_sound(CHECK)
+        workspace.table(self._isbn.assignments).must_be_sound(CHECK)
 
     def order(self, row: Row) -> tuple[str | int, ...] | None:
         """By scheduled date, then priority, those with a number of their own first; wrong rows take none at all."""
@@ -150,7 +153,9 @@ class BulkImport(_IsbnJob):
         changes = workspace.take()
         if not changes:
             return None
-        said = [*done.warnings, *day_over(done.assignment, self.context.now.astimezone(self.context.zone).date())]
+        today = self.context.now.astimezone(self.context.zone).date()
+        misread = [_said(finding) for finding in findings if finding.rule == MISREAD]
+        said = [*misread, *done.warnings, *day_over(done.assignment, today)]
         if not said:
             return RowResult(changes=changes)
         number = ASSIGNMENTS.column("isbn").kind.show(done.assignment.isbn)

@@ -10,20 +10,20 @@ from typing import Any, Final
 from batchbook.isbn.forecast import Forecast, Takings
 from batchbook.isbn.numbers import isbn_of
 from batchbook.isbn.queries import BlockUse, block_uses, upcoming
-from batchbook.isbn.records import STATUSES
+from batchbook.isbn.records import STATUSES, Assignment
 from batchbook.isbn.reportsheets import report_sheets
 from batchbook.isbn.session import Session
 from batchbook.isbn.spans import capacity, span_of
 from batchbook.isbn.states import FREE
 from batchbook.isbn.system import IsbnSystem
 from batchbook.tables.filters import Between
-from batchbook.tables.workspace import Workspace
+from batchbook.tables.workspace import RecordTable, Workspace
 
 __all__ = ["Forecast", "Report", "report", "report_sheets"]
 
 UPCOMING_DAYS: Final = 30
-_MOST_YEARS: Final = 10
-"""Months without a number are told between others up to so many years apart."""
+_MOST_EMPTY: Final = 12
+"""So many months in a row without a number are told; of a longer stretch none, as of a date that was mistyped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ class Report:
     """blocks; numbers (of all blocks, each once); used; available; lost; unsure; rows (with a state); no_block."""
     by_status: Mapping[str, int]
     by_month: Mapping[str, Mapping[str, int]]
-    """By month of the scheduled date (``2026-11``; empty text: no date), then by status."""
+    """By month of the scheduled date (``2026-11``; empty text: no date), then by status; short gaps are filled."""
     by_imprint: Mapping[str, Mapping[str, int]]
+    """By imprint, whatever the case: as the blocks write it, else as most rows do (empty text: none)."""
     by_format: Mapping[str, Mapping[str, int]]
     blocks: Sequence[BlockUse]
     forecast: Forecast
@@ -52,7 +53,7 @@ class Report:
     """Rows that break a rule and are in none of the figures."""
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """For JSON; ISBNs without hyphens, for which a range table is needed."""
         plain: dict[str, Any] = _plain(asdict(self))
         plain["blocks"] = [{**use.pop("block"), **use} for use in plain["blocks"]]
         return plain
@@ -83,7 +84,7 @@ def report(workspace: Workspace, system: IsbnSystem, now: dt.datetime, *, window
         totals=totals,
         by_status={status: counted.get((status,), 0) for status in STATUSES},
         by_month=_without_gaps(_groups(table.tally("scheduled_date", "status"), lambda day: f"{day:%Y-%m}")),
-        by_imprint=_groups(table.tally("imprint", "status"), str),
+        by_imprint=_by_name(_groups(table.tally("imprint", "status"), _imprint_names(session, table))),
         by_format=_groups(table.tally("format", "status"), str),
         blocks=uses,
         forecast=takings.forecast(totals["available"], None, None)
@@ -151,11 +152,41 @@ def _groups(counted: Mapping[tuple[Any, ...], int], name: Callable[[Any], str]) 
     return {name: {status: group[status] for status in order if status in group} for name, group in groups.items()}
 
 
+def _imprint_names(session: Session, table: RecordTable[Assignment]) -> Callable[[str], str]:
+    """Gives the one name of an imprint, however a row writes it."""
+    names: dict[str, str] = {}
+    for block in session.blocks.where():
+        if block.imprint:
+            names.setdefault(_folded(block.imprint), _tidy(block.imprint))
+    rows = [(imprint, count) for (imprint,), count in table.tally("imprint").items() if imprint is not None]
+    for imprint, _ in sorted(rows, key=lambda one: -one[1]):  # of as many, the first in the alphabet
+        names.setdefault(_folded(imprint), _tidy(imprint))
+    return lambda imprint: names[_folded(imprint)]
+
+
+def _by_name(groups: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """In the order of their names, whatever the case; blanks last."""
+    return {name: groups[name] for name in sorted(groups, key=lambda name: (not name, name.casefold()))}
+
+
+def _tidy(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _folded(name: str) -> str:
+    return _tidy(name).casefold()
+
+
 def _without_gaps(months: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
-    """The months with those between them in which nothing is scheduled; as they are where that would be very many."""
-    named = [(int(month[:4]), int(month[5:])) for month in months if month]
-    if not named or (named[-1][0] - named[0][0]) > _MOST_YEARS:  # a date that somebody mistyped
-        return months
-    ordinals = range(12 * named[0][0] + named[0][1] - 1, 12 * named[-1][0] + named[-1][1])
-    names = [f"{ordinal // 12:04d}-{ordinal % 12 + 1:02d}" for ordinal in ordinals]
-    return {name: months.get(name, {}) for name in (*names, *([""] if "" in months else []))}
+    """The months with those between them in which nothing is scheduled, where these are few."""
+    filled: dict[str, dict[str, int]] = {}
+    last: int | None = None
+    for month, counts in months.items():
+        if month:
+            ordinal = 12 * int(month[:4]) + int(month[5:]) - 1
+            empty = range(ordinal if last is None else last + 1, ordinal)
+            if len(empty) <= _MOST_EMPTY:
+                filled |= {f"{one // 12:04d}-{one % 12 + 1:02d}": {} for one in empty}
+            last = ordinal
+        filled[month] = counts
+    return filled

@@ -9,6 +9,7 @@ from batchbook.isbn.blocks import faults_of
 from batchbook.isbn.ranges import RangeTable
 from batchbook.isbn.records import Assignment, Block
 from batchbook.isbn.states import SPENT
+from batchbook.tables.misread import said_of_misread
 from batchbook.tables.records import Broken, Rule
 
 NEEDS: Final = {
@@ -24,12 +25,20 @@ KEPT: Final = ("title", "book_id", "format")
 A book whose number no longer names it would get another one (ISB-2.6).
 """
 
+TEXTS: Final = ("title", "book_id", "imprint", "publisher", "reason", "notes")
+"""What people write in words."""
+MISREAD: Final = "misread"
+"""The rule for texts that were read in another encoding once. They are warned of, for nobody can be quite sure."""
+
 
 def assignment_rule(row: Assignment) -> Iterator[Broken]:
-    """A number has what its state needs.
+    """A number has what its state needs, and its texts are what somebody wrote.
 
     Lists of agencies have numbers in use without a title (ISB-8.6): such a row holds, and is told as a warning.
     """
+    for field in TEXTS:
+        if said := said_of_misread(getattr(row, field)):
+            yield Broken(field, MISREAD, said, warning=True)
     for field in NEEDS.get(row.status, ()):
         if getattr(row, field) is None:
             said = f"is blank, but a number that is {row.status} needs it"

@@ -14,6 +14,7 @@ from batchbook.isbn.fields import shown_value
 from batchbook.isbn.outcomes import OnDifference, Scheduled, Wanted
 from batchbook.isbn.records import Assignment
 from batchbook.isbn.session import Session
+from batchbook.isbn.states import SPENT
 from batchbook.tables.filters import Alike
 
 _COMPARED: Final = ("title", "format", "scheduled_date", "imprint", "publisher", "priority", "notes")
@@ -131,9 +132,10 @@ def _must_be_free(session: Session, wanted: Wanted, row: Assignment | None) -> N
         return
     mine = row.book_id.casefold() == wanted.book_id.casefold() and row.format in (wanted.format, None)
     if not mine:
+        release = "" if row.status in SPENT else ", or release that number first"
         raise Taken(
             f"ISBN {session.show(row.isbn)} is {row.status} for book {row.book_id} ({_form(row.format)}).",
-            "Leave the ISBN out to get the next free one, or release that number first.",
+            f"Leave the ISBN out to get the next free one{release}.",
         )
 
 

@@ -12,7 +12,7 @@ from batchbook.isbn.errors import IsbnRefused, UnknownIsbn, WrongValues
 from batchbook.isbn.freenumbers import FreeNumbers
 from batchbook.isbn.numbers import isbn_of
 from batchbook.isbn.records import Assignment, Block, HistoryEntry
-from batchbook.isbn.states import FREE
+from batchbook.isbn.states import CHECK, FREE
 from batchbook.tables.filters import Between
 from batchbook.tables.findings import shortened, wrong_value
 from batchbook.tables.kinds import Wrong
@@ -58,8 +58,8 @@ class Session:
         """Raise Unsound where a row of blocks or assignments breaks a rule: numbers are given on sound sheets only."""
         if self._memory.sound:
             return
-        self.blocks.must_be_sound()
-        self.assignments.must_be_sound()
+        self.blocks.must_be_sound(CHECK)
+        self.assignments.must_be_sound(CHECK)
         self._memory.sound = True
 
     def read(self, isbn: str, column: str = "isbn") -> str:

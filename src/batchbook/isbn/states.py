@@ -27,6 +27,9 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """By which command of `batchbook isbn` a number gets into each state."""
 
+CHECK: Final = "batchbook isbn check"
+"""The command that names all that is wrong."""
+
 FREE: Final = "available"
 """The only state in which a number can be given; one without a row is in it too."""
 

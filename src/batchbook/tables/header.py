@@ -102,5 +102,5 @@ def _trouble(aliases: Sequence[str], places: Sequence[int], texts: Mapping[int, 
     if places:
         return f"the header {named} stands in {len(places)} columns: {', '.join(map(letters, places))}"
     near = difflib.get_close_matches(aliases[0], texts.values(), n=3, cutoff=0.6)
-    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    hint = f"; is {' or '.join(map(repr, near))} meant to be it?" if near else ""
     return f"there is no header {named}{hint}"

@@ -135,8 +135,11 @@ class RecordTable(Generic[R]):
         sql = f"SELECT DISTINCT key FROM {self._shape.table} WHERE NOT sound AND key IS NOT NULL ORDER BY key"
         return (key_of_text(key) for (key,) in self._shared.scratch.query(sql))
 
-    def must_be_sound(self) -> None:
-        """Raise Unsound where rows break a rule, with the findings (the first 200 of very many)."""
+    def must_be_sound(self, check: str = "") -> None:
+        """Raise Unsound where rows break a rule, with the findings (the first 200 of very many).
+
+        check: the command that names all of them.
+        """
         rows = self.unsound
         if not rows:
             return
@@ -148,7 +151,7 @@ class RecordTable(Generic[R]):
         said = "1 row breaks" if rows == 1 else f"{rows:,} rows break"
         raise Unsound(
             f"In {self._shared.file}, sheet {self.kind.sheet}, {said} its rules.",
-            f"{_MEND} `check` names all of them.",
+            f"{_MEND} `{check}` names all of them." if check else _MEND,
             findings=found,
         )
 
