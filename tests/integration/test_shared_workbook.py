@@ -164,7 +164,7 @@ def test_results_that_an_older_copy_took_away_are_listed_put_back_and_taken_back
     called = folder.run("runs", "reapply", run)
     assert called.code == 0, called.err
     assert "23 cells were put back" in called.out
-    assert "left alone, because they were changed since: 1" in called.out
+    assert "left alone, each for the reason named: 1" in called.out
     assert "D3" in called.out
     assert results(folder) == [EXPECTED[0], "mine", *EXPECTED[2:]]
     assert folder.cells()[0][5] == "a note"
