@@ -69,11 +69,11 @@ def test_an_undo_names_each_record_and_what_it_went_back_to(bench):
     run = bench.do(both).run
     undone = bench.undo(run)
     assert list(undone.records) == [
-        {"sheet": "Items", "key": "00-01", "did": "changed", "columns": [
+        {"sheet": "Items", "key": "00-01", "label": "one", "did": "changed", "columns": [
             {"column": "State", "before": "taken", "after": "free"},
             {"column": "Title", "before": "new", "after": "one"},
         ]},
-        {"sheet": "Items", "key": "00-03", "did": "taken out", "columns": [
+        {"sheet": "Items", "key": "00-03", "label": "third", "did": "taken out", "columns": [
             {"column": "Code", "before": "00-03", "after": None},
             {"column": "State", "before": "taken", "after": None},
             {"column": "Title", "before": "third", "after": None},
@@ -95,7 +95,7 @@ def test_undone_a_second_time_only_what_changed_in_between_is_listed(bench):
     run = bench.do(both).run
     bench.edit(lambda sheet: sheet.delete_rows(6))  # 00-05 is gone before the undo: it did not take it out
     first = bench.undo(run)
-    gone = "00-05 in Items: the row is no longer there"
+    gone = "00-05 (mine) in Items: the row is no longer there"
     assert list(first.kept) == [gone]
     take_again = bench.do(take("0003", "theirs"))
     second = bench.undo(run)
@@ -104,7 +104,7 @@ def test_undone_a_second_time_only_what_changed_in_between_is_listed(bench):
     assert take_again.run is not None
     assert len(kept) == 2
     assert gone in kept
-    assert any("00-03 in Items is left as it is" in text for text in kept)
+    assert any("00-03 (mine) in Items is left as it is" in text for text in kept)
 
 
 def test_an_undo_of_an_undo_puts_a_new_record_into_the_row_that_it_had(bench):
@@ -132,7 +132,7 @@ def test_a_record_of_which_a_person_changed_a_column_is_left_as_a_whole_and_list
     undone = bench.undo(run)
     assert undone.undo_run is None
     (kept,) = undone.kept
-    assert "00-01 in Items is left as it is: C2 (Title) holds 'mine', not 'new'" in kept
+    assert "00-01 (one) in Items is left as it is: C2 (Title) holds 'mine', not 'new'" in kept
     assert bench.items()["00-01"] == ["taken", "mine"]
     assert len(bench.rows("Log")) == 1
 
@@ -204,7 +204,7 @@ def test_a_deleted_row_is_listed(bench):
     run = bench.do(take("0001", "new")).run
     bench.edit(lambda sheet: sheet.delete_rows(2))
     undone = bench.undo(run)
-    assert (undone.undo_run, list(undone.kept)) == (None, ["00-01 in Items: the row is no longer there"])
+    assert (undone.undo_run, list(undone.kept)) == (None, ["00-01 (one) in Items: the row is no longer there"])
 
 
 def test_a_record_that_the_system_refuses_is_listed_with_its_reason_and_no_log_says_otherwise(bench):
@@ -217,7 +217,7 @@ def test_a_record_that_the_system_refuses_is_listed_with_its_reason_and_no_log_s
 
     run = bench.do(both).run
     undone = bench.undo(run, systems=lambda _: Strict())
-    assert list(undone.kept) == ["00-01 in Items is left as it is: the shelf refuses"]
+    assert list(undone.kept) == ["00-01 (one) in Items is left as it is: the shelf refuses"]
     assert {code: row[0] for code, row in bench.items().items()} == {"00-01": "taken", "00-02": "free"}
     assert [row[1] for row in bench.rows("Log")] == ["00-01", "00-02", "00-02"]
 

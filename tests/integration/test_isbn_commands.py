@@ -262,8 +262,8 @@ def test_an_undo_names_the_numbers_and_what_they_went_back_to(press: Press) -> N
     undone = press.called("runs", "undo", made)
     assert undone.code == 0, undone.err
     assert f"run {made} undone: 1 record is as before (recorded as run " in undone.out
-    assert "what they went back to: 1" in undone.out
-    assert f"  {FIRST} in ISBN Assignments: Status 'assigned' -> 'scheduled', Assigned At '" in undone.out
+    assert "records that were taken back: 1" in undone.out
+    assert f"  {FIRST} (The River) in ISBN Assignments: Status 'assigned' -> 'scheduled', Assigned At '" in undone.out
     assert undone.out.rstrip().endswith("' -> nothing")
     line = press.called("runs", "list", "--limit", "1").out.splitlines()[1]
     assert f"record: 1 changed  undoes run {made}" in line

@@ -395,8 +395,8 @@ def test_an_undo_of_a_job_names_the_first_numbers_and_counts_the_others(press: P
     run = press.isbn("bulk", "rows.csv", "--json").json["run_id"]
     said = press.called("runs", "undo", run).out.splitlines()
     assert said[0].startswith(f"run {run} undone: 30 records are as before (recorded as run ")
-    assert said[1] == "what they went back to: 30"
-    assert said[2] == f"  {FIRST} in ISBN Assignments: taken out again"
+    assert said[1] == "records that were taken back: 30"
+    assert said[2].startswith(f"  {FIRST} (") and said[2].endswith(" in ISBN Assignments: taken out again")
     assert said[22:] == ["  and 10 more (--json has all)"]
     listed = press.called("runs", "list").out.splitlines()
     assert f"records: 30 taken out  undoes run {run}" in listed[1]

@@ -171,6 +171,7 @@ def _note_of(run: RunRecord, turns: Turns) -> str:
     """A run's note, and what became of what it did."""
     turn = turns.last(run.id)
     word = "" if turn is None else "put back" if turn.verb == REAPPLIES else "undone"
+    word += " in part" if turn is not None and turn.in_part else ""
     return "; ".join(filter(None, [run.note, f"{word} by run {turn.id}" if turn else ""]))
 
 

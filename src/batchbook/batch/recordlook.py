@@ -35,11 +35,14 @@ class Wish:
     does: Does
     number: int
     """The row that it had when the run wrote it."""
+    label: str | None = None
+    """What people call it, such as a title; as the run knows it, else as it stands in the workbook."""
 
     @property
     def named(self) -> str:
-        """Its key and sheet in words."""
-        return f"{shown_key(self.text)} in {self.sheet.sheet}"
+        """Its key, label and sheet in words."""
+        label = f" ({self.label})" if self.label is not None else ""
+        return f"{shown_key(self.text)}{label} in {self.sheet.sheet}"
 
     @property
     def named_in(self) -> tuple[str, tuple[str, ...]]:
@@ -137,8 +140,13 @@ class Look:
     def _differing(
         self, wish: Wish, cells: Mapping[int, Cell], held: Values
     ) -> tuple[str, CellValue, CellValue] | None:
-        """A cell that no longer holds what it should: of a record that is taken out, any that the type knows."""
+        """A cell that no longer holds what it should: of a record that is taken out, any that the type knows.
+
+        A cell that holds what is wanted already is none, unless the record goes as a whole.
+        """
         for name, value in wish.expected.items():
+            if wish.does != "take out" and same(held[name], wish.wanted.get(name)):
+                continue
             if not same(held[name], value):
                 return name, held[name], value
         others = [column.name for column in wish.sheet.kind.columns if column.name not in held]

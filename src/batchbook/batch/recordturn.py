@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from batchbook.batch.lostkeys import LostRecords, tell_lost
 from batchbook.batch.recordedits import RecordEdits, plan_records
 from batchbook.batch.recordlook import Does, Keep, Look, Step, Values, Wish
-from batchbook.batch.systems import Actor, System
+from batchbook.batch.systems import Actor, System, short_label
 from batchbook.batch.waitingrecords import WaitingRecords
 from batchbook.errors import CannotSave, Finding
 from batchbook.storage.celltexts import folded
@@ -23,7 +23,7 @@ from batchbook.storage.runchanges import RunChange, RunChanges, changed_in
 from batchbook.tables.codec import decanonical
 from batchbook.tables.records import RecordChange
 from batchbook.tables.recordsheet import RecordSheet, canonical_key
-from batchbook.tables.workspace import Workspace
+from batchbook.tables.workspace import Unsound, Workspace
 from batchbook.xlsx import Book
 from batchbook.xlsx.values import CellValue
 
@@ -120,11 +120,11 @@ class RecordTurn:
             for change in changes.of(name):
                 # A key of text can stand there as a number that shows more than its digits.
                 key = workspace.table(kind).key_at(change.key) or canonical_key(kind, change.key)
-                wish = self._wish(sheet, key, change)
+                wish = self._wish(sheet, key, change, workspace)
                 if not (kind.append_only and wish.does != "put in"):
                     yield wish
 
-    def _wish(self, sheet: RecordSheet, named: tuple[str, ...], change: RunChange) -> Wish:
+    def _wish(self, sheet: RecordSheet, named: tuple[str, ...], change: RunChange, workspace: Workspace) -> Wish:
         before, after = (_named(sheet, text) for text in (change.before, change.after))
         expected, wanted = (_named(sheet, text) for text in self._pair(change.before, change.after))
         expected = {name: expected.get(name) for name in after}
@@ -133,7 +133,8 @@ class RecordTurn:
         does: Does = "change"
         if all(name in after for name in key) and _has(before, key) != _has(after, key):
             does = "put in" if _has(wanted, key) else "take out"
-        return Wish(sheet, change.key, named, expected, wanted, does, change.number)
+        label = _label(workspace, sheet, named, (wanted, expected))
+        return Wish(sheet, change.key, named, expected, wanted, does, change.number, label)
 
     def _add(self, workspace: Workspace, changes: Sequence[RecordChange], edits: RecordEdits) -> None:
         """What the system writes besides, such as rows of a history."""
@@ -192,6 +193,19 @@ def _write(step: Step, edits: RecordEdits) -> None:
 def _named(sheet: RecordSheet, text: str) -> dict[str, CellValue]:
     """Cells by own name; under their header where the type does not know them."""
     return {sheet.name_of(title) or title: value for title, value in decanonical(text).items()}
+
+
+def _label(workspace: Workspace, sheet: RecordSheet, key: tuple[str, ...], known: Sequence[Values]) -> str | None:
+    """What people call a record: by the run where that knows it, else as it stands in the workbook."""
+    name = sheet.kind.label
+    if not name:
+        return None
+    told = next((values[name] for values in known if values.get(name) not in (None, "")), None)
+    if told is None:
+        with suppress(Unsound):
+            record = workspace.table(sheet.kind).record_of(key)
+            told = None if record is None else getattr(record, name)
+    return None if told is None else short_label(str(told))
 
 
 def _has(values: Values, key: Sequence[str]) -> bool:

@@ -83,13 +83,14 @@ def _named(workspace: Workspace, kind: RecordType[Any], change: RecordChange) ->
     # A label that the change clears still says what the record was.
     label = getattr(record, kind.label)
     text = _shown(kind, kind.label, label) if label is not None else (change.before or {}).get(kind.label)
-    return f"{key} ({_short(str(text))})" if text is not None else key
+    return f"{key} ({short_label(str(text))})" if text is not None else key
 
 
 def _shown(kind: RecordType[Any], name: str, value: Any) -> str:
     return kind.column(name).kind.show(value)
 
 
-def _short(text: str) -> str:
+def short_label(text: str) -> str:
+    """A label on one line, cut where it is long."""
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 3]}..."

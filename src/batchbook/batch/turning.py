@@ -33,7 +33,7 @@ from batchbook.storage.runchanges import RunChange, RunChanges
 from batchbook.storage.savelog import Change, ConflictRecord, SaveLog, saves_of
 from batchbook.storage.saver import AtomicSaver, WorkbookChanged
 from batchbook.storage.scratch import Spool
-from batchbook.storage.turns import TURN, drop_turn
+from batchbook.storage.turns import LEFT_ALONE, TURN, drop_turn
 from batchbook.tables.codec import canonical, decanonical, dumps, pack, same
 from batchbook.tables.merge import NEVER, merge_cell
 from batchbook.tables.table import Table, TableRow, TableSpec
@@ -179,7 +179,8 @@ class Turn:
         for one in self._done.records:
             counts = records.setdefault(one["sheet"], {})
             counts[_COUNTED[one["did"]]] = counts.get(_COUNTED[one["did"]], 0) + 1
-        return {"status": "completed", **({"records": records} if self._records else {"cells": self._done.cells})}
+        turned = {"records": records} if self._records else {"cells": self._done.cells}
+        return {"status": "completed", **turned, LEFT_ALONE: len(self._done.kept)}
 
     # --- the plan --------------------------------------------------------------------------------------------------
 
@@ -362,7 +363,8 @@ _COUNTED = {"changed": "changed", "taken out": "taken out", "put in": "new"}
 
 
 def turned_record(step: Step) -> dict[str, Any]:
-    """What was done to a record as plain data: sheet, key, did (changed, taken out, put in), columns with their values.
+    """What was done to a record as plain data: sheet, key, label (such as a title, None where it has none), did
+    (changed, taken out, put in), columns with their values.
 
     Values before and after are JSON data (`tables.codec`); columns that are blank before and after are left out.
     """
@@ -373,7 +375,10 @@ def turned_record(step: Step) -> dict[str, Any]:
         if not same(step.before[name], step.after[name])
     ]
     did = {"change": "changed", "take out": "taken out", "put in": "put in"}[step.wish.does]
-    return {"sheet": step.wish.sheet.sheet, "key": shown_key(step.wish.text), "did": did, "columns": columns}
+    wish = step.wish
+    return {
+        "sheet": wish.sheet.sheet, "key": shown_key(wish.text), "label": wish.label, "did": did, "columns": columns,
+    }  # fmt: skip
 
 
 def _folded(text: str) -> dict[str, CellValue]:

@@ -16,7 +16,8 @@ def shown_value(value: object) -> str:
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, dt.datetime):
-        return value.isoformat(" ")
+        # A date in a cell has the time 0:00.
+        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(" ")
     if isinstance(value, Link):
         return f"{value.text!r} ({value.url})"
     if isinstance(value, ErrorValue):

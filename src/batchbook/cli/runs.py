@@ -13,6 +13,7 @@ import typer
 from batchbook.cli.options import Csv, Json, OfWorkbook, Run, To, Wait
 from batchbook.cli.output import counted, manner, note, others_print_beside, say, show_json, show_table
 from batchbook.cli.places import WAIT_SECONDS, base_for, who
+from batchbook.errors import EXIT_OUTCOMES
 
 if TYPE_CHECKING:
     from batchbook.config import BaseConfig
@@ -231,6 +232,7 @@ def undo(run: Run, wait: Wait = WAIT_SECONDS, workbook: OfWorkbook = None, json:
         )
     if manner.json:
         show_json({**_named(undone), "error": None})
+        _exit(undone)
         return
     if undone.already is not None:
         say(f"run {undone.run} was undone already by run {undone.already}")
@@ -239,8 +241,8 @@ def undo(run: Run, wait: Wait = WAIT_SECONDS, workbook: OfWorkbook = None, json:
         say(f"run {undone.run}: nothing was changed{f'; {there} as before already' if there else ''}")
     else:
         say(f"run {undone.run} undone: {_turned_count(undone)} as before (recorded as run {undone.undo_run})")
-    _say_records("what they went back to", undone)
-    _some("left alone, because they were changed since", undone.kept)
+    _say_records("records that were taken back", undone)
+    _end(undone)
 
 
 @app.command("reapply")
@@ -259,20 +261,32 @@ def reapply(run: Run, wait: Wait = WAIT_SECONDS, workbook: OfWorkbook = None, js
         )
     if manner.json:
         show_json({**_named(done), "error": None})
+        _exit(done)
         return
     if done.published:
         say(f"run {done.run}: its finished save is published, {done.restored} cells")
         return
     if done.reapply_run is None:
         said = "all its records are there already" if done.records_unchanged and not done.kept else ""
-        said = said or f"no {'record' if done.records_unchanged else 'cell'} holds what it held before the run"
-        say(f"run {done.run}: nothing was changed; {said}")
+        said = said or ("" if len(done.kept) else "what it wrote is there already")
+        say(f"run {done.run}: nothing was changed{f'; {said}' if said else ''}")
     else:
         put = f"{counted(len(done.records), 'record')}" if len(done.records) else f"{done.restored} cells"
         were = "was" if put == "1 record" else "were"
         say(f"run {done.run} reapplied: {put} {were} put back (recorded as run {done.reapply_run})")
-    _say_records("what was put back", done)
-    _some("left alone, because they were changed since", done.kept)
+    _say_records("records that were put back", done)
+    _end(done)
+
+
+def _end(turned: Any) -> None:
+    """List what was left alone, and end with the code for that."""
+    _some("left alone, each for the reason named", turned.kept)
+    _exit(turned)
+
+
+def _exit(turned: Any) -> None:
+    if len(turned.kept):
+        raise typer.Exit(EXIT_OUTCOMES)
 
 
 def _turned_count(undone: Any) -> str:
@@ -291,7 +305,8 @@ def _say_records(title: str, turned: Any) -> None:
 def _record(one: dict[str, Any]) -> str:
     from batchbook.batch.wording import shown_stored
 
-    place = f"{one['key']} in {one['sheet']}"
+    label = f" ({one['label']})" if one["label"] is not None else ""
+    place = f"{one['key']}{label} in {one['sheet']}"
     if one["did"] == "taken out":
         return f"{place}: taken out again"
     cells = [
@@ -300,7 +315,7 @@ def _record(one: dict[str, Any]) -> str:
         else f"{cell['column']} {shown_stored(cell['after'])}"
         for cell in one["columns"]
     ]
-    more = [f"and {len(cells) - _MOST_CELLS} more columns"] if len(cells) > _MOST_CELLS else []
+    more = [f"and {counted(len(cells) - _MOST_CELLS, 'more column')}"] if len(cells) > _MOST_CELLS else []
     return f"{place}: {'put in again, ' if one['did'] == 'put in' else ''}{', '.join([*cells[:_MOST_CELLS], *more])}"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from batchbook.batch.systems import Actor
+from batchbook.isbn.bookingpast import past_of
 from batchbook.isbn.chronicle import life_of
 from batchbook.isbn.errors import IsbnRefused
 from batchbook.isbn.fields import EDITABLE, shown_value
@@ -13,7 +14,7 @@ from batchbook.isbn.outcomes import Changed
 from batchbook.isbn.records import Assignment, HistoryEntry
 from batchbook.isbn.rules import missing
 from batchbook.isbn.session import Session
-from batchbook.isbn.states import FREE, SPENT, step
+from batchbook.isbn.states import FREE, SPENT, STEPS, step
 from batchbook.tables.filters import Alike
 
 BOOKING: Final = (*EDITABLE, "reason")
@@ -75,8 +76,7 @@ def _must_not_be_lost(session: Session, isbn: str, row: Assignment | None, to: s
         raise IsbnRefused(
             f"ISBN {session.show(isbn)} says {row.status} in {session.workspace.file}, but by its history it is "
             f"{spent}, and such a number is never available again.",
-            "Look at `batchbook isbn show`, and put it right with `batchbook runs reapply` or by typing its status "
-            "back; take another number.",
+            f"Look at `batchbook isbn show`, and put it right: {session.way_back(isbn)}; or take another number.",
         )
     if row is not None and to == "reserved":
         return
@@ -84,10 +84,21 @@ def _must_not_be_lost(session: Session, isbn: str, row: Assignment | None, to: s
         raise IsbnRefused(
             f"ISBN {session.show(isbn)} says {row.status} in {session.workspace.file}, but a command had put it in "
             "another state last: somebody typed that, or saved an older copy over the workbook.",
-            "Look at `batchbook isbn check` and `batchbook status`, and put it right with `batchbook runs reapply`. If "
-            "the number is free indeed, reserve and release it; then it can be given.",
+            f"Put it right: {session.way_back(isbn)}. If the number is free indeed, reserve and release it "
+            "(not one that was assigned, published or cancelled: that is refused); then it can be given.",
         )
     raise session.gone(isbn)
+
+
+def _must_not_be_spent(session: Session, row: Assignment) -> None:
+    """Raise IsbnRefused where a number must not become free, although its state has a step to there."""
+    spent = past_of(session.history, row.isbn).spent_besides() if FREE in STEPS[row.status] else None
+    if spent is not None:
+        raise IsbnRefused(
+            f"ISBN {session.show(row.isbn)} is {row.status}, but by its history it was {spent} once, and such a number "
+            "is never available again.",
+            "Assign it (`batchbook isbn assign`), then publish or cancel it; take another number for another book.",
+        )
 
 
 def _put(session: Session, isbn: str, before: Assignment | None, given: Mapping[str, Any]) -> Assignment:
@@ -146,7 +157,8 @@ def held_by(session: Session, book_id: str, form: str | None) -> list[Assignment
 
 def free_again(session: Session, actor: Actor, isbn: str, what: str, reason: str | None) -> Changed:
     """A number becomes available. What it was booked for is cleared; the history keeps it."""
-    session.existing(isbn)
+    row = session.existing(isbn)
+    _must_not_be_spent(session, row)
     done = take_step(session, actor, isbn, FREE, what, reason=reason, changes=dict.fromkeys(BOOKING))
     session.given_back(isbn)
     return done

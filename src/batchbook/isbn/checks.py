@@ -74,8 +74,7 @@ def _of_numbers(session: Session) -> Iterator[Finding]:
     for isbn in session.freed_by_ledger():
         said = (
             "is not what a command wrote last: somebody typed it, or saved an older copy over the workbook; the number "
-            "is not given until it was reserved and released. `batchbook status` names the run for `batchbook runs "
-            "reapply RUN`, which puts it right"
+            f"is not given. Put it right: {session.way_back(isbn)}"
         )
         yield finding_of(session, session.assignments, "status", isbn, said, "set-back", "available")
 
@@ -102,8 +101,7 @@ def _unsound(session: Session, isbn: str) -> bool:
 def _lost(session: Session, isbn: str, life: Life | None) -> Finding:
     was = f" (it was {life.status})" if life is not None and life.status else ""
     said = (
-        f"was given once{was}, and its row is gone; it is never given again. Put the row back: `batchbook status` "
-        "names the run for `batchbook runs reapply RUN`; `batchbook backups list` has older copies"
+        f"was given once{was}, and its row is gone; it is never given again. Put the row back: {session.way_back(isbn)}"
     )
     return finding_of(session, session.assignments, "isbn", isbn, said, "lost", session.show(isbn))
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from batchbook.isbn.records import HistoryEntry
-from batchbook.isbn.states import FREE, SPENT
+from batchbook.isbn.states import FREE
 from batchbook.tables.workspace import RecordTable
 
 UNDO: Final = "undo"
@@ -35,18 +35,6 @@ class Life:
     def adopted(self) -> bool:
         """Whether its state comes from an agency's list, which has no times."""
         return any(step.what == ADOPT for step in self.steps)
-
-    def spent_besides(self, run: str) -> str | None:
-        """The state without a way back that it reached in another run; steps that were undone do not count."""
-        stood: list[HistoryEntry] = []
-        for step in self.steps:
-            taken_back = step.what == UNDO and [one for one in stood if one.after == step.before]
-            if taken_back:
-                stood.remove(taken_back[-1])
-            elif step.what != UNDO:
-                stood.append(step)
-        found = (step.after for step in stood if step.after in SPENT and not step.entry.startswith(f"{run}."))
-        return next(found, None)
 
 
 def life_of(history: RecordTable[HistoryEntry], isbn: str) -> Life:

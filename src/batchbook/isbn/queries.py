@@ -9,6 +9,7 @@ from typing import Any
 
 from batchbook.config import did_you_mean
 from batchbook.errors import Finding
+from batchbook.isbn.bookingpast import past_of
 from batchbook.isbn.chronicle import life_of
 from batchbook.isbn.errors import WrongValues
 from batchbook.isbn.records import STATUSES, Assignment, Block, HistoryEntry
@@ -191,7 +192,9 @@ def show(workspace: Workspace, system: IsbnSystem, isbn: str) -> Details:
 def _steps(session: Session, isbn: str, row: Assignment | None, lost: bool, block: Block | None) -> Sequence[str]:
     if lost:  # where its row was set back it can be reserved, unless it was spent
         return () if row is None or life_of(session.history, isbn).status in SPENT else ("reserved",)
-    return () if row is None and block is None else allowed(row.status if row else None)
+    steps = () if row is None and block is None else allowed(row.status if row else None)
+    spent = FREE in steps and past_of(session.history, isbn).spent_besides() is not None
+    return [one for one in steps if one != FREE] if spent else steps
 
 
 def upcoming(workspace: Workspace, system: IsbnSystem, today: dt.date, days: int) -> Iterator[Assignment]:

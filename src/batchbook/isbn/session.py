@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchbook.batch.systems import Actor
 from batchbook.isbn.allocation import by_preference, shortage
+from batchbook.isbn.bookingpast import NOBODY, past_of
 from batchbook.isbn.chronicle import is_given, life_of, lives
 from batchbook.isbn.errors import IsbnRefused, UnknownIsbn, WrongValues
 from batchbook.isbn.freenumbers import FreeNumbers
@@ -108,9 +109,21 @@ class Session:
         was = f" (it was {state})" if is_given(state) else ""
         return IsbnRefused(
             f"ISBN {self.show(isbn)} was given once{was}, and its row is not in {self.workspace.file} any more.",
-            "Put the row back, with `batchbook runs reapply RUN` (`batchbook status` names the run) or from a backup "
-            "(`batchbook backups list`), or take another number.",
+            f"Put the row back: {self.way_back(isbn)}; or take another number.",
         )
+
+    def way_back(self, isbn: str) -> str:
+        """How a row that is gone, or set back to available, is put right, in words."""
+        past = past_of(self.history, isbn)
+        if past.now == NOBODY:
+            return (
+                f"`batchbook runs list` shows which commands wrote {self.show(isbn)}: do `batchbook runs reapply RUN` "
+                "for each since then, the oldest first; or look at `batchbook backups list`"
+            )
+        if self.assignments.there((isbn,)):
+            return f"type {life_of(self.history, isbn).status} back into its Status"
+        runs = [f"`batchbook runs reapply {run}`" for run in past.put_back_by()]
+        return f"{', then '.join(runs)}{'; ' if runs else ''}`batchbook backups list` has older copies"
 
     def block_of(self, isbn: str) -> Block | None:
         """The block that a number lies in; the first in the sheet where blocks overlap."""

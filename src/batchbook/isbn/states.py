@@ -36,6 +36,9 @@ FREE: Final = "available"
 SPENT: Final = frozenset({"assigned", "published", "cancelled"})
 """From these no steps lead back: the number is never available again."""
 
+LASTING: Final = frozenset({"published", "cancelled"})
+"""Of these not even an undo leads to a number that can be given: others know of it."""
+
 
 class StepRefused(IsbnRefused, code="step-refused"):
     """A number cannot go from its state to the one that is wanted; nothing was changed."""

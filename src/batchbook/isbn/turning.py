@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from batchbook.batch.systems import Actor, Turning
+from batchbook.isbn.bookingpast import NOBODY, BookingPast, past_of
 from batchbook.isbn.bookings import BOOKING, LIVING, held_by
-from batchbook.isbn.chronicle import is_given, life_of
+from batchbook.isbn.chronicle import UNDO, is_given
 from batchbook.isbn.records import HistoryEntry
 from batchbook.isbn.session import Session
 from batchbook.tables.filters import Between
@@ -18,6 +19,7 @@ from batchbook.tables.workspace import Unsound, Workspace
 if TYPE_CHECKING:
     from batchbook.isbn.system import IsbnSystem
 
+_TIMES: Final = ("assigned_at", "published_at")
 Refused = dict[tuple[str, tuple[str, ...]], str]
 
 
@@ -40,7 +42,7 @@ class _Turn:
         self.numbers = [one for one in changes if one.sheet == system.assignments.sheet]
         self.blocks = [one for one in changes if one.sheet == system.blocks.sheet]
         self.changed = {one.key[0]: one for one in self.numbers}
-        self.entries = 0
+        self.coming = self._coming(changes)
 
     def turning(self) -> Turning:
         """The answer."""
@@ -58,9 +60,13 @@ class _Turn:
 
     def _why_not_number(self, change: RecordChange) -> str | None:
         isbn = change.key[0]
+        past = past_of(self.session.history, isbn, self.coming.get(isbn, ()))
+        why = self._why_not_booking(change, past)
+        if why is not None:
+            return why
         status = self._then(change, "status")
         if not is_given(status):
-            spent = life_of(self.session.history, isbn).spent_besides(self.run)
+            spent = past.spent_besides(self.run)
             return f"the number was {spent} in another run, so it is never available again" if spent else None
         book, form = self._then(change, "book_id"), self._then(change, "format")
         if status not in LIVING or book is None:
@@ -71,6 +77,45 @@ class _Turn:
             return None
         other = self.session.show(others[0])
         return f"book {book} has another number for {form or 'no certain format'} by now: {other}"
+
+    def _why_not_booking(self, change: RecordChange, past: BookingPast) -> str | None:
+        """Why values of the run are not for what the number is booked for by now."""
+        if not past.runs:
+            return None  # nobody has a history of it
+        known = past.runs.get(self.run)
+        if known is None:
+            return f"the history does not tell of run {self.run} at this number, so whose its values are is not known"
+        if "status" not in change.after and not is_given(self._then(change, "status")):
+            return "the number is free by now, and what the run wrote was for a booking"
+        freed = "isbn" not in change.after and not is_given(self._then(change, "status"))
+        if freed and (self.verb != UNDO or known.turned is not None):
+            # A release that is done again clears what it knew of; what came since would stay in a free number's row.
+            kind = self.session.system.assignments
+            stays = [kind.column(name).header for name in BOOKING if self._then(change, name) is not None]
+            if stays:
+                return f"it would be free and hold what was entered since ({', '.join(stays)})"
+        met = known.before, known.after
+        if past.now[0] not in {booking for booking, _ in met}:
+            return self._booked_now(past)
+        brings = any(change.after.get(field) is not None for field in (*BOOKING, *_TIMES))
+        return self._booked_now(past) if past.now not in met and brings else None
+
+    def _booked_now(self, past: BookingPast) -> str:
+        if past.now == NOBODY:
+            return "the number was given back since the run, and what the run wrote was for the booking before that"
+        since = (past.now[1] or past.now[0] or "").rpartition(".")[0]
+        return f"by now the number is booked for something else, since run {since}"
+
+    def _coming(self, changes: Sequence[RecordChange]) -> dict[str, list[HistoryEntry]]:
+        """The rows of the history that are put in again with a reapply, by number."""
+        kind = self.session.system.history
+        found: dict[str, list[HistoryEntry]] = {}
+        for one in changes:
+            if one.sheet == kind.sheet and one.before is None:
+                cells = {column.name: one.after.get(column.name) for column in kind.columns}
+                entry = HistoryEntry(**{name: self._read(kind, name, value) for name, value in cells.items()})
+                found.setdefault(entry.isbn, []).append(entry)
+        return found
 
     def _then(self, change: RecordChange, field: str) -> Any:
         """What a field of a number holds after the turn; None where it is blank, or the row is taken out."""
@@ -117,9 +162,10 @@ class _Turn:
             if first is not None:
                 yield self._entry(str(first), "block", before.get("block"), after.get("block"))
             return
-        for field in ("status", *BOOKING):
-            # Of a row that comes or goes its state says enough.
-            whole = "isbn" in after
+        # Of a row that comes or goes its state says enough; nor are times told beside the step that they belong to.
+        whole = "isbn" in after
+        times = () if before.get("status") != after.get("status") else _TIMES
+        for field in ("status", *BOOKING, *times):
             if field in after and before.get(field) != after[field] and (field == "status" or not whole):
                 yield self._entry(change.key[0], field, before.get(field), after[field])
 

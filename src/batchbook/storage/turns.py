@@ -15,6 +15,8 @@ TURN = "turn"
 """In the settings of a run that undoes or reapplies another one: which of the two."""
 REAPPLIES = "reapply"
 """The word for one that puts back what a run wrote."""
+LEFT_ALONE = "left_alone"
+"""In the summary of a turn: how much of the run it left as it was, by reasons told."""
 COMMAND = "command"
 """In the settings of a run that is a single command of a system: its verb. Turns of such a run have it too."""
 
@@ -78,6 +80,8 @@ class DoneBy:
 
     verb: str
     id: str
+    in_part: bool = False
+    """Whether it left something of the run alone."""
 
 
 class Turns:
@@ -88,15 +92,16 @@ class Turns:
         self._turns: dict[str, list[DoneBy]] = {}
         among = "" if workbook is None else "AND workbook = ?"
         rows = ledger.query(
-            f"""SELECT id, job, json_extract(settings, '$.{TURN}') AS verb FROM runs
+            f"""SELECT id, job, json_extract(settings, '$.{TURN}') AS verb, json_extract(summary, '$.{LEFT_ALONE}')
+                FROM runs
                 WHERE (job >= 'undo of ' AND job < 'undo of!' OR job >= 'reapply of ' AND job < 'reapply of!')
                 AND status = 'completed' AND verb IS NOT NULL {among} ORDER BY started DESC, id DESC""",
             [] if workbook is None else [workbook],
         )
-        for name, job, verb in rows:
+        for name, job, verb, left in rows:
             turn = turn_of(job, {TURN: verb})
             assert turn is not None
-            self._turns.setdefault(turn.run, []).append(DoneBy(verb, name))
+            self._turns.setdefault(turn.run, []).append(DoneBy(verb, name, bool(left)))
 
     def last(self, run: str) -> DoneBy | None:
         """The newest turn of a run that stands; None where there is none.
