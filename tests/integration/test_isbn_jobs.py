@@ -115,7 +115,7 @@ def test_every_bad_row_is_told_with_column_value_and_rule_in_one_pass_and_every_
         9: ("ISBN", "check digit", "978-1-60888-900-1"),
         10: ("9.78E+12", "digits"),
         11: ("979-0", "music"),
-        12: ("9783161484100", "block"),
+        12: ("978-3-16-148410-0", "block"),
         14: ("Imprint", "1,000,000", "length"),
     }
     for row, words in wanted.items():
@@ -382,7 +382,7 @@ def test_a_job_can_be_undone_and_its_run_shown_and_reported(press: Press) -> Non
         header, *rows = openpyxl.load_workbook(press.path / f"{sheet}.xlsx")[sheet].iter_rows(values_only=True)
         assert sorted(row[header.index("ISBN")] for row in rows) == sorted(isbns)
     undone = press.called("runs", "undo", first, "--json")
-    assert undone.code == 0, undone.err
+    assert undone.code == 3, undone.err  # one was left alone
     assert press.statuses() == {FIRST: "assigned"}, "a number that is assigned stays"
     assert any(FIRST in line for line in undone.json["kept"])
     assert [(one["key"], one["did"]) for one in undone.json["records"]] == [(SECOND, "taken out")]
@@ -635,6 +635,8 @@ def test_another_import_says_what_becomes_of_the_one_that_is_unfinished(
         taken.append(row.number)
         if len(taken) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
+        if len(taken) >= 3:
+            time.sleep(0.3)  # rows that are in hand are finished: few of them, until the signal has come
         return process(self, row)
 
     with monkeypatch.context() as patch:
