@@ -42,6 +42,8 @@ class Undone:
     """Of a run that changed records: what was done to each (`turning.turned_record`)."""
     records_unchanged: int = 0
     """Records that were as before already."""
+    over_records: bool = False
+    """Whether the run changed records of a system; else what was left alone are cells that people changed since."""
     already: str | None = None
     """The undo that had taken it back before."""
 
@@ -60,6 +62,8 @@ class Reapplied:
     """Of a run that changed records: what was done to each (`turning.turned_record`)."""
     records_unchanged: int = 0
     """Records that were as the run had left them already."""
+    over_records: bool = False
+    """Whether the run changed records of a system; else what was left alone are cells that people changed since."""
     published: bool = False
     """Whether the run's finished save waited and was published as it is."""
 
@@ -97,7 +101,10 @@ def undo_run(
         already = undone_by(ledger, run)
         turn = Turn(base, ledger, run, UNDO, clock, warn, system=system, user=user, already=already)
         turned = turn.apply(workbook)
-        return Undone(run.id, turned.id, turned.cells, turned.kept, turned.records, turned.records_unchanged, already)
+        return Undone(
+            run.id, turned.id, turned.cells, turned.kept, turned.records, turned.records_unchanged, system is not None,
+            already,
+        )  # fmt: skip
 
 
 def reapply_run(
@@ -135,7 +142,9 @@ def reapply_run(
         _must_have_changed(ledger, run)
         system = _system_of(run, systems)
         turned = Turn(base, ledger, run, REAPPLY, clock, warn, system=system, user=user).apply(workbook)
-        return Reapplied(run.id, turned.id, turned.cells, turned.kept, turned.records, turned.records_unchanged)
+        return Reapplied(
+            run.id, turned.id, turned.cells, turned.kept, turned.records, turned.records_unchanged, system is not None
+        )
 
 
 def _why(run: str, settled: Iterable[SettledPending]) -> str:

@@ -285,7 +285,8 @@ def _end(turned: Any) -> None:
 
 
 def _exit(turned: Any) -> None:
-    if len(turned.kept):
+    # A cell that a person changed stays theirs, as in any run; a record that its system does not let go is not undone.
+    if turned.over_records and len(turned.kept):
         raise typer.Exit(EXIT_OUTCOMES)
 
 
@@ -330,7 +331,8 @@ def _line(record: Any) -> dict[str, Any]:
 
 def _named(turned: Any) -> dict[str, Any]:
     """What an undo or a reapply did, as plain data; its run goes by the name that it has everywhere."""
-    return {"run_id" if name == "run" else name: value for name, value in _line(turned).items()}
+    told = {name: value for name, value in _line(turned).items() if name != "over_records"}
+    return {"run_id" if name == "run" else name: value for name, value in told.items()}
 
 
 def _some(title: str, lines: Iterable[str]) -> None:
