@@ -6,11 +6,12 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from batchbook.batch.history import find_run, must_have_details
 from batchbook.batch.inorder import in_order
 from batchbook.batch.systems import System
-from batchbook.batch.turning import REAPPLY, UNDO, Turn
+from batchbook.batch.turning import REAPPLY, UNDO, Turn, Turned
 from batchbook.batch.waitingrecords import SYSTEM
 from batchbook.config import BaseConfig
 from batchbook.errors import CannotSave, UsageError
@@ -28,42 +29,39 @@ Systems = Callable[[str], System | None]
 """Gives a system by its name, None where it is not known: the ledger never names code."""
 
 
-@dataclass
-class Undone:
-    """What an undo did; `kept` are the cells that were left alone, with the reason."""
+@dataclass(kw_only=True)
+class _Turned:
+    """What an undo and a reapply tell alike; `kept` is what was left alone, with the reason."""
 
     run: str
-    undo_run: str | None
-    """None where nothing was to be changed."""
     restored: int = 0
+    """Cells that hold what is wanted: of an undo also those that held it before."""
     kept: Spool = field(default_factory=Spool)
     """Texts."""
     records: Spool = field(default_factory=Spool)
     """Of a run that changed records: what was done to each (`turning.turned_record`)."""
     records_unchanged: int = 0
-    """Records that were as before already."""
+    """Records that were as wanted already."""
     over_records: bool = False
     """Whether the run changed records of a system; else what was left alone are cells that people changed since."""
+
+
+@dataclass(kw_only=True)
+class Undone(_Turned):
+    """What an undo did."""
+
+    undo_run: str | None
+    """None where nothing was to be changed."""
     already: str | None = None
     """The undo that had taken it back before."""
 
 
-@dataclass
-class Reapplied:
-    """What a reapply did; `kept` are the cells that were left alone, with the reason."""
+@dataclass(kw_only=True)
+class Reapplied(_Turned):
+    """What a reapply did."""
 
-    run: str
     reapply_run: str | None
     """None where nothing was to be changed, or where the run's finished save waited and was published as it is."""
-    restored: int = 0
-    kept: Spool = field(default_factory=Spool)
-    """Texts."""
-    records: Spool = field(default_factory=Spool)
-    """Of a run that changed records: what was done to each (`turning.turned_record`)."""
-    records_unchanged: int = 0
-    """Records that were as the run had left them already."""
-    over_records: bool = False
-    """Whether the run changed records of a system; else what was left alone are cells that people changed since."""
     published: bool = False
     """Whether the run's finished save waited and was published as it is."""
 
@@ -101,10 +99,7 @@ def undo_run(
         already = undone_by(ledger, run)
         turn = Turn(base, ledger, run, UNDO, clock, warn, system=system, user=user, already=already)
         turned = turn.apply(workbook)
-        return Undone(
-            run.id, turned.id, turned.cells, turned.kept, turned.records, turned.records_unchanged, system is not None,
-            already,
-        )  # fmt: skip
+        return Undone(undo_run=turned.id, already=already, **_told(run, turned, system))
 
 
 def reapply_run(
@@ -131,7 +126,7 @@ def reapply_run(
     with in_order(base, ledger, workbook, wait, warn) as settled:
         check_not_open(workbook)
         if SettledPending(run.id, "published") in settled:
-            return Reapplied(run.id, None, _cells(ledger, run.id), published=True)
+            return Reapplied(run=run.id, reapply_run=None, restored=_cells(ledger, run.id), published=True)
         run = find_run(ledger, run.id)
         if run.status == PENDING or (run.id, "taken back") in [(one.run, one.fate) for one in settled]:
             raise CannotSave(
@@ -142,13 +137,23 @@ def reapply_run(
         _must_have_changed(ledger, run)
         system = _system_of(run, systems)
         turned = Turn(base, ledger, run, REAPPLY, clock, warn, system=system, user=user).apply(workbook)
-        return Reapplied(
-            run.id, turned.id, turned.cells, turned.kept, turned.records, turned.records_unchanged, system is not None
-        )
+        return Reapplied(reapply_run=turned.id, **_told(run, turned, system))
 
 
 def _why(run: str, settled: Iterable[SettledPending]) -> str:
     return next((f": {one.why}" for one in settled if one.run == run and one.why), "")
+
+
+def _told(run: RunRecord, turned: Turned, system: System | None) -> dict[str, Any]:
+    """What a turn of a run came to, by the fields of `_Turned`."""
+    return {
+        "run": run.id,
+        "restored": turned.cells,
+        "kept": turned.kept,
+        "records": turned.records,
+        "records_unchanged": turned.records_unchanged,
+        "over_records": system is not None,
+    }
 
 
 def _system_of(run: RunRecord, systems: Systems | None) -> System | None:
